@@ -1,0 +1,45 @@
+/*
+ * Where packets come from: capture files (pcap and pcapng, plain, gzip or zstd), directories, standard input; later
+ * a live interface. Plain regular files are mapped and never copied.
+ *
+ * A damaged file gives what can be read; the rest is a `struct source_damage`, never an error.
+ */
+#ifndef DBHOUND_CAPTURE_SOURCE_H
+#define DBHOUND_CAPTURE_SOURCE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/error.h"
+#include "capture/packet.h"
+#include "model/counter.h"
+
+struct source;
+
+struct source_damage {
+    const char *path;    /* valid until source_close */
+    uint64_t offset;     /* of the first byte that could not be read (in the uncompressed stream when compressed) */
+    const char *reason;  /* a constant: "truncated packet header", ... */
+};
+
+struct source_options {
+    const char *filter;  /* BPF expression in tcpdump's syntax, or NULL */
+    struct counters *counters; /* received, bytes, cut and filter counts go here */
+};
+
+/* Files, directories (their *.pcap, *.pcapng, *.cap, *.dmp, also .gz and .zst, sorted by name) or "-". Opens and checks
+ * the first bytes of nothing yet but that each path exists (EXIT_NO_INPUT) and the filter compiles (EXIT_USAGE). */
+struct source *source_open_files(const char *const *paths, size_t count, const struct source_options *options,
+                                 struct error *why) MUST_CHECK;
+/* Up to `most` packets, 0 at the end. The packets and their bytes stay valid until the next call, and until source_close
+ * where `stable` (below) is true. Packets that the filter excludes are counted and not delivered. */
+size_t source_read(struct source *s, struct raw_packet *batch, size_t most);
+/* Whether the bytes of the batch just read stay where they are until source_close (a mapped file). */
+bool source_is_stable(const struct source *s);
+/* Damage found so far; i counts from 0; false past the end. */
+bool source_damage(const struct source *s, size_t i, struct source_damage *out);
+/* Bytes read and to read of all files (0 when unknown), for a progress bar; the file being read. */
+void source_progress(const struct source *s, uint64_t *done, uint64_t *all, const char **path);
+void source_close(struct source *s);
+
+#endif

@@ -1,0 +1,42 @@
+/*
+ * Messages become alerts. Two halves: the matcher runs where the message was decoded (one per worker, shares nothing but
+ * the read-only rule set); the limiter runs in the recorder, in packet order, and owns what spans connections:
+ * thresholds and folding.
+ */
+#ifndef DBHOUND_DETECT_DETECT_H
+#define DBHOUND_DETECT_DETECT_H
+
+#include "base/pool.h"
+#include "detect/rules.h"
+#include "model/counter.h"
+#include "proto/conversation.h"
+
+/* ---- matcher */
+
+struct detector;
+
+struct detector *detector_open(const struct rule_set *rules, struct arena *from);
+/* Runs the rules on one message; calls `raise` for each match with an alert that is valid during the call. The sample
+ * and head (masked) are filled; nothing is allocated. Returns how many matched. Costs a few instructions when the
+ * message has no report and no rule asks about it. */
+typedef void (*alert_sink)(void *context, const struct alert *alert, const struct message *message);
+unsigned detector_message(struct detector *d, const struct message *message, alert_sink raise, void *context);
+
+/* ---- limiter */
+
+struct limiter;
+
+enum limited {
+    LIMIT_STORE,    /* a row of its own */
+    LIMIT_FOLD,     /* counts into an earlier row: *earlier is its key */
+    LIMIT_THRESHOLD /* the rule's threshold holds it back */
+};
+
+struct limiter *limiter_open(const struct rule_set *rules);
+void limiter_close(struct limiter *l);
+/* Alerts in packet order. `key` is the number under which the caller stores this alert, if it does. The first
+ * ALERTS_IN_FULL of a kind (rule, client address, server) are stored, later ones fold into the last of these. */
+enum { ALERTS_IN_FULL = 100 };
+enum limited limiter_alert(struct limiter *l, const struct alert *alert, uint64_t key, uint64_t *earlier);
+
+#endif

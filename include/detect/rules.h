@@ -1,0 +1,52 @@
+/*
+ * Rules: text to a running set. The language is Suricata's envelope with dbhound's fields as keywords.
+ *
+ * Loading may allocate; matching does not. A rule with an error is refused with file, line, column and reason and the
+ * others load.
+ */
+#ifndef DBHOUND_DETECT_RULES_H
+#define DBHOUND_DETECT_RULES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/error.h"
+#include "base/text.h"
+#include "base/view.h"
+#include "model/alert.h"
+
+struct rule_set;
+
+struct rule_problem {
+    const char *file;
+    unsigned line, column;  /* from 1 */
+    const char *text;       /* the reason */
+};
+
+/* An empty set. */
+struct rule_set *rules_open(void);
+void rules_close(struct rule_set *set);
+/* Adds the rules of a text; `file` names it in problems and is copied. */
+void rules_add_text(struct rule_set *set, const char *file, struct view text);
+bool rules_add_file(struct rule_set *set, const char *path, struct error *why) MUST_CHECK;
+/* Adds rules/anomalies.rules as printed from the catalogue: what runs when no file is named. */
+void rules_add_anomalies(struct rule_set *set);
+/* Prints that file. */
+void rules_print_anomalies(struct text *out);
+/* Builds the index; call once after the last add. */
+bool rules_ready(struct rule_set *set, struct error *why) MUST_CHECK;
+
+size_t rules_loaded(const struct rule_set *set);
+size_t rules_failed(const struct rule_set *set);
+bool rules_problem(const struct rule_set *set, size_t i, struct rule_problem *out);
+
+/* What alerts and the store need of a rule; the text lives as long as the set. */
+struct rule_facts {
+    uint32_t gid, sid, rev;
+    const char *msg, *classtype, *text;
+    const char *references; /* comma-separated "type,value" as written */
+    uint8_t severity;
+};
+void rules_facts(const struct rule_set *set, uint32_t rule, struct rule_facts *out);
+
+#endif

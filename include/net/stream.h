@@ -1,0 +1,77 @@
+/*
+ * Packets become streams: the flow table, TCP state and reassembly.
+ *
+ * For each connection the sink gets, in the order of each side's stream: bytes (without a copy when they arrive in
+ * order), gaps, and the end. Across the two sides it gets them in causal order: bytes that acknowledge other bytes come
+ * after these, even when the capture swapped the packets; bytes that were acknowledged and never seen become a gap.
+ * No memory is allocated after net_open; memory that runs out is shed and counted.
+ */
+#ifndef DBHOUND_NET_STREAM_H
+#define DBHOUND_NET_STREAM_H
+
+#include "base/pool.h"
+#include "model/flow_key.h"
+#include "model/protocol.h"
+#include "net/packet.h"
+
+struct net;
+
+/* What the rooms to the right may know of a connection. */
+struct flow {
+    struct endpoint client, server; /* the client opened it (SYN), or else has the less server-like port */
+    uint64_t id;                    /* stable for the same capture: below 2^53 */
+    uint64_t ticket;                /* of its newest packet in the flight recorder */
+    int64_t first_ns, last_ns;
+    uint64_t packets[2], bytes[2];  /* by enum side; bytes of TCP payload on the wire */
+    uint16_t vlan;
+    bool midstream;                 /* its start was not seen */
+    bool one_sided;                 /* only one side was ever seen, after at least 16 packets */
+    void *user;                     /* the sink's; NULL until it sets it */
+};
+
+enum flow_end { END_FIN, END_RESET, END_TIMEOUT, END_EVICTED, END_REUSED, END_CAPTURE };
+
+/* Where bytes of a stream came from. */
+struct segment {
+    uint64_t ticket;        /* flight recorder */
+    uint64_t packet_number;
+    int64_t time_ns;
+    uint64_t stream_offset; /* of the first byte; the byte after SYN is 0. Mid-stream: of the first byte seen */
+};
+
+struct stream_sink {
+    void *context;
+    void (*bytes)(void *context, struct flow *flow, enum side from, struct view bytes, const struct segment *where);
+    void (*gap)(void *context, struct flow *flow, enum side from, uint64_t lost, const struct segment *where);
+    /* One side said FIN (its stream is complete). */
+    void (*finished)(void *context, struct flow *flow, enum side from, const struct segment *where);
+    /* The connection is over. `by` is who reset it (END_RESET) or who said FIN first. flow->user is given up here. */
+    void (*closed)(void *context, struct flow *flow, enum flow_end end, enum side by, const struct segment *where);
+    /* Whether a server is known at this address and port: decides the sides of a connection without a start. May be NULL. */
+    bool (*is_server)(void *context, const struct endpoint *endpoint);
+};
+
+struct net_options {
+    size_t flows;                 /* connections at once */
+    size_t held_bytes;            /* for out-of-order segments, all connections together */
+    bool check_checksums;         /* -k all */
+    int64_t idle_ns;              /* a connection without packets for so long is over; 0: never */
+};
+
+/* From the arena; false when it does not fit. `counters` outlives the net. */
+struct net *net_open(struct arena *from, const struct net_options *options, const struct stream_sink *sink,
+                     struct counters *counters);
+/* Optional, before net_packet of a coming packet: starts loading its connection into the cache. */
+void net_prefetch(struct net *n, const struct net_packet *packet);
+/* The connection of a packet (made when new), or NULL when there is no memory (counted). Nothing else is done. */
+struct flow *net_flow(struct net *n, const struct net_packet *packet);
+/* Gives the packet to its connection: state, reassembly, the sink. `flow` from net_flow; its ticket is set by the caller. */
+void net_segment(struct net *n, struct flow *flow, const struct net_packet *packet);
+/* Which side of the flow sent this packet. */
+enum side net_side(const struct flow *flow, const struct net_packet *packet);
+/* Sequence number of stream offset 0 of a side; false when not known. Used to find secrets in kept packets. */
+bool net_stream_origin(const struct flow *flow, enum side from, uint32_t *seq);
+/* The end of the capture: every connection gets closed(END_CAPTURE) after what is held is delivered. */
+void net_finish(struct net *n);
+
+#endif

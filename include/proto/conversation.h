@@ -1,0 +1,65 @@
+/*
+ * Streams become messages: the only place that buffers. One conversation per database connection, made by
+ * identify (endpoint first, first bytes second), fed by the net room through dialogue_sink.
+ *
+ * Bounded: at most MESSAGE_BYTES_MAX buffered per direction and only while a message is split over segments; whatever a
+ * message declares, the rest of it is counted and not kept.
+ */
+#ifndef DBHOUND_PROTO_CONVERSATION_H
+#define DBHOUND_PROTO_CONVERSATION_H
+
+#include "net/stream.h"
+#include "proto/decoder.h"
+
+/* One decoded message, as the rooms to the right see it. Valid during the call. */
+struct message {
+    struct flow *flow;
+    const struct decoder *decoder;
+    enum side from;
+    const struct findings *findings;
+    struct view head;          /* the bytes that were decoded; may be less than the whole */
+    struct segment first;      /* the segment with the message's first byte; stream_offset is the message's own
+                                  (inside a wrapper: of the wrapping stream) */
+    struct segment last;       /* the segment with the last byte that was needed */
+    uint8_t confidence;        /* 0 to 100: lower after gaps, mid-stream, one-sided */
+};
+
+struct message_sink {
+    void *context;
+    /* Every message with its facts, fields and reports. */
+    void (*message)(void *context, const struct message *message);
+    /* The connection is over: last call for its user data. */
+    void (*closed)(void *context, struct flow *flow, enum flow_end end, enum side by, const struct segment *where);
+};
+
+struct dialogue_options {
+    size_t conversations;      /* database connections at once */
+    size_t message_buffers;    /* messages that are split over segments, at once */
+    size_t note_blocks;
+    size_t inflaters;          /* compressed directions at once */
+    int64_t incomplete_ns;     /* packet time after which a message that stands still is incomplete */
+};
+
+struct dialogue;
+
+struct dialogue *dialogue_open(struct arena *from, const struct dialogue_options *options, const struct message_sink *sink,
+                               struct counters *counters);
+/* What net_open needs. */
+struct stream_sink dialogue_sink(struct dialogue *d);
+/* Packet time has come to this: raises what timed out. Cheap; call per packet. */
+void dialogue_tick(struct dialogue *d, int64_t now_ns);
+/* The decoder of a flow, or NULL. The session of a flow, or NULL. */
+const struct decoder *dialogue_decoder(const struct flow *flow);
+const struct session *dialogue_session(const struct flow *flow);
+/* Stretches of the streams that hold secrets: fills up to `most`, returns how many. */
+struct secret_range {
+    enum side from;
+    uint64_t stream_offset;
+    uint32_t length;
+};
+size_t dialogue_secrets(const struct flow *flow, struct secret_range *out, size_t most);
+/* Per-protocol sums for the summary. */
+uint64_t dialogue_flows(const struct dialogue *d, enum protocol protocol);
+uint64_t dialogue_messages(const struct dialogue *d, enum protocol protocol);
+
+#endif

@@ -1,0 +1,161 @@
+/*
+ * The decoder wall. A protocol is one constant `struct decoder` and knows nothing of packets, segments or rules.
+ *
+ * The conversation asks frame() how long the next message is, waits until the wanted leading bytes are there (in place
+ * when they lie in one segment), and calls message(). Three things are kept apart: bytes that are not here yet
+ * (FRAME_NEEDS_MORE), a field that is missing inside a complete message (a report), bytes lost on the way (gap).
+ *
+ * A decoder: no recursion, no allocation, no loop that is not bounded by the bytes it was given, no access to bytes but
+ * through the cursor. It may ask any number of times; it must answer the same way for the same state and bytes.
+ */
+#ifndef DBHOUND_PROTO_DECODER_H
+#define DBHOUND_PROTO_DECODER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/cursor.h"
+#include "model/fact.h"
+#include "model/field.h"
+#include "model/report.h"
+
+enum {
+    MESSAGE_BYTES_MAX = 16384, /* the most a decoder may want of one message */
+    FINDING_REPORTS_MAX = 8,
+    FINDING_FIELDS_MAX = 64,
+    FINDING_FACTS_MAX = 8,
+    DECODER_STATE_MAX = 512,
+    SESSION_TEXT_MAX = 48,
+    NOTE_BYTES_MAX = 240,
+};
+
+/* What a connection is to every protocol. The decoder keeps it true; rules, alerts and health read it. */
+struct session {
+    uint8_t phase;       /* names: phase */
+    uint8_t compression; /* names: compression */
+    bool tls;
+    bool midstream;      /* joined without its start, or after a gap: what was negotiated is not known */
+    uint8_t user_length, database_length;
+    char user[SESSION_TEXT_MAX], database[SESSION_TEXT_MAX]; /* cut when longer; bytes as on the wire */
+};
+
+struct notes; /* small things a decoder remembers per connection, see note_keep */
+
+/* What one call of message() says. Belongs to the conversation, cleared before each call. */
+struct findings {
+    struct session *session;
+    struct notes *notes;
+    uint64_t message_length; /* the whole message on the wire; the cursor holds its wanted head */
+    uint16_t message;        /* db.message: a value of the protocol's message names */
+    uint8_t reports_used, fields_used, facts_used;
+    uint8_t depth;           /* of the fields that are noted now */
+    bool fields_cut;         /* there were more than FINDING_FIELDS_MAX */
+    struct report reports[FINDING_REPORTS_MAX];
+    struct field_value fields[FINDING_FIELDS_MAX];
+    struct fact facts[FINDING_FACTS_MAX];
+};
+
+/* Notes a value read from the message: a node of the tree, a value for rules. */
+static inline void note_field(struct findings *out, enum field field, uint32_t offset, uint32_t length, uint64_t value)
+{
+    if (out->fields_used == FINDING_FIELDS_MAX) {
+        out->fields_cut = true;
+        return;
+    }
+    out->fields[out->fields_used++] =
+        (struct field_value){.value = value, .offset = offset, .length = length, .field = (uint16_t)field, .depth = out->depth};
+}
+
+/* The same for a stretch of bytes that was taken from `c` just now (it ends at the cursor's position). */
+static inline void note_bytes(struct findings *out, enum field field, struct view bytes, const struct cursor *c)
+{
+    note_field(out, field, cursor_offset(c) - (uint32_t)bytes.length, (uint32_t)bytes.length, 0);
+}
+
+/* Reports an anomaly. More than FINDING_REPORTS_MAX in one message: the first ones stay. */
+static inline void report(struct findings *out, struct report found)
+{
+    if (out->reports_used < FINDING_REPORTS_MAX)
+        out->reports[out->reports_used++] = found;
+}
+
+static inline void observe(struct findings *out, struct fact fact)
+{
+    if (out->facts_used < FINDING_FACTS_MAX)
+        out->facts[out->facts_used++] = fact;
+}
+
+/* A zeroed place of `size` (<= NOTE_BYTES_MAX) bytes under `key`, replacing an older one; NULL when memory is short (the
+ * decoder then knows less and says nothing). Kept until note_drop, the connection's end, or 256 newer notes. */
+void *note_keep(struct findings *out, uint64_t key, size_t size);
+void *note_find(struct findings *out, uint64_t key);
+void note_drop(struct findings *out, uint64_t key);
+
+enum match { MATCH_NO, MATCH_MAYBE, MATCH_YES };
+
+enum framing { FRAME_READY, FRAME_NEEDS_MORE };
+
+struct frame {
+    uint64_t total;  /* bytes on the wire, header included, > 0 */
+    uint32_t wanted; /* leading bytes message() must see: 0 < wanted <= total, wanted <= MESSAGE_BYTES_MAX */
+};
+
+enum verdict {
+    VERDICT_OK,
+    VERDICT_TLS,         /* after this message both directions speak TLS */
+    VERDICT_COMPRESSED,  /* after this message both directions are wrapped (see struct wrapper) */
+    VERDICT_OPAQUE,      /* both directions are encrypted or of a kind that is not decoded */
+    VERDICT_BROKEN,      /* the message's framing is wrong: what follows cannot be trusted; find the next boundary */
+};
+
+/* How the payload of a wrapping frame is to be opened. */
+enum codec { CODEC_STORED, CODEC_ZLIB, CODEC_ZSTD };
+
+struct wrap {
+    uint32_t header;     /* bytes of the wrapping header */
+    uint32_t payload;    /* bytes after it */
+    uint32_t declared;   /* bytes it says it opens to; CODEC_STORED: = payload */
+    enum codec codec;
+};
+
+/* A layer between stream and messages that begins at VERDICT_COMPRESSED: frames whose payloads, opened, are the stream. */
+struct wrapper {
+    uint32_t header; /* bytes that head() needs */
+    /* Reads the header at the start of `head` (at least `header` bytes), reports what is wrong with it. */
+    enum verdict (*head)(void *state, enum side from, struct cursor head, struct wrap *out, struct findings *findings);
+    enum anomaly size_differs;   /* opened size != declared */
+    enum anomaly cannot_open;    /* the codec refused the payload */
+    enum field declared, actual; /* their fields */
+};
+
+struct decoder {
+    enum protocol protocol;
+    const char *name;
+    const uint16_t *ports;  /* where a server is expected, 0-terminated */
+    size_t state_size;      /* <= DECODER_STATE_MAX; zeroed before the first call */
+    enum name_set messages; /* names of findings.message */
+    enum anomaly incomplete;/* raised by the conversation: a message that never completes; its declared length: */
+    enum field length_field;
+    bool server_first;      /* the server's greeting opens the connection */
+
+    /* Could these first bytes of one side's stream be this protocol? */
+    enum match (*probe)(enum side from, struct cursor head);
+    enum framing (*frame)(const void *state, enum side from, struct cursor ahead, struct frame *out);
+    enum verdict (*message)(void *state, enum side from, struct cursor body, struct findings *out);
+    /* Bytes of `from` were lost, or (lost = 0) the connection is joined without its start. The state must expect less. */
+    void (*gap)(void *state, enum side from, uint64_t lost);
+    /* After a gap: the offset in `ahead` (bytes of one segment) where a message of `from` surely begins. */
+    bool (*resync)(const void *state, enum side from, struct cursor ahead, size_t *offset);
+    /* NULL, or: one side ended its stream (FIN or RST). For messages that are wrong because they were never answered. */
+    void (*end)(void *state, enum side from, bool reset, struct findings *out);
+    const struct wrapper *wrapper; /* NULL: the protocol is never wrapped */
+};
+
+#define DECODER(name, SYMBOL, title) extern const struct decoder name##_decoder;
+#include "model/decoders.def"
+#undef DECODER
+
+const struct decoder *decoder_of(enum protocol protocol); /* NULL for PROTOCOL_NONE */
+
+#endif

@@ -1,0 +1,50 @@
+/*
+ * The store: alerts become evidence in SQLite. One writer in the whole system; readers open their own read-only
+ * connection and use the numbered views, which are the contract (DESIGN: views of the store). WAL, synchronous=FULL,
+ * STRICT tables, user_version migrations, application_id, files 0600. An alert that was committed survives kill -9 and
+ * power loss; commits are grouped by rows or milliseconds.
+ */
+#ifndef DBHOUND_STORE_STORE_H
+#define DBHOUND_STORE_STORE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/error.h"
+#include "base/view.h"
+#include "detect/rules.h"
+#include "model/alert.h"
+#include "model/counter.h"
+
+struct store;
+
+/* Creates or opens for writing: EXIT_CANNOT_CREATE, EXIT_IO, EXIT_DATA (not a dbhound store, or a newer one). */
+struct store *store_open(const char *path, struct error *why) MUST_CHECK;
+/* Begins a run: `command` as typed, `sources` one per line. Returns its id, 0 on error. */
+int64_t store_begin_run(struct store *s, const char *command, const char *sources, const char *rules_hash,
+                        struct error *why) MUST_CHECK;
+/* Writes one alert and returns its alert_id, 0 on error. */
+int64_t store_add_alert(struct store *s, const struct alert *alert, const struct rule_facts *rule, struct error *why) MUST_CHECK;
+/* An alert like alert_id happened again at time_ns. */
+bool store_fold_alert(struct store *s, int64_t alert_id, int64_t time_ns, struct error *why) MUST_CHECK;
+/* What the server said about the message of an alert ("ERR 1835 (HY000) Malformed communication packet",
+ * "closed the connection without an answer", "answered"). */
+bool store_set_verdict(struct store *s, int64_t alert_id, const char *verdict, struct error *why) MUST_CHECK;
+/* A sample (pcapng, already masked) for the alerts of this run that carry `key`. */
+bool store_add_sample(struct store *s, uint64_t key, struct view pcapng, uint32_t packets, bool redacted,
+                      struct error *why) MUST_CHECK;
+/* A server as seen on the wire; merges with what is known. `version` may be "". */
+bool store_see_server(struct store *s, const struct endpoint *server, enum protocol protocol, const char *version,
+                      const char *version_source, int tls, int64_t time_ns, struct error *why) MUST_CHECK;
+/* Ends the run: writes counters and per-rule sums, commits, checkpoints. `result` is EXIT_DONE, EXIT_PARTIAL, ... */
+bool store_end_run(struct store *s, const struct counters *counters, int result, struct error *why) MUST_CHECK;
+void store_close(struct store *s);
+
+/* ---- reading */
+
+struct sqlite3;
+
+/* A read-only connection on an existing store: EXIT_NO_INPUT, EXIT_DATA. Close with sqlite3_close. */
+struct sqlite3 *store_read(const char *path, struct error *why) MUST_CHECK;
+
+#endif

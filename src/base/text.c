@@ -1,0 +1,146 @@
+/* Bounded text: see base/text.h. */
+#include "base/text.h"
+
+#include <arpa/inet.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <time.h>
+
+struct text text_in(char *memory, size_t size)
+{
+    memory[0] = 0;
+    return (struct text){memory, size, 0, false};
+}
+
+/* The end becomes "..." and stays: later additions are dropped, so a cut text never looks whole. */
+static void text_cut(struct text *t)
+{
+    size_t end = t->size - 1;
+    if (t->length < end - 3 || t->length > end)
+        t->length = t->length > end ? end : t->length;
+    size_t dots_at = t->length > end - 3 ? end - 3 : t->length;
+    memcpy(t->chars + dots_at, "...", 4);
+    t->length = dots_at + 3;
+    t->cut = true;
+}
+
+static void text_put(struct text *t, const char *chars, size_t length)
+{
+    if (t->cut)
+        return;
+    if (length > t->size - 1 - t->length) {
+        text_cut(t);
+        return;
+    }
+    memcpy(t->chars + t->length, chars, length);
+    t->length += length;
+    t->chars[t->length] = 0;
+}
+
+void text_add(struct text *t, const char *format, ...)
+{
+    va_list arguments;
+    if (t->cut)
+        return;
+    va_start(arguments, format);
+    int wanted = vsnprintf(t->chars + t->length, t->size - t->length, format, arguments);
+    va_end(arguments);
+    if (wanted < 0)
+        return;
+    if ((size_t)wanted >= t->size - t->length) {
+        t->length = t->size - 1;
+        text_cut(t);
+    } else {
+        t->length += (size_t)wanted;
+    }
+}
+
+/* Characters that reorder or hide text on a terminal, or that some renderers treat as a line end. */
+static bool is_hidden(uint32_t point)
+{
+    return point < 0xa0 || point == 0xad || point == 0x61c || point == 0x180e || (point >= 0x200b && point <= 0x200f) ||
+           (point >= 0x2028 && point <= 0x202e) || (point >= 0x2060 && point <= 0x206f) || point == 0xfeff ||
+           (point >= 0xfff9 && point <= 0xfffb) || (point >= 0xd800 && point <= 0xf8ff) || point >= 0xe0000;
+}
+
+/* Length of the valid, printable UTF-8 sequence at the start of `bytes`, or 0. */
+static size_t printable_utf8(struct view bytes)
+{
+    uint8_t first = bytes.bytes[0];
+    size_t length = first >= 0xf0 && first < 0xf5 ? 4 : first >= 0xe0 && first < 0xf0 ? 3 : first >= 0xc2 && first < 0xe0 ? 2 : 0;
+    if (length == 0 || length > bytes.length)
+        return 0;
+    uint32_t point = first & (0xffu >> (length + 1));
+    for (size_t i = 1; i < length; i++) {
+        if ((bytes.bytes[i] & 0xc0) != 0x80)
+            return 0;
+        point = point << 6 | (bytes.bytes[i] & 0x3fu);
+    }
+    static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+    return point < least[length] || point > 0x10ffff || is_hidden(point) ? 0 : length;
+}
+
+void text_add_escaped(struct text *t, struct view bytes)
+{
+    for (size_t i = 0; i < bytes.length && !t->cut;) {
+        uint8_t byte = bytes.bytes[i];
+        size_t length = byte >= 0x20 && byte < 0x7f && byte != '\\' ? 1 : byte < 0x80 ? 0 : printable_utf8(view_from(bytes, i));
+        if (length) {
+            text_put(t, (const char *)bytes.bytes + i, length);
+            i += length;
+        } else {
+            char escaped[5];
+            snprintf(escaped, sizeof escaped, "\\x%02x", byte);
+            text_put(t, escaped, 4);
+            i++;
+        }
+    }
+}
+
+void text_add_hex(struct text *t, struct view bytes, size_t most)
+{
+    for (size_t i = 0; i < bytes.length && i < most; i++)
+        text_add(t, "%s%02x", i ? " " : "", bytes.bytes[i]);
+    if (bytes.length > most)
+        text_add(t, " ...");
+}
+
+void text_add_number(struct text *t, uint64_t value)
+{
+    char digits[32];
+    int length = snprintf(digits, sizeof digits, "%" PRIu64, value);
+    for (int i = 0; i < length; i++) {
+        if (i && (length - i) % 3 == 0)
+            text_put(t, ",", 1);
+        text_put(t, digits + i, 1);
+    }
+}
+
+void text_add_time(struct text *t, int64_t time_ns)
+{
+    int64_t seconds = time_ns / 1000000000, rest = time_ns % 1000000000;
+    if (rest < 0) {
+        rest += 1000000000;
+        seconds--;
+    }
+    time_t when = (time_t)seconds;
+    struct tm utc;
+    if (!gmtime_r(&when, &utc)) {
+        text_add(t, "%" PRId64, time_ns);
+        return;
+    }
+    text_add(t, "%04d-%02d-%02dT%02d:%02d:%02d.%06d+0000", utc.tm_year + 1900, utc.tm_mon + 1, utc.tm_mday,
+             utc.tm_hour, utc.tm_min, utc.tm_sec, (int)(rest / 1000));
+}
+
+void text_add_address(struct text *t, const uint8_t address[16])
+{
+    static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
+    char written[INET6_ADDRSTRLEN];
+    if (memcmp(address, mapped, sizeof mapped) == 0)
+        inet_ntop(AF_INET, address + 12, written, sizeof written);
+    else
+        inet_ntop(AF_INET6, address, written, sizeof written);
+    text_put(t, written, strlen(written));
+}
