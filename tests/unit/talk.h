@@ -1,0 +1,138 @@
+/*
+ * Talks to one decoder without packets: bytes of one side go in, are framed and decoded in place, and every anomaly that
+ * comes out is kept by name. What the engine guards is asserted here.
+ */
+#ifndef DBHOUND_TESTS_TALK_H
+#define DBHOUND_TESTS_TALK_H
+
+#include <stdio.h>
+
+#include "check.h"
+#include "proto/decoder.h"
+#include "proto/notes.h"
+
+enum { TALK_BYTES_MAX = 1 << 20, TALK_REPORTS_MAX = 64 };
+
+struct talk {
+    const struct decoder *decoder;
+    _Alignas(16) uint8_t state[DECODER_STATE_MAX];
+    struct session session;
+    struct notes notes;
+    struct arena arena;
+    struct pool note_blocks, note_tables;
+    struct findings findings;       /* of the last message */
+    enum verdict verdict;           /* of the last message */
+    unsigned messages;
+    struct report reports[TALK_REPORTS_MAX]; /* of all messages since the last talk_forget */
+    unsigned reports_used;
+    struct fact_kind_count { unsigned seen[32]; } facts;
+    size_t unread;                  /* bytes of the last talk() that did not make a message */
+};
+
+static inline struct talk *talk_open(const struct decoder *decoder)
+{
+    struct error why;
+    struct talk *t = calloc(1, sizeof *t);
+    t->decoder = decoder;
+    assert_true(decoder->state_size <= DECODER_STATE_MAX);
+    assert_true(arena_open(&t->arena, 4 << 20, &why));
+    assert_true(pool_open(&t->note_blocks, &t->arena, sizeof(struct note), 512));
+    assert_true(pool_open(&t->note_tables, &t->arena, sizeof(struct note_table), 4));
+    t->notes.blocks = &t->note_blocks;
+    t->notes.tables = &t->note_tables;
+    t->session.phase = PHASE_PRE_AUTH;
+    return t;
+}
+
+static inline void talk_close(struct talk *t)
+{
+    notes_clear(&t->notes);
+    assert_int_equal(t->note_blocks.in_use, 0);
+    arena_close(&t->arena);
+    free(t);
+}
+
+static inline void talk_forget(struct talk *t)
+{
+    t->reports_used = 0;
+    t->messages = 0;
+    memset(&t->facts, 0, sizeof t->facts);
+}
+
+static inline void talk_clear_findings(struct talk *t, uint64_t length)
+{
+    memset(&t->findings, 0, sizeof t->findings);
+    t->findings.session = &t->session;
+    t->findings.notes = &t->notes;
+    t->findings.message_length = length;
+}
+
+static inline void talk_keep(struct talk *t)
+{
+    for (unsigned i = 0; i < t->findings.reports_used; i++)
+        if (t->reports_used < TALK_REPORTS_MAX)
+            t->reports[t->reports_used++] = t->findings.reports[i];
+    for (unsigned i = 0; i < t->findings.facts_used; i++)
+        t->facts.seen[t->findings.facts[i].kind]++;
+}
+
+/* Frames and decodes `bytes` of one side; stops at the first verdict that is not OK, or when more bytes are needed. Each
+ * message is decoded from a heap block of exactly its wanted size. */
+static inline void talk(struct talk *t, enum side from, struct view bytes)
+{
+    for (;;) {
+        struct frame frame = {0, 0};
+        t->unread = bytes.length;
+        if (t->decoder->frame(t->state, from, cursor_over(bytes), &frame) == FRAME_NEEDS_MORE)
+            return;
+        assert_true(frame.wanted > 0 && frame.wanted <= frame.total && frame.wanted <= MESSAGE_BYTES_MAX);
+        if (frame.wanted > bytes.length)
+            return;
+        uint8_t *exact = malloc(frame.wanted);
+        memcpy(exact, bytes.bytes, frame.wanted);
+        talk_clear_findings(t, frame.total);
+        t->verdict = t->decoder->message(t->state, from, cursor_over(view_of(exact, frame.wanted)), &t->findings);
+        for (unsigned i = 0; i < t->findings.fields_used; i++)
+            assert_true(t->findings.fields[i].offset <= frame.wanted &&
+                        t->findings.fields[i].length <= frame.total - t->findings.fields[i].offset);
+        for (unsigned i = 0; i < t->findings.reports_used; i++)
+            assert_true(t->findings.reports[i].offset <= frame.total);
+        talk_keep(t);
+        free(exact);
+        t->messages++;
+        if (frame.total > bytes.length) {
+            t->unread = 0;
+            return;
+        }
+        bytes = view_from(bytes, (size_t)frame.total);
+        t->unread = bytes.length;
+        if (t->verdict != VERDICT_OK || bytes.length == 0)
+            return;
+    }
+}
+
+/* The same for hex text. */
+static inline void talk_hex(struct talk *t, enum side from, const char *written)
+{
+    struct view bytes = hex(written);
+    talk(t, from, bytes);
+    hex_free(bytes);
+}
+
+static inline const struct report *talk_find(const struct talk *t, enum anomaly anomaly)
+{
+    for (unsigned i = 0; i < t->reports_used; i++)
+        if (t->reports[i].anomaly == anomaly)
+            return &t->reports[i];
+    return NULL;
+}
+
+/* Fails with the names of what was reported when anything was. */
+static inline void talk_expect_silence(const struct talk *t)
+{
+    for (unsigned i = 0; i < t->reports_used; i++)
+        print_error("reported %s at %u\n", anomaly_row((enum anomaly)t->reports[i].anomaly)->name, t->reports[i].offset);
+    assert_int_equal(t->reports_used, 0);
+}
+
+#endif
