@@ -21,8 +21,19 @@ struct message {
     struct segment first;      /* the segment with the message's first byte; stream_offset is the message's own
                                   (inside a wrapper: of the wrapping stream) */
     struct segment last;       /* the segment with the last byte that was needed */
+    const struct segment_mark *marks; /* of a message in several segments: where each begins in it */
+    unsigned marks_used;
     uint8_t confidence;        /* 0 to 100: lower after gaps, mid-stream, one-sided */
 };
+
+/* From this offset of the message on, its bytes came from this segment. */
+struct segment_mark {
+    uint32_t offset;
+    struct segment where;
+};
+
+/* The segment that holds the byte at `offset` of the message (the last one known, for bytes beyond the head). */
+const struct segment *message_segment(const struct message *message, uint32_t offset);
 
 struct message_sink {
     void *context;
@@ -34,9 +45,10 @@ struct message_sink {
 
 struct dialogue_options {
     size_t conversations;      /* database connections at once */
-    size_t message_buffers;    /* messages that are split over segments, at once */
+    size_t message_buffers;    /* messages of more than 2 KiB that are split over segments, at once */
     size_t note_blocks;
     size_t inflaters;          /* compressed directions at once */
+    size_t servers;            /* endpoints remembered */
     int64_t incomplete_ns;     /* packet time after which a message that stands still is incomplete */
 };
 

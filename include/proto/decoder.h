@@ -50,6 +50,7 @@ struct findings {
     uint16_t message;        /* db.message: a value of the protocol's message names */
     uint8_t reports_used, fields_used, facts_used;
     uint8_t depth;           /* of the fields that are noted now */
+    bool secret;             /* a FIELD_SECRET was noted */
     bool fields_cut;         /* there were more than FINDING_FIELDS_MAX */
     struct report reports[FINDING_REPORTS_MAX];
     struct field_value fields[FINDING_FIELDS_MAX];
@@ -63,6 +64,8 @@ static inline void note_field(struct findings *out, enum field field, uint32_t o
         out->fields_cut = true;
         return;
     }
+    if (field_flags_of[field] & FIELD_SECRET)
+        out->secret = true;
     out->fields[out->fields_used++] =
         (struct field_value){.value = value, .offset = offset, .length = length, .field = (uint16_t)field, .depth = out->depth};
 }
