@@ -2,9 +2,9 @@
 # One tcpdump at the server's end of the link for each story.
 
 port_of() {
-    case ${1%%/*} in
-    mysql) echo 3306 ;;
-    *) echo 5432 ;;
+    case $1 in
+    mysql/*) option "$1" port 3306 ;;
+    *) option "$1" port 5432 ;;
     esac
 }
 

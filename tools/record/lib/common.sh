@@ -7,10 +7,11 @@ declare -A TEXT OPTIONS
 # story PROTOCOL/NAME "one line" [key=value...]
 #   on=veth|lo|veth6    where the traffic flows (veth)
 #   start=early|late    late: the story itself says when capture begins
+#   port=N              the server's port (3306 or 5432)
 #   stamp=micro|nano    time stamps of the file
 #   form=pcap|pcapng|gz|zst
 #   size=small|big      big ones are never kept in the repository
-#   needs=a,b           node, cc: clients that have to be fetched or compiled
+#   needs=a,b           node, cc, pgbouncer: what the story needs besides the servers
 #   by=...              the clients, for the table
 story() {
     local id=$1
