@@ -22,7 +22,7 @@ static inline struct alert fabricated_alert(void)
                       .field = FIELD_MYSQL_LENGTH, .message = MYSQL_GREETING, .message_length = 77, .message_offset = 41,
                       .field_length = 1, .got = "254", .expected = "at most 35 (the bytes left in the message)",
                       .user = "root", .database = "shop", .sample = 5};
-    struct view head = hex("49000001 85a63f20 00000001 2d00000000000000000000000000000000000000000000000000 'root' 00 fe"
+    struct view head = hex("49000001 85a63f20 00000001 2d 0000000000000000000000000000000000000000000000 'root' 00 fe"
                            "2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a2a 'mysql_nat' 1b '[31m' 00");
     a.client = end_v4(10, 0, 0, 9, 51544);
     a.server = end_v4(10, 0, 0, 5, 3306);
