@@ -10,10 +10,10 @@ PREFIX   ?= /usr/local
 OUT      := build/$(VARIANT)$(if $(SANITIZE),-$(SANITIZE))
 
 BUILD_PACKAGES := gcc make pkg-config libc6-dev libpcap-dev libndpi-dev libmaxminddb-dev libsqlite3-dev zlib1g-dev libzstd-dev \
-                  libjansson-dev libxxhash-dev
+                  libjansson-dev libxxhash-dev libssl-dev
 TEST_PACKAGES  := libcmocka-dev sqlite3 tshark tcpdump python3 zstd binutils
 FUZZ_PACKAGES  := clang llvm libclang-rt-14-dev
-LIBRARIES      := libpcap sqlite3 zlib libzstd jansson
+LIBRARIES      := libpcap sqlite3 zlib libzstd jansson libcrypto
 
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wwrite-strings \
         -Wcast-qual -Wundef -Wformat=2 $(if $(WERROR),-Werror)
