@@ -40,10 +40,12 @@ static MYSQL *handle(void)
 {
     MYSQL *db = mysql_init(NULL);
     my_bool off = 0;
+    size_t longest = 256 << 20;
 
     if (!db)
         fail("mysql_init", "no memory");
     mysql_optionsv(db, MYSQL_OPT_SSL_VERIFY_SERVER_CERT, &off);
+    mysql_optionsv(db, MYSQL_OPT_MAX_ALLOWED_PACKET, &longest);
     return db;
 }
 
@@ -279,6 +281,54 @@ static void bulk(MYSQL *db)
     query(db, "truncate incoming");
 }
 
+/* Lengths around what one packet can hold: the longest has to be followed by an
+ * empty one. Text there and back, then a binary value there and back. */
+static void big(MYSQL *db)
+{
+    static const char before[] = "insert into document (body) values ('", after[] = "')";
+    const size_t most = 0xffffff, command = 1, lens[] = {most - 1, most, most + 1, 20000000, 2 * most};
+    unsigned long len = 18000000;
+    char *text = malloc(2 * most);
+    MYSQL_STMT *st;
+    MYSQL_BIND in;
+    MYSQL_RES *res;
+    size_t i, n = sizeof lens / sizeof *lens;
+
+    if (!text)
+        fail("big", "no memory");
+    for (i = 0; i < n; i++) {
+        size_t total = lens[i] - command;
+
+        memset(text, 'z', total);
+        memcpy(text, before, strlen(before));
+        memcpy(text + total - strlen(after), after, strlen(after));
+        must(db, mysql_real_query(db, text, total), "big query");
+    }
+    must(db, mysql_query(db, "select id, body from document"), "big rows");
+    res = mysql_store_result(db);
+    must(db, !res || mysql_num_rows(res) != n, "big rows");
+    mysql_free_result(res);
+    /* Rows whose own packet is just as long as can be: 4 bytes of length are before the value. */
+    must(db, mysql_query(db, "select repeat('y', 16777215 - 4)"), "row");
+    mysql_free_result(mysql_store_result(db));
+    must(db, mysql_query(db, "select repeat('y', 16777214 - 4)"), "row");
+    mysql_free_result(mysql_store_result(db));
+    st = prepared(db, "insert into document (body) values (?)");
+    memset(&in, 0, sizeof in);
+    in.buffer_type = MYSQL_TYPE_BLOB;
+    in.buffer = text;
+    in.length = &len;
+    stmt_must(st, mysql_stmt_bind_param(st, &in), "bind_param");
+    stmt_must(st, mysql_stmt_execute(st), "big value");
+    mysql_stmt_close(st);
+    st = prepared(db, "select id, body from document where length(body) = 18000000");
+    stmt_must(st, mysql_stmt_execute(st), "execute");
+    if (fetch_all(st) != 1)
+        fail("big value", "wrong number of rows");
+    mysql_stmt_close(st);
+    free(text);
+}
+
 static void said(const MYSQL *db, unsigned int stage, unsigned int stages, double percent, const char *what,
                  unsigned int len)
 {
@@ -314,6 +364,8 @@ int main(int argc, char **argv)
         pipelined(db);
     } else if (!strcmp(what, "bulk")) {
         bulk(db);
+    } else if (!strcmp(what, "big")) {
+        big(db);
     } else if (!strcmp(what, "progress")) {
         query(db, "alter table shop.slow force, algorithm=copy");
         query(db, "select 'done'");

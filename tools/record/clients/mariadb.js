@@ -34,7 +34,8 @@ const tasks = {
     await db.query('delete from incoming');
   },
   async pipelined(db) {
-    const many = [];
+    // The first one is slow, so that the others are sent behind it.
+    const many = [db.query('select sleep(0.3)')];
     for (let i = 0; i < 25; i++) many.push(db.query(`select ${i} as n, 'text'`));
     for (let i = 0; i < 25; i++) many.push(db.execute('select id, name from customer where id = ?', [i]));
     many.push(db.query('select * from no_such_table').catch((e) => console.log(e.code)));

@@ -43,22 +43,6 @@ const tasks = {
     for await (const row of rows) n += row.id > 0;
     console.log(n);
   },
-  async big(db) {
-    // Lengths around what one packet of the protocol can hold.
-    const most = 0xffffff;
-    for (const total of [most - 1, most, most + 1, 20e6, 2 * most]) {
-      const start = "insert into document (body) values ('";
-      await db.query(`${start}${'z'.repeat(total - 1 - start.length - 2)}')`);
-    }
-    const [sizes] = await db.query('select id, length(body) as n from document');
-    for (const { id, n } of sizes) {
-      const [[row]] = await db.query('select body from document where id = ?', [id]);
-      if (row.body.length !== n) throw new Error('wrong length');
-    }
-    const [added] = await db.execute('insert into document (body) values (?)', [Buffer.alloc(18e6, 7)]);
-    const [[row]] = await db.execute('select body from document where id = ?', [added.insertId]);
-    if (row.body.length !== 18e6) throw new Error('wrong length');
-  },
 };
 
 (async () => {

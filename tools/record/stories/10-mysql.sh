@@ -189,16 +189,18 @@ replica_down() { end_process "$(cat "$WORK/tmp/replica.pid")"; }
 story mysql/kill "a session kills another one's query, then its connection" by=mariadb
 mysql_kill() {
     local victim
-    talk mariadb --no-defaults --skip-ssl -h "$HOST" -uapp -papp-word shop --force \
-        -e 'select sleep(20); select sleep(20)' &
+    printf '%s;\n' 'select sleep(20)' 'select sleep(21)' 'select 3' | my -n --force --skip-reconnect shop &
     victim=$!
     sleep 0.7
-    my -e "select concat('kill query ', id) into @k from information_schema.processlist where info like 'select sleep%' limit 1;
-        execute immediate @k"
+    kill_sleeping 20 'kill query'
     sleep 0.7
-    my -e "select concat('kill ', id) into @k from information_schema.processlist where info like 'select sleep%' limit 1;
-        execute immediate @k"
+    kill_sleeping 21 'kill'
     wait $victim || true
+}
+
+kill_sleeping() {
+    my -e "select id into @who from information_schema.processlist where info = 'select sleep($1)';
+        execute immediate concat('$2 ', @who)"
 }
 
 story mysql/idle-timeout "the server closes an idle session without a word" by=mariadb

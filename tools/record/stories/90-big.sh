@@ -53,9 +53,9 @@ mysql_compressed_big() {
         --mysql-compression=on run
 }
 
-story mysql/16mib "packets around 16 MiB, split and whole, text and binary" size=big by=mysql2 needs=node
+story mysql/16mib "packets around 16 MiB, split and whole, text and binary" size=big by=libmariadb needs=cc
 before_mysql_16mib() { root_sql shop -e 'truncate document'; }
-mysql_16mib() { with_node mysql2.js big; }
+mysql_16mib() { capi big; }
 after_mysql_16mib() { root_sql shop -e 'truncate document'; }
 
 bench_tables() {
@@ -70,9 +70,9 @@ story pgsql/pgbench-simple "pgbench, simple queries, 4 clients, 120000 transacti
 before_pgsql_pgbench_simple() { bench_tables; }
 pgsql_pgbench_simple() { bench -M simple -t 30000; }
 
-story pgsql/pgbench-extended "pgbench, extended queries, 4 clients, 90000 transactions" size=big by=pgbench
+story pgsql/pgbench-extended "pgbench, extended queries, 4 clients, 100000 transactions" size=big by=pgbench
 before_pgsql_pgbench_extended() { bench_tables; }
-pgsql_pgbench_extended() { bench -M extended -t 22500; }
+pgsql_pgbench_extended() { bench -M extended -t 25000; }
 
 story pgsql/pgbench-prepared "pgbench, prepared statements, 4 clients, 100000 transactions" size=big by=pgbench
 before_pgsql_pgbench_prepared() { bench_tables; }
