@@ -108,16 +108,39 @@ def run(a):
         with ThreadPoolExecutor(a.jobs) as pool:
             results = list(pool.map(work, plans))
         for k, r in enumerate(results):
+            if r.strayed or r.plan.step and r.mutation is None:
+                print("judge: trial %d left its twin before the mutation: %s" % (r.plan.trial, r.strayed), file=sys.stderr)
+                results[k] = r = work(r.plan)
             if r.disturbed:     # the server died meanwhile: once more, alone, to see who did it
                 again = work(r.plan)
                 if again.disturbed:
                     again.label, again.when, again.answer = t.CRASH, "mutated", "the server died"
                 results[k] = again
+        read_log(proto, server, results)
         print("%d trials in %.0f s" % (len(results), time.time() - start), file=sys.stderr)
         save(a, proto, server, results)
     finally:
         server.stop()
     return 0
+
+
+def read_log(proto, server, results):
+    """some refusals are only written to the log, before a silent close"""
+    lines = collections.defaultdict(list)
+    for at, port, code, text in server.remarks():
+        if proto.is_protocol_error(code, text):
+            lines[port].append((at, code, text))
+    for r in results:
+        silent = r.label == t.PROTO and r.answer.startswith("closed")
+        if r.mutation is None or not r.events or not silent and r.label not in (t.OK, t.SEM):
+            continue
+        for at, code, text in lines[r.port]:
+            if r.events[0][0] - 0.01 < at < r.events[-1][0] + 0.01:
+                if silent:
+                    r.answer += ", log: %s %s" % (code, text)
+                else:
+                    r.label, r.when, r.answer, r.grey = t.PROTO, "log", "%s %s" % (code, text), ""
+                break
 
 
 def must_flag(r):

@@ -104,3 +104,20 @@ def lenenc(n):
 
 def shifted(fields, by):
     return [Field(f.name, f.off + by, f.size, f.kind, f.order) for f in fields]
+
+
+def reaches_out(msg, data, off):
+    """whether the length prefix at off, in data made of msg, claims more than the message has"""
+    for f in msg.fields:
+        if f.kind not in ("ilen", "lenenc") or not f.off <= off < f.off + max(1, f.size):
+            continue
+        if f.kind == "ilen":
+            value = int.from_bytes(data[f.off:f.off + f.size], f.order)
+            return value + f.off + f.size > len(data) and not (f.size == 4 and value == 0xffffffff)
+        first = data[f.off]
+        if first in (0xfb, 0xff):
+            return True
+        size = {0xfc: 2, 0xfd: 3, 0xfe: 8}.get(first, 0)
+        value = int.from_bytes(data[f.off + 1:f.off + 1 + size], "little") if size else first
+        return f.off + 1 + size + value > len(data)
+    return False

@@ -99,7 +99,7 @@ def handshake_response(c, user, password, caps, db=None, plugin=None, attrs=None
         b.cstr("plugin", plugin or "mysql_native_password")
     if attrs is not None:
         attributes(b, attrs)
-    c.caps = caps
+    c.caps, c.password = caps, password
     return packet(kind, c.seq, b)
 
 
@@ -195,6 +195,8 @@ def bulk_execute(c, stmt_id, types, rows, send_types=True):
 
 
 def change_user(c, user, password, db="judge", attrs=None):
+    c.password = password
+
     def fill(b):
         b.cstr("user", user)
         proof = native(password, c.nonce)
@@ -206,12 +208,19 @@ def change_user(c, user, password, db="judge", attrs=None):
     return command(c, "CHANGE_USER", fill)
 
 
+def auth_response(c, kind="AuthSwitchResponse"):
+    """what the server's request to log in another way asks for"""
+    name, _, nonce = (c.switch or b"").partition(b"\0")
+    return packet(kind, c.seq, Build("little").bin("auth", prove(name.decode("latin-1"), c.password, nonce)))
+
+
 class Context:
     """the client's view of its connection"""
 
     def __init__(self, wire, rng, server):
         self.wire, self.rng, self.server = wire, rng, server
         self.pos, self.seq, self.caps, self.nonce, self.plugin = 0, 0, 0, bytes(20), ""
+        self.switch, self.password = None, ""      # an open request to log in another way
         self.replies, self.all_replies, self.logged_in, self.squeezed, self.tls = [], [], False, False, False
         self.inner, self.infile, self.stmt_id, self.compress_from, self.failed = b"", False, 1, None, False
 
@@ -226,7 +235,7 @@ class Context:
 
     def busy(self):
         """in the middle of something that the client would not leave"""
-        return not self.logged_in or self.infile
+        return not self.logged_in or self.infile or self.switch is not None
 
     def wrap(self):
         return compressed if self.logged_in and self.caps & COMPRESS else None
@@ -283,6 +292,7 @@ class Context:
         self.all_replies.append(data)
         self.seq = seq + 1 & 255
         self.infile = body[:1] == b"\xfb" and seq == 1
+        self.switch = body[1:] if body.startswith((b"\xfemysql_", b"\xfeclient_")) else None
         if body[:1] == b"\xff" and len(body) >= 3:
             code = int.from_bytes(body[1:3], "little")
             if code != 0xffff:
@@ -303,6 +313,8 @@ class Context:
     def probes(self):
         if self.tls:
             return
+        if self.switch is not None:
+            yield [auth_response(self).wire()], lambda out: out.answered
         if self.infile:
             packets = _split(self.wire.sent, 4)[0] if self.compress_from is None else []
             seq = packets[-1][0][3] + 1 if packets else self.seq
@@ -372,7 +384,7 @@ def unsure(trial):
         command = body[:1]
         if command == b"\x01" and (more or i + 2 < len(packets)) and head[3] == 0:
             return "bytes behind COM_QUIT, which nobody reads"
-        if command == b"\x12" and more and trial.wire.closed:
+        if command == b"\x12" and (more or i + 2 < len(packets)) and trial.wire.closed:
             return "bytes behind COM_BINLOG_DUMP, which nobody reads"
         if head[3] == 0 and command and len(body) < SHORTEST.get(command[0], 0):
             return "shorter than its fixed part, which this server does not check"

@@ -11,6 +11,8 @@ PASSWORDS = {"nat": "natpw", "ed": "edpw", "nopw": "", "repl": "replpw"}
 
 
 class Session:
+    local = False
+
     def __init__(self, name, seed, script):
         self.name, self.seed, self.script = name, seed, script
 
@@ -33,12 +35,9 @@ def login(c, user="nat", password=None, **kw):
     kw.setdefault("charset", r.choice([8, 33, 45, 224]))
     yield Step("login", m.handshake_response(c, user, password, caps, **kw))
     for _ in range(3):
-        last = c.replies[-1] if c.replies else b""
-        if last[:1] != b"\xfe" or c.logged_in:
+        if c.switch is None or c.logged_in:
             break
-        name, _, nonce = last[1:].partition(b"\0")
-        proof = m.prove(name.decode("latin-1"), password, nonce)
-        yield Step("auth", m.packet("AuthSwitchResponse", c.seq, Build("little").bin("auth", proof)))
+        yield Step("auth", m.auth_response(c))
 
 
 def ask(c, *queries):
@@ -118,12 +117,8 @@ def s_change_user(c):
     yield from login(c, "nat", attrs=c.rng.choice([ATTRS, None]))
     user = c.rng.choice(["nopw", "nat", "ed", "nat"])
     yield Step("change", m.change_user(c, user, PASSWORDS[user], attrs=ATTRS))
-    last = c.replies[-1] if c.replies else b""
-    if last[:1] == b"\xfe" and len(last) > 8:
-        name, _, nonce = last[1:].partition(b"\0")
-        c.nonce = nonce
-        yield Step("change auth", m.packet("AuthSwitchResponse", c.seq, Build("little").bin(
-            "auth", m.prove(name.decode("latin-1"), PASSWORDS[user], nonce))))
+    if c.switch is not None:
+        yield Step("change auth", m.auth_response(c))
     yield from ask(c, "SELECT CURRENT_USER()")
 
 

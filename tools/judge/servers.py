@@ -113,6 +113,9 @@ GRANT REPLICATION SLAVE ON *.* TO repl;
     def revive(self):
         self.start()
 
+    def remarks(self):
+        return []
+
     def version(self):
         return subprocess.run(["/usr/sbin/mariadbd", "--version"], stdout=subprocess.PIPE).stdout.decode().strip()
 
@@ -128,6 +131,10 @@ class PostgreSQL(Server):
         self.run(os.path.join(self.bin, "initdb"), "-D", self.data, "-A", "trust", "-U", "postgres", "-E", "UTF8", "--locale=C", "-N")
         with open(os.path.join(self.data, "pg_hba.conf"), "w") as f:
             f.write("""local all postgres trust
+local all pw password
+local all md5u md5
+local all scramu scram-sha-256
+local all all trust
 host all pw 127.0.0.1/32 password
 host all md5u 127.0.0.1/32 md5
 host all scramu 127.0.0.1/32 scram-sha-256
@@ -138,7 +145,7 @@ host all all 127.0.0.1/32 trust
     def command(self):
         options = {"port": self.port, "listen_addresses": "127.0.0.1", "unix_socket_directories": self.dir, "fsync": "off",
                    "autovacuum": "off", "max_connections": 200, "max_wal_senders": 60, "shared_buffers": "64MB", "ssl": "off",
-                   "log_min_messages": "fatal", "log_min_error_statement": "panic", "restart_after_crash": "on",
+                   "log_min_messages": "log", "log_line_prefix": "%n|%r|%e|", "log_min_error_statement": "panic", "restart_after_crash": "on",
                    "wal_keep_size": "256MB", "superuser_reserved_connections": 10}
         return [os.path.join(self.bin, "postgres"), "-D", self.data] + ["-c%s=%s" % kv for kv in options.items()]
 
@@ -174,6 +181,19 @@ GRANT SELECT ON t TO PUBLIC; GRANT SELECT, INSERT ON c TO PUBLIC;
             self.start()
         time.sleep(1)
         _wait_for(self.port, self.process)
+
+    def path(self):
+        return os.path.join(self.dir, ".s.PGSQL.%d" % self.port)
+
+    def remarks(self):
+        """what the server wrote to its log: (time, client port, SQLSTATE, text)"""
+        out = []
+        with open(self.log, encoding="utf-8", errors="replace") as f:
+            for line in f:
+                m = re.match(r"(\d+\.\d+)\|[\d.]+\((\d+)\)\|(\w{5})\|(?:LOG|ERROR|FATAL):\s+(.*)", line)
+                if m:
+                    out.append((float(m[1]), int(m[2]), m[3], m[4]))
+        return out
 
     def version(self):
         return subprocess.run([os.path.join(self.bin, "postgres"), "--version"], stdout=subprocess.PIPE).stdout.decode().strip()

@@ -6,7 +6,7 @@ import struct
 import time
 
 import mutate
-from message import Message
+from message import reaches_out
 
 WAIT = 1.5          # a server that says nothing for so long, where the twin is answered, hangs
 QUIET = 0.04        # silence after a whole reply that counts as its end
@@ -17,13 +17,19 @@ RANK = {OK: 0, SEM: 1, HANG: 2, PROTO: 3, CRASH: 4}
 
 
 class Wire:
-    """a TCP connection that remembers what went over it, in order and with times"""
+    """a connection that remembers what went over it, in order and with times"""
 
-    def __init__(self, port):
-        self.events, self.sent, self.got, self.closed = [], b"", b"", None
-        self.sock = socket.create_connection(("127.0.0.1", port), timeout=10)
-        self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.finished = False
+    def __init__(self, server, local=False):
+        self.events, self.sent, self.got, self.closed, self.finished = [], b"", b"", None, False
+        if local:
+            self.sock = socket.socket(socket.AF_UNIX)
+            self.sock.settimeout(10)
+            self.sock.connect(server.path())
+            self.port = 0
+        else:
+            self.sock = socket.create_connection(("127.0.0.1", server.port), timeout=10)
+            self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self.port = self.sock.getsockname()[1]
 
     def send(self, data):
         if not data or self.finished:
@@ -105,8 +111,8 @@ class Plan:
 class Result:
     def __init__(self, plan):
         self.plan, self.label, self.when, self.answer = plan, OK, "", ""
-        self.mutation, self.grey, self.disturbed = None, "", False
-        self.stream_offset, self.close, self.events, self.steps = -1, "", [], {}
+        self.mutation, self.grey, self.disturbed, self.strayed = None, "", False, ""
+        self.stream_offset, self.close, self.events, self.steps, self.port = -1, "", [], {}, 0
         self.messages = []      # of a twin: (step, index, kind, data) in order
         self.replies = []       # of a twin: messages of the server
 
@@ -116,11 +122,11 @@ class Trial:
         self.proto, self.server, self.plan, self.env = proto, server, plan, env
         self.twin = twin        # {step name: Outcome}, or None when this is the twin
         self.result = Result(plan)
-        self.rng = random.Random(plan.seed)
+        self.rng, self.reaches_out = random.Random(plan.seed), False
 
     def run(self):
         r, generation = self.result, self.server.generation
-        self.wire = Wire(self.server.port)
+        self.wire = Wire(self.server, self.plan.session.local)
         try:
             self.talk()
         finally:
@@ -128,9 +134,11 @@ class Trial:
         r.events = self.wire.events
         if self.twin is None:
             r.replies = self.ctx.all_replies
-        r.close = self.wire.closed or "client"
+        r.close, r.port = self.wire.closed or "client", self.wire.port
         if r.mutation is not None and (r.label in (OK, SEM) or r.answer.startswith("closed")):
             r.grey = r.grey or self.proto.unsure(self)
+            if not r.grey and self.reaches_out:
+                r.grey = "a length reaches behind the end of the message, which this server does not check"
         if self.wire.closed is not None or r.label != OK:
             r.disturbed = self.server.died_since(generation, r.label in (HANG, PROTO) and self.wire.closed)
         return r
@@ -198,6 +206,7 @@ class Trial:
             if m is None:
                 m = mutate.flip(target, rng, self.env)
             parts = before + [target.wire(x) for x in m.parts] + after
+            self.reaches_out = p.cls in ("inner-length", "flip") and target.frame != "compressed" and reaches_out(target, m.parts[0], m.offset)
         self.result.mutation = m
         self.result.stream_offset = len(self.wire.sent) + sum(map(len, before))
         return parts, step
@@ -216,6 +225,8 @@ class Trial:
             return out.closed is None
         when = "mutated" if hit else name
         if self.result.mutation is None:    # still the unchanged part
+            if twin and {e[0] for e in twin.errors} != {e[0] for e in out.errors}:
+                self.result.strayed = "%s: %s" % (name, out.errors)
             return out.closed is None
         return self.judge(out, twin, when, silent, dropped=hit and not parts)
 
