@@ -22,6 +22,14 @@ struct detector *detector_open(const struct rule_set *rules, struct arena *from)
 typedef void (*alert_sink)(void *context, const struct alert *alert, const struct message *message);
 unsigned detector_message(struct detector *d, const struct message *message, alert_sink raise, void *context);
 
+/* Alerts that a pass rule suppressed: they were never raised. */
+uint64_t detector_passed(const struct detector *d);
+/* How often a rule was asked about a message, was true, and was suppressed by a pass rule although true. */
+struct rule_stats {
+    uint64_t evaluated, matched, suppressed;
+};
+void detector_rule_stats(const struct detector *d, uint32_t rule, struct rule_stats *out);
+
 /* ---- limiter */
 
 struct limiter;
