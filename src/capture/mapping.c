@@ -14,6 +14,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { WINDOW_BYTES = 4 * 1024 * 1024 };
@@ -33,7 +34,15 @@ struct guarded_range {
 static _Atomic(struct guarded_range *) guarded;
 static pthread_mutex_t guarded_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct sigaction handling_before;
+static atomic_bool passed_on;
 static uintptr_t page_bytes;
+
+static void guard_lose(struct guarded_range *r, size_t from)
+{
+    size_t known = atomic_load(&r->lost);
+    while (from < known && !atomic_compare_exchange_weak(&r->lost, &known, from)) {
+    }
+}
 
 static void on_bus_error(int signal_number, siginfo_t *about, void *context)
 {
@@ -48,30 +57,36 @@ static void on_bus_error(int signal_number, siginfo_t *about, void *context)
         void *zeros = mmap((void *)page, end - page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
         if (zeros == MAP_FAILED)
             break;
-        size_t lost = page - begin, known = atomic_load(&r->lost);
-        while (lost < known && !atomic_compare_exchange_weak(&r->lost, &known, lost)) {
-        }
+        guard_lose(r, page - begin);
         return;
     }
-    /* Not ours: as it would have been without us. The faulting instruction runs again; a sent signal is sent again. */
-    sigaction(signal_number, &handling_before, NULL);
+    /* Not ours: as it would have been without us. The faulting instruction runs again; a sent signal is sent again. If
+     * that handling leads back here, it is given up. */
+    if (atomic_exchange(&passed_on, true))
+        signal(signal_number, SIG_DFL);
+    else
+        sigaction(signal_number, &handling_before, NULL);
     if (!from_memory)
         raise(signal_number);
 }
 
+/* With every mapping: somebody may have set another handler since the last one. */
 static void guard_install(void)
 {
+    struct sigaction now, ours = {.sa_sigaction = on_bus_error, .sa_flags = SA_SIGINFO};
     page_bytes = (uintptr_t)sysconf(_SC_PAGESIZE);
-    struct sigaction handling = {.sa_sigaction = on_bus_error, .sa_flags = SA_SIGINFO};
-    sigemptyset(&handling.sa_mask);
-    sigaction(SIGBUS, &handling, &handling_before);
+    if (sigaction(SIGBUS, NULL, &now) || ((now.sa_flags & SA_SIGINFO) && now.sa_sigaction == on_bus_error))
+        return;
+    handling_before = now;
+    atomic_store(&passed_on, false);
+    sigemptyset(&ours.sa_mask);
+    sigaction(SIGBUS, &ours, NULL);
 }
 
 static struct guarded_range *guard_take(uintptr_t begin, size_t size)
 {
-    static pthread_once_t installed = PTHREAD_ONCE_INIT;
-    pthread_once(&installed, guard_install);
     pthread_mutex_lock(&guarded_lock);
+    guard_install();
     struct guarded_range *r = atomic_load(&guarded);
     while (r && atomic_load(&r->begin))
         r = r->next;
@@ -98,7 +113,7 @@ static void guard_give(struct guarded_range *r)
 
 bool mapping_open(struct mapping *m, int descriptor, size_t size)
 {
-    *m = (struct mapping){0};
+    *m = (struct mapping){.descriptor = -1};
     void *bytes = mmap(NULL, size, PROT_READ, MAP_SHARED, descriptor, 0);
     if (bytes == MAP_FAILED)
         return false;
@@ -108,15 +123,22 @@ bool mapping_open(struct mapping *m, int descriptor, size_t size)
         return false;
     }
     madvise(bytes, size, MADV_SEQUENTIAL);
-    *m = (struct mapping){.bytes = bytes, .size = size, .guard = guard};
+    *m = (struct mapping){.bytes = bytes, .size = size, .descriptor = descriptor, .guard = guard};
     return true;
 }
 
-/* The pages that could not be had are touched now, so that the loss shows before anybody is handed their bytes. */
-static void touch(const uint8_t *bytes, size_t length)
+static void touch(const struct mapping *m, size_t from, size_t to)
 {
-    for (size_t at = 0; at < length; at += page_bytes)
-        (void)*(const volatile uint8_t *)(bytes + at);
+    for (size_t at = from & ~((size_t)page_bytes - 1); at < to; at += page_bytes)
+        (void)*(const volatile uint8_t *)(m->bytes + at);
+}
+
+/* Behind its new end, a file that was cut inside a page reads as zeros, without a signal. */
+static void check_size(struct mapping *m)
+{
+    struct stat about;
+    if (m->descriptor >= 0 && !fstat(m->descriptor, &about) && (uint64_t)about.st_size < m->size)
+        guard_lose(m->guard, (size_t)about.st_size);
 }
 
 void mapping_advance(struct mapping *m, size_t position)
@@ -129,8 +151,9 @@ void mapping_advance(struct mapping *m, size_t position)
         if (next)
             madvise(bytes + m->asked + window, next, MADV_WILLNEED);
         if (madvise(bytes + m->asked, window, MADV_POPULATE_READ))
-            touch(m->bytes + m->asked, window);
+            touch(m, m->asked, m->asked + window);
         m->asked += window;
+        check_size(m);
     }
     while (position > m->released + 2 * WINDOW_BYTES) {
         madvise(bytes + m->released, WINDOW_BYTES, MADV_DONTNEED);
@@ -138,16 +161,27 @@ void mapping_advance(struct mapping *m, size_t position)
     }
 }
 
-size_t mapping_lost(const struct mapping *m)
+size_t mapping_lost(const struct mapping *m, size_t from, size_t to)
 {
+    touch(m, from, to);
+    return atomic_load_explicit(&m->guard->lost, memory_order_relaxed);
+}
+
+size_t mapping_finish(struct mapping *m)
+{
+    check_size(m);
+    if (m->descriptor > STDIN_FILENO)
+        close(m->descriptor);
+    m->descriptor = -1;
     return atomic_load_explicit(&m->guard->lost, memory_order_relaxed);
 }
 
 void mapping_close(struct mapping *m)
 {
     if (m->bytes) {
+        mapping_finish(m);
         guard_give(m->guard);
         munmap((void *)(uintptr_t)m->bytes, m->size);
     }
-    *m = (struct mapping){0};
+    *m = (struct mapping){.descriptor = -1};
 }

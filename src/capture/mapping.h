@@ -14,16 +14,20 @@ struct mapping {
     size_t size;
     size_t asked;    /* the system was asked to have the bytes before this ready */
     size_t released; /* and told that those before this are not needed soon */
+    int descriptor;  /* -1 once the file was read */
     struct guarded_range *guard;
 };
 
-/* False when it cannot be mapped: read it as a stream then. The descriptor may be closed afterwards. */
+/* False when it cannot be mapped: read it as a stream then. Takes the descriptor over when true. */
 bool mapping_open(struct mapping *m, int descriptor, size_t size);
 /* Reading goes on at `position`: the bytes from there on are fetched, the ones far behind leave memory (touching them
  * again is valid and fetches them again). */
 void mapping_advance(struct mapping *m, size_t position);
-/* Offset of the first byte that turned out to be unreadable; SIZE_MAX while there is none. */
-size_t mapping_lost(const struct mapping *m);
+/* Offset of the first byte that turned out to be unreadable; SIZE_MAX while there is none. Touches the pages from `from`
+ * to `to` first, so that no one is handed what is not there. */
+size_t mapping_lost(const struct mapping *m, size_t from, size_t to);
+/* The file was read to its end: looks whether it was cut short on the way. The bytes stay. */
+size_t mapping_finish(struct mapping *m);
 void mapping_close(struct mapping *m);
 
 #endif

@@ -138,7 +138,7 @@ static void begin_memory(struct source *s, struct view bytes)
     s->span = (struct span){.bytes = bytes.bytes, .length = bytes.length};
 }
 
-/* In place when it is a plain file at its beginning, else as a stream, which takes the descriptor over. */
+/* In place when it is a plain file at its beginning, else as a stream; both take the descriptor over. */
 static void begin_descriptor(struct source *s, int descriptor)
 {
     struct mapping *m = &s->mappings[s->next - 1];
@@ -151,8 +151,6 @@ static void begin_descriptor(struct source *s, int descriptor)
         begin_stream(s, descriptor, view_of(NULL, 0));
         return;
     }
-    if (descriptor != STDIN_FILENO)
-        close(descriptor);
     s->mapped = true;
     s->span = (struct span){.bytes = m->bytes, .length = m->size};
 }
@@ -196,38 +194,54 @@ static void end_current(struct source *s, const char *damage, uint64_t offset)
     s->span = (struct span){0};
 }
 
-/* Reads from the current file until there are packets or it ended. */
-static void read_current(struct source *s, struct batch *out)
+/* Takes back the packets that reach into what a mapped file no longer has. */
+static void take_back_lost(struct source *s, struct batch *out, const uint8_t *lost)
 {
-    struct mapping *m = s->mapped && !s->memory ? &s->mappings[s->next - 1] : NULL;
+    while (out->count) {
+        const struct raw_packet *last = &out->packets[out->count - 1];
+        if (last->bytes + last->captured <= lost)
+            break;
+        out->count--;
+        s->format.number--;
+    }
+}
+
+/* Reads from the current mapped file until the batch is full or the file ended. */
+static void read_mapped(struct source *s, struct batch *out)
+{
+    struct mapping *m = s->memory ? NULL : &s->mappings[s->next - 1];
+    size_t from = s->span.at, lost = SIZE_MAX;
     if (m)
-        mapping_advance(m, s->span.at);
+        mapping_advance(m, from);
+    enum outcome read = format_read(&s->format, &s->span, out);
+    if (m)
+        lost = mapping_lost(m, from, s->span.at);
+    if (m && (lost < SIZE_MAX || read != OUTCOME_FULL))
+        lost = mapping_finish(m);
+    if (lost < SIZE_MAX) {
+        take_back_lost(s, out, s->span.bytes + lost);
+        end_current(s, "the file was cut short or cannot be read on", lost);
+    } else if (read != OUTCOME_FULL) {
+        end_current(s, read == OUTCOME_DAMAGED ? s->format.reason : format_end(&s->format, &s->span), s->span.at);
+    }
+}
+
+/* Reads from the current stream until there are packets or it ended. */
+static void read_stream(struct source *s, struct batch *out)
+{
     for (;;) {
-        uint64_t before = s->format.number;
         enum outcome read = format_read(&s->format, &s->span, out);
-        size_t lost = m ? mapping_lost(m) : SIZE_MAX;
-        if (lost < SIZE_MAX) {
-            while (out->count && out->packets[out->count - 1].bytes + out->packets[out->count - 1].captured > m->bytes + lost)
-                out->count--;
-            s->format.number = before + out->count;
-            end_current(s, "the file was cut short or cannot be read on", lost);
-            return;
-        }
-        if (read == OUTCOME_DAMAGED) {
+        if (read == OUTCOME_DAMAGED)
             end_current(s, s->format.reason, s->span.offset + s->span.at);
+        if (read == OUTCOME_DAMAGED || out->count)
             return;
-        }
-        if (out->count)
-            return;
-        bool more = !s->mapped && stream_advance(&s->stream, s->span.at);
-        if (!s->mapped) {
-            s->span.at = 0;
-            s->span.length = s->stream.length;
-            s->span.offset = s->stream.offset;
-        }
+        bool more = stream_advance(&s->stream, s->span.at);
+        s->span.at = 0;
+        s->span.length = s->stream.length;
+        s->span.offset = s->stream.offset;
         if (!more) {
-            const char *damage = !s->mapped && s->stream.damage ? s->stream.damage : format_end(&s->format, &s->span);
-            end_current(s, damage, s->span.offset + s->span.at);
+            const char *damage = s->stream.damage ? s->stream.damage : format_end(&s->format, &s->span);
+            end_current(s, damage, s->span.offset);
             return;
         }
     }
@@ -270,7 +284,10 @@ size_t source_read(struct source *s, struct raw_packet *batch, size_t most)
             continue;
         }
         s->stable = s->mapped;
-        read_current(s, &out);
+        if (s->mapped)
+            read_mapped(s, &out);
+        else
+            read_stream(s, &out);
         sift(s, &out);
     }
     return out.count;
