@@ -138,8 +138,11 @@ void patience_review(struct net *n, struct connection *c)
     bool moved;
     do {
         stream_pump(n, c);
-        moved = review_acknowledged(n, c, FROM_CLIENT) | review_acknowledged(n, c, FROM_SERVER);
-        moved |= review_early(n, c, FROM_CLIENT) | review_early(n, c, FROM_SERVER);
+        moved = false;
+        for (unsigned side = FROM_CLIENT; side <= FROM_SERVER; side++) {
+            moved |= review_acknowledged(n, c, (enum side)side);
+            moved |= review_early(n, c, (enum side)side);
+        }
     } while (moved);
     const struct half *client = &c->half[FROM_CLIENT], *server = &c->half[FROM_SERVER];
     bool waits = half_waits(client) || half_waits(server);
