@@ -4,6 +4,8 @@
 #include <string.h>
 #include <strings.h>
 
+const char lex_header_ends[] = "the header ends here; expected: action protocol address port -> address port (options)";
+
 bool is_space(uint8_t c)
 {
     return c == ' ' || c == '\t' || c == '\r' || c == '\n' || c == '\f' || c == '\v';
@@ -145,13 +147,15 @@ enum lexed lex_word(struct lexer *l, struct view *word)
         depth -= c == ']' && depth > 0;
     }
     *word = view_of(l->source->text.bytes + start, l->at - start);
+    if (depth)
+        return lex_broken(l, start, "[ is not closed");
     if (word->length)
         return LEX_OK;
     if (l->at < l->limit && byte_at(l, l->at) == '(') {
         l->at++;
         return LEX_END;
     }
-    return lex_broken(l, l->at, "the header ends here; expected: action protocol address port -> address port (options)");
+    return lex_broken(l, l->at, lex_header_ends);
 }
 
 /* Space, joined lines and, inside the parentheses, whole lines of comment. */
@@ -276,6 +280,6 @@ bool view_split(struct view *rest, char separator, struct view *part)
     }
     size_t length = (size_t)(found - rest->bytes);
     *part = view_trim(view_of(rest->bytes, length));
-    *rest = view_from(*rest, length + 1);
+    *rest = view_of(found + 1, rest->length - length - 1);
     return true;
 }

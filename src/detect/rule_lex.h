@@ -15,6 +15,8 @@ struct lexer {
 
 enum lexed { LEX_OK, LEX_END, LEX_BROKEN };
 
+extern const char lex_header_ends[];
+
 /* Moves to the next rule: passes over blank lines and comments (a disabled rule is a comment). LEX_END: no more. */
 enum lexed lex_rule(struct lexer *l);
 /* The next word of the header; [lists] may hold spaces. LEX_END at the parenthesis, which is consumed. */

@@ -108,12 +108,13 @@ static bool parse_header(struct draft *d, struct lexer *l)
     struct view words[WORDS], extra;
     for (unsigned i = 0; i < WORDS; i++) {
         enum lexed got = lex_word(l, &words[i]);
-        const uint8_t *here = l->source->text.bytes + l->at;
+        const uint8_t *text = l->source->text.bytes;
         if (i == 1 && !parse_action(d, words[ACTION]))
             return false;
-        if (got != LEX_OK)
-            return draft_refuse(d, got == LEX_END ? here - 1 : here,
-                                "the header ends here; expected: action protocol address port -> address port (options)");
+        if (got == LEX_END)
+            return draft_refuse(d, text + l->at - 1, "%s", lex_header_ends);
+        if (got == LEX_BROKEN)
+            return draft_refuse(d, text + l->wrong_at, "%s", l->wrong);
     }
     enum lexed end = lex_word(l, &extra);
     if (!parse_proto(d, words[PROTO]) || !draft_addresses(d, words[SOURCE], RULE_SOURCE) ||
@@ -139,8 +140,6 @@ static void draft_grade(struct draft *d, const uint8_t *start)
     bool anomaly = false;
     if (type)
         r->severity = type->priority;
-    if (r->action == ACTION_LOG)
-        r->severity = 4;
     for (unsigned i = 0; i < r->tests.count; i++) {
         const struct test *t = &d->tests[i];
         for (unsigned n = 0; t->kind == TEST_ANOMALY && n < t->parts.count; n++) {
@@ -160,6 +159,8 @@ static void draft_grade(struct draft *d, const uint8_t *start)
         else
             r->class = (uint8_t)class;
     }
+    if (r->action == ACTION_LOG)
+        r->severity = 4;
     if (r->priority)
         r->severity = r->priority > 4 ? 4 : r->priority;
 }
@@ -327,6 +328,8 @@ void rules_add_text(struct rule_set *set, const char *file, struct view text)
         set->out_of_memory = true;
         return;
     }
+    if (text.length >= 3 && memcmp(text.bytes, "\xef\xbb\xbf", 3) == 0)
+        lexer.at = source.anchor = 3; /* a byte order mark */
     while (lex_rule(&lexer) == LEX_OK) {
         const size_t start = lexer.at;
         draft_clear(d);
