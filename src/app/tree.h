@@ -1,0 +1,12 @@
+/* The decoded message as a tree: offset, length, field, value; the wrong field marked. */
+#ifndef DBHOUND_APP_TREE_H
+#define DBHOUND_APP_TREE_H
+
+#include <jansson.h>
+
+#include "app/render.h"
+
+/* `nodes` is $.tree of `why`; `wrong` the field of the alert, "" for none; `expected` what it should have been. */
+void tree_print(const struct screen *s, const json_t *nodes, bool is_cut, const char *wrong, const char *expected);
+
+#endif
