@@ -4,9 +4,11 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "base/log.h"
 #include "base/text.h"
+#include "store/store.h"
 
 int command_fail(const struct command *command, const struct error *why)
 {
@@ -24,6 +26,17 @@ int command_usage(const struct command *command, const char *format, ...)
     vsnprintf(why.text, sizeof why.text, format, arguments);
     va_end(arguments);
     return command_fail(command, &why);
+}
+
+struct sqlite3 *command_store(const struct options *o, struct error *why)
+{
+    struct sqlite3 *db = store_read(options_store(o), why);
+    size_t length = strlen(why->text);
+    if (!db && why->code == EXIT_NO_INPUT)
+        snprintf(why->text + length, sizeof why->text - length, "%s",
+                 options_have(o, OPTION_DB) ? "; 'dbhound replay CAPTURE -d FILE' makes one"
+                                            : "; name one with -d FILE, or make it with 'dbhound replay CAPTURE'");
+    return db;
 }
 
 bool command_alert_id(const struct command *command, const struct options *o, int64_t *id, struct error *why)

@@ -4,6 +4,8 @@
 
 #include "app/options.h"
 
+struct sqlite3;
+
 struct command {
     const char *name;
     const char *usage;    /* what follows "dbhound NAME" */
@@ -22,6 +24,8 @@ struct command {
 int command_fail(const struct command *command, const struct error *why);
 /* Usage errors: adds where to read more. */
 int command_usage(const struct command *command, const char *format, ...) PRINTF_LIKE(2, 3);
+/* The store that -d names, for reading. NULL with `why`, which says how to get one. */
+struct sqlite3 *command_store(const struct options *o, struct error *why) MUST_CHECK;
 /* Reads an alert's number from the only operand. */
 bool command_alert_id(const struct command *command, const struct options *o, int64_t *id, struct error *why) MUST_CHECK;
 

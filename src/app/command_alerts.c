@@ -13,50 +13,48 @@
 #define NEWEST "ORDER BY time_ns DESC, alert_id DESC LIMIT "
 
 /* "2026-11-24T05:51:59.123456+0000" as people read it. */
-static void add_time(struct table *t, const char *time)
+static void add_time(struct listing *t, const char *time)
 {
     char shown[24];
     snprintf(shown, sizeof shown, "%.23s", time);
     if (strlen(shown) > 10)
         shown[10] = ' ';
-    table_add(t, shown, PAINT_NONE);
+    listing_add(t, shown, PAINT_NONE);
 }
 
-static void add_end(struct table *t, const char *address, int port)
+static void add_end(struct listing *t, const char *address, int port)
 {
     TEXT_ON_STACK(end, 80);
     text_add(&end, strchr(address, ':') ? "[%s]:%d" : "%s:%d", address, port);
-    table_add(t, end.chars, PAINT_NONE);
+    listing_add(t, end.chars, PAINT_NONE);
 }
 
 static bool print_table(sqlite3_stmt *rows, const struct screen *screen, uint64_t *many, struct error *why)
 {
     static const char *const titles[] = {">ALERT", "TIME (UTC)", "SEVERITY", "CLASS", "PROTO", "CLIENT", "",
                                          "SERVER", ">COUNT",     "WHAT",     NULL};
-    struct table t;
+    struct listing t;
     int result;
-    table_open(&t, titles);
+    listing_open(&t, titles);
     for (*many = 0; (result = sqlite3_step(rows)) == SQLITE_ROW; (*many)++) {
         char number[24];
         TEXT_ON_STACK(count, 32);
-        TEXT_ON_STACK(what, 256);
         int64_t severity = sqlite3_column_int64(rows, 2);
         snprintf(number, sizeof number, "%" PRId64, (int64_t)sqlite3_column_int64(rows, 0));
-        table_add(&t, number, PAINT_BOLD);
+        listing_add(&t, number, PAINT_BOLD);
         add_time(&t, query_text(rows, 1));
-        table_add(&t, severity_word(severity), severity_paint(severity));
-        table_add(&t, query_text(rows, 3), PAINT_NONE);
-        table_add(&t, query_text(rows, 4), PAINT_NONE);
+        listing_add(&t, severity_word(severity), severity_paint(severity));
+        listing_add(&t, query_text(rows, 3), PAINT_NONE);
+        listing_add(&t, query_text(rows, 4), PAINT_NONE);
         add_end(&t, query_text(rows, 5), sqlite3_column_int(rows, 6));
-        table_add(&t, strcmp(query_text(rows, 9), "to_client") == 0 ? "<" : ">", PAINT_DIM);
+        listing_add(&t, strcmp(query_text(rows, 9), "to_client") == 0 ? "<" : ">", PAINT_DIM);
         add_end(&t, query_text(rows, 7), sqlite3_column_int(rows, 8));
         text_add_number(&count, (uint64_t)sqlite3_column_int64(rows, 10));
-        table_add(&t, count.chars, PAINT_NONE);
-        text_add_safe(&what, query_text(rows, 11));
-        table_add(&t, what.chars, PAINT_NONE);
+        listing_add(&t, count.chars, PAINT_NONE);
+        listing_add(&t, query_text(rows, 11), PAINT_NONE);
     }
     if (*many)
-        table_print(&t, screen);
+        listing_print(&t, screen);
     return query_done(rows, result, why);
 }
 
@@ -101,7 +99,7 @@ static int run(const struct options *o)
     if (!screen_open(&screen, stdout, o, &why) || !query_from_options(&q, o, &why) ||
         !options_number(o, OPTION_LIMIT, 1, INT64_MAX, &limit, &why))
         return command_fail(&alerts_command, &why);
-    struct sqlite3 *db = store_read(options_store(o), &why);
+    struct sqlite3 *db = command_store(o, &why);
     if (!db)
         return command_fail(&alerts_command, &why);
     bool json = options_have(o, OPTION_JSON);

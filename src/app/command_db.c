@@ -31,7 +31,7 @@ static bool ask(struct sqlite3 *db, const char *key, const char *sql, json_t *in
         if (sqlite3_column_type(row, 0) == SQLITE_INTEGER)
             value = json_integer(sqlite3_column_int64(row, 0));
         else if (sqlite3_column_type(row, 0) == SQLITE_TEXT)
-            value = json_string(query_text(row, 0));
+            value = query_json_text(query_text(row, 0));
         result = SQLITE_DONE;
     }
     json_object_set_new(into, key, value ? value : json_null());
@@ -40,7 +40,7 @@ static bool ask(struct sqlite3 *db, const char *key, const char *sql, json_t *in
 
 static bool read_info(struct sqlite3 *db, const char *path, json_t *info, struct error *why)
 {
-    json_object_set_new(info, "path", json_string(path));
+    json_object_set_new(info, "path", query_json_text(path));
     json_object_set_new(info, "bytes", json_integer((json_int_t)file_size(path, "")));
     json_object_set_new(info, "wal_bytes", json_integer((json_int_t)file_size(path, "-wal")));
     return ask(db, "schema", "PRAGMA user_version", info, why) && ask(db, "runs", "SELECT count(*) FROM v_runs", info, why) &&
@@ -59,6 +59,12 @@ static uint64_t number_of(const json_t *info, const char *key)
     return (uint64_t)json_integer_value(json_object_get(info, key));
 }
 
+static const char *text_of(const json_t *info, const char *key)
+{
+    const char *text = json_string_value(json_object_get(info, key));
+    return text ? text : "unknown";
+}
+
 static void print_info(const json_t *info)
 {
     TEXT_ON_STACK(path, 512);
@@ -66,7 +72,9 @@ static void print_info(const json_t *info)
     TEXT_ON_STACK(alerts, 128);
     TEXT_ON_STACK(samples, 96);
     TEXT_ON_STACK(span, 128);
-    text_add_safe(&path, json_string_value(json_object_get(info, "path")));
+    TEXT_ON_STACK(integrity, 1024);
+    text_add_safe(&path, text_of(info, "path"));
+    text_add_safe(&integrity, text_of(info, "integrity"));
     text_add_size(&size, number_of(info, "bytes"));
     if (number_of(info, "wal_bytes")) {
         text_add(&size, " and ");
@@ -90,7 +98,15 @@ static void print_info(const json_t *info)
     printf("store      %s\nsize       %s\nschema     %" PRIu64 "\nruns       %" PRIu64 "\nalerts     %s\nsamples    %s\nservers    %" PRIu64
            "\ntime       %s\nintegrity  %s\n",
            path.chars, size.chars, number_of(info, "schema"), number_of(info, "runs"), alerts.chars, samples.chars,
-           number_of(info, "servers"), span.chars, json_string_value(json_object_get(info, "integrity")));
+           number_of(info, "servers"), span.chars, integrity.chars);
+}
+
+static void add_problem(json_t *problems, const char *what, const char *words)
+{
+    TEXT_ON_STACK(problem, 1024);
+    text_add(&problem, "%s: ", what);
+    text_add_safe(&problem, words);
+    json_array_append_new(problems, json_string(problem.chars));
 }
 
 static bool add_problems(struct sqlite3 *db, const char *sql, const char *what, json_t *problems, struct error *why)
@@ -101,7 +117,7 @@ static bool add_problems(struct sqlite3 *db, const char *sql, const char *what, 
         return false;
     while ((result = sqlite3_step(rows)) == SQLITE_ROW)
         if (strcmp(query_text(rows, 0), "ok") != 0)
-            json_array_append_new(problems, json_sprintf("%s: %s", what, query_text(rows, 0)));
+            add_problem(problems, what, query_text(rows, 0));
     return query_done(rows, result, why);
 }
 
@@ -115,8 +131,7 @@ static bool check_samples(struct sqlite3 *db, json_t *problems, uint64_t *sample
         char digest[STORE_DIGEST_SIZE];
         struct view bytes = view_of(sqlite3_column_blob(rows, 2), (size_t)sqlite3_column_bytes(rows, 2));
         if (!store_digest(bytes, digest) || strcmp(digest, query_text(rows, 1)) != 0)
-            json_array_append_new(problems, json_sprintf("sample %lld: its bytes do not fit its SHA-256",
-                                                         (long long)sqlite3_column_int64(rows, 0)));
+            add_problem(problems, "its bytes do not fit its SHA-256: sample", query_text(rows, 0));
     }
     return query_done(rows, result, why);
 }
@@ -134,7 +149,7 @@ static int verify(struct sqlite3 *db, const struct options *o)
     if (!read) {
         result = command_fail(&db_command, &why);
     } else if (options_have(o, OPTION_JSON)) {
-        json_t *all = json_pack("{s:s, s:b, s:I, s:O}", "path", options_store(o), "whole", result == EXIT_DONE, "samples_checked",
+        json_t *all = json_pack("{s:o, s:b, s:I, s:O}", "path", query_json_text(options_store(o)), "whole", result == EXIT_DONE, "samples_checked",
                                 (json_int_t)samples, "problems", problems);
         json_dumpf(all, stdout, JSON_INDENT(1));
         fputc('\n', stdout);
@@ -143,7 +158,8 @@ static int verify(struct sqlite3 *db, const struct options *o)
         for (size_t i = 0; i < json_array_size(problems); i++)
             printf("%s\n", json_string_value(json_array_get(problems, i)));
         if (result == EXIT_DONE)
-            printf("whole: the database and its references, and the SHA-256 of %" PRIu64 " samples\n", samples);
+            printf("whole: the database and its references, and the SHA-256 of %" PRIu64 " sample%s\n", samples,
+                   samples == 1 ? "" : "s");
     }
     json_decref(problems);
     return result;
@@ -160,7 +176,7 @@ static int info(struct sqlite3 *db, const struct options *o)
     } else if (read) {
         print_info(all);
     }
-    bool whole = read && strcmp(json_string_value(json_object_get(all, "integrity")), "ok") == 0;
+    bool whole = read && strcmp(text_of(all, "integrity"), "ok") == 0;
     json_decref(all);
     return !read ? command_fail(&db_command, &why) : whole ? EXIT_DONE : EXIT_DATA;
 }
@@ -185,7 +201,7 @@ static int run(const struct options *o)
         suggest_add(&nearest, "", &why);
         return command_fail(&db_command, &why);
     }
-    struct sqlite3 *db = store_read(options_store(o), &why);
+    struct sqlite3 *db = command_store(o, &why);
     if (!db)
         return command_fail(&db_command, &why);
     int result = jobs[job].run(db, o);

@@ -50,7 +50,7 @@ static json_t *counter_json(enum counter which)
 static void print_part(const struct screen *s, const char *title, const char *words)
 {
     fprintf(s->out, "\n%s%s%s\n  ", paint(s, PAINT_BOLD), title, paint(s, PAINT_NONE));
-    print_wrapped(s->out, words, 2, s->width);
+    print_wrapped(s->out, words, 2, paragraph_width(s));
 }
 
 static void print_anomaly(enum anomaly which, const struct screen *s)
@@ -72,7 +72,7 @@ static void print_field(enum field which, const struct screen *s)
     uint64_t value;
     const char *text = name_at(field_names(which), 0, &value);
     fprintf(s->out, "%s%s%s: ", paint(s, PAINT_BOLD), field_name(which), paint(s, PAINT_NONE));
-    print_wrapped(s->out, field_help(which), 2, s->width);
+    print_wrapped(s->out, field_help(which), 2, paragraph_width(s));
     fprintf(s->out, "\n  field, %s, protocol %s%s; a keyword of rules\n", kind_name(which),
             field_protocol(which) == PROTOCOL_NONE ? "any" : protocol_name(field_protocol(which)),
             field_is_secret(which) ? ", secret: never written" : "");
@@ -88,31 +88,33 @@ static int list(const struct options *o, const struct screen *s)
 {
     static const char *const titles[] = {"KIND", "NAME", "MEANING", NULL};
     json_t *all = json_array();
-    struct table t;
-    table_open(&t, titles);
+    struct listing t;
+    listing_open(&t, titles);
     for (unsigned i = 1; i < ANOMALIES; i++) {
         json_array_append_new(all, anomaly_json((enum anomaly)i));
-        table_add(&t, "anomaly", PAINT_DIM);
-        table_add(&t, anomaly_row((enum anomaly)i)->name, severity_paint(anomaly_row((enum anomaly)i)->severity));
-        table_add(&t, anomaly_row((enum anomaly)i)->title, PAINT_NONE);
+        listing_add(&t, "anomaly", PAINT_DIM);
+        listing_add(&t, anomaly_row((enum anomaly)i)->name, severity_paint(anomaly_row((enum anomaly)i)->severity));
+        listing_add(&t, anomaly_row((enum anomaly)i)->title, PAINT_NONE);
     }
     for (unsigned i = 1; i < FIELDS; i++) {
         json_array_append_new(all, field_json((enum field)i));
-        table_add(&t, "field", PAINT_DIM);
-        table_add(&t, field_name((enum field)i), PAINT_NONE);
-        table_add(&t, field_help((enum field)i), PAINT_NONE);
+        listing_add(&t, "field", PAINT_DIM);
+        listing_add(&t, field_name((enum field)i), PAINT_NONE);
+        listing_add(&t, field_help((enum field)i), PAINT_NONE);
     }
     for (unsigned i = 0; i < COUNTERS; i++) {
         json_array_append_new(all, counter_json((enum counter)i));
-        table_add(&t, "counter", PAINT_DIM);
-        table_add(&t, counter_name((enum counter)i), PAINT_NONE);
-        table_add(&t, counter_help((enum counter)i), PAINT_NONE);
+        listing_add(&t, "counter", PAINT_DIM);
+        listing_add(&t, counter_name((enum counter)i), PAINT_NONE);
+        listing_add(&t, counter_help((enum counter)i), PAINT_NONE);
     }
     if (options_have(o, OPTION_JSON)) {
         json_dumpf(all, s->out, JSON_INDENT(1));
         fputc('\n', s->out);
+        listing_free(&t);
+    } else {
+        listing_print(&t, s);
     }
-    table_print(&t, options_have(o, OPTION_JSON) ? NULL : s);
     json_decref(all);
     return EXIT_DONE;
 }
@@ -171,7 +173,7 @@ static int run(const struct options *o)
         print_field(field, &screen);
     } else {
         printf("%s%s%s: ", paint(&screen, PAINT_BOLD), counter_name(counter), paint(&screen, PAINT_NONE));
-        print_wrapped(stdout, counter_help(counter), 2, screen.width);
+        print_wrapped(stdout, counter_help(counter), 2, paragraph_width(&screen));
         puts("\n  counter, in the summary of a run and in v_run_counters");
     }
     json_decref(row);

@@ -95,7 +95,7 @@ static int run(const struct options *o)
     int64_t id = 0;
     if (!command_alert_id(&sample_command, o, &id, &why))
         return command_fail(&sample_command, &why);
-    struct sqlite3 *db = store_read(options_store(o), &why);
+    struct sqlite3 *db = command_store(o, &why);
     bool done = db && find(db, o, id, &why);
     sqlite3_close(db);
     return done ? EXIT_DONE : command_fail(&sample_command, &why);

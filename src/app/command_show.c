@@ -9,15 +9,16 @@ static int run(const struct options *o)
 {
     struct error why;
     struct screen screen;
-    struct shown alert = {0};
+    struct shown alert;
     int64_t id = 0;
     if (!command_alert_id(&show_command, o, &id, &why) || !screen_open(&screen, stdout, o, &why))
         return command_fail(&show_command, &why);
-    struct sqlite3 *db = store_read(options_store(o), &why);
+    struct sqlite3 *db = command_store(o, &why);
     if (!db)
         return command_fail(&show_command, &why);
     bool found = shown_read(&alert, db, id, &why);
     sqlite3_close(db);
+    alert.store = options_text(o, OPTION_DB);
     if (found && options_have(o, OPTION_JSON))
         shown_print_json(&alert, stdout);
     else if (found)

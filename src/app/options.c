@@ -95,7 +95,7 @@ bool options_parse(struct options *o, uint64_t takes, int argc, char **argv, str
         /* A cluster of flags (-qvq) can hold more options than there are arguments. */
         if (o->given_count == (size_t)argc)
             continue;
-        o->given[o->given_count].option = (enum option)which;
+        o->given[o->given_count].option = (enum option_id)which;
         o->given[o->given_count++].value = optarg ? optarg : "";
     }
     o->operands = argv + optind;
@@ -109,7 +109,7 @@ void options_close(struct options *o)
     *o = (struct options){0};
 }
 
-const char *options_text(const struct options *o, enum option option)
+const char *options_text(const struct options *o, enum option_id option)
 {
     for (size_t i = o->given_count; i > 0; i--)
         if (o->given[i - 1].option == option)
@@ -117,12 +117,12 @@ const char *options_text(const struct options *o, enum option option)
     return NULL;
 }
 
-bool options_have(const struct options *o, enum option option)
+bool options_have(const struct options *o, enum option_id option)
 {
     return options_text(o, option) != NULL;
 }
 
-const char *options_nth(const struct options *o, enum option option, size_t i)
+const char *options_nth(const struct options *o, enum option_id option, size_t i)
 {
     for (size_t at = 0; at < o->given_count; at++)
         if (o->given[at].option == option && i-- == 0)
@@ -130,7 +130,7 @@ const char *options_nth(const struct options *o, enum option option, size_t i)
     return NULL;
 }
 
-bool options_number(const struct options *o, enum option option, uint64_t least, uint64_t most, uint64_t *number,
+bool options_number(const struct options *o, enum option_id option, uint64_t least, uint64_t most, uint64_t *number,
                     struct error *why)
 {
     const char *text = options_text(o, option);

@@ -9,7 +9,7 @@
 
 #include "base/error.h"
 
-enum option {
+enum option_id {
 #define OPTION(SYMBOL, short_name, long_name, argument, group, help) OPTION_##SYMBOL,
 #include "app/options.def"
 #undef OPTION
@@ -22,7 +22,7 @@ enum option {
 
 struct options {
     struct {
-        enum option option;
+        enum option_id option;
         const char *value; /* "" for a flag */
     } *given;
     size_t given_count;
@@ -34,13 +34,13 @@ struct options {
 bool options_parse(struct options *o, uint64_t takes, int argc, char **argv, struct error *why) MUST_CHECK;
 void options_close(struct options *o);
 
-bool options_have(const struct options *o, enum option option);
+bool options_have(const struct options *o, enum option_id option);
 /* The value as written (the last one), or NULL. */
-const char *options_text(const struct options *o, enum option option);
+const char *options_text(const struct options *o, enum option_id option);
 /* The i-th value of an option that may be given more than once, or NULL. */
-const char *options_nth(const struct options *o, enum option option, size_t i);
+const char *options_nth(const struct options *o, enum option_id option, size_t i);
 /* Sets *number (left alone when the option is not there). EXIT_USAGE when it is no number from `least` to `most`. */
-bool options_number(const struct options *o, enum option option, uint64_t least, uint64_t most, uint64_t *number,
+bool options_number(const struct options *o, enum option_id option, uint64_t least, uint64_t most, uint64_t *number,
                     struct error *why) MUST_CHECK;
 /* The path of the store. */
 const char *options_store(const struct options *o);

@@ -99,7 +99,7 @@ bool query_time(const char *text, int64_t now_ns, int64_t *time_ns)
     return false;
 }
 
-static bool add_time(struct query *q, const struct options *o, enum option option, const char *name, const char *sql,
+static bool add_time(struct query *q, const struct options *o, enum option_id option, const char *name, const char *sql,
                      struct error *why)
 {
     const char *text = options_text(o, option);
@@ -253,6 +253,16 @@ const char *query_text(sqlite3_stmt *row, int column)
     return text ? text : "";
 }
 
+json_t *query_json_text(const char *text)
+{
+    json_t *value = json_string(text);
+    if (value)
+        return value;
+    TEXT_ON_STACK(safe, 4096);
+    text_add_escaped(&safe, view_text(text));
+    return json_string(safe.chars);
+}
+
 json_t *query_row(sqlite3_stmt *row)
 {
     static const char *const holding_json[] = {"why", "reasons", "advisories"};
@@ -274,7 +284,7 @@ json_t *query_row(sqlite3_stmt *row)
                 if (strcmp(name, holding_json[j]) == 0)
                     value = json_loads(query_text(row, i), JSON_DECODE_ANY, NULL);
             if (!value)
-                value = json_string(query_text(row, i));
+                value = query_json_text(query_text(row, i));
             break;
         default:
             break;

@@ -7,7 +7,7 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-enum { LAST_COLUMN_LEAST = 24, PLAIN_WIDTH = 96 };
+enum { LAST_COLUMN_LEAST = 24, PARAGRAPH_WIDTH = 100 };
 
 bool screen_open(struct screen *s, FILE *out, const struct options *o, struct error *why)
 {
@@ -48,7 +48,7 @@ const char *severity_word(int64_t severity)
 
 void print_wrapped(FILE *out, const char *words, unsigned indent, unsigned width)
 {
-    size_t column = indent, most = width > indent + 20 ? width - 1 : PLAIN_WIDTH;
+    size_t column = indent, most = width == 0 ? SIZE_MAX : width > indent + 20 ? width - 1 : indent + 20;
     for (bool first = true; *words; first = false) {
         size_t length = strcspn(words, " ");
         if (!first && column + 1 + length > most) {
@@ -63,6 +63,11 @@ void print_wrapped(FILE *out, const char *words, unsigned indent, unsigned width
         words += length + (words[length] == ' ');
     }
     fputc('\n', out);
+}
+
+unsigned paragraph_width(const struct screen *s)
+{
+    return s->width && s->width < PARAGRAPH_WIDTH ? s->width : PARAGRAPH_WIDTH;
 }
 
 void text_add_size(struct text *t, uint64_t bytes)
@@ -93,24 +98,27 @@ void text_add_safe(struct text *t, const char *written)
     }
 }
 
-void table_open(struct table *t, const char *const *titles)
+void listing_open(struct listing *t, const char *const *titles)
 {
-    *t = (struct table){0};
-    for (; titles[t->columns] && t->columns < TABLE_COLUMNS_MAX; t->columns++) {
+    *t = (struct listing){0};
+    for (; titles[t->columns] && t->columns < LISTING_COLUMNS_MAX; t->columns++) {
         t->right[t->columns] = titles[t->columns][0] == '>';
         t->titles[t->columns] = titles[t->columns] + t->right[t->columns];
     }
 }
 
-static char *copied(const char *text)
+static char *copied_safe(const char *written)
 {
-    char *copy = strdup(text);
-    if (!copy)
+    size_t size = 4 * strlen(written) + 8;
+    char *memory = malloc(size);
+    if (!memory)
         abort();
-    return copy;
+    struct text copy = text_in(memory, size);
+    text_add_safe(&copy, written);
+    return memory;
 }
 
-void table_add(struct table *t, const char *cell, enum paint paint)
+void listing_add(struct listing *t, const char *cell, enum paint paint)
 {
     if (t->used == t->size) {
         t->size = t->size ? 2 * t->size : 256;
@@ -119,7 +127,7 @@ void table_add(struct table *t, const char *cell, enum paint paint)
         if (!t->cells || !t->paints)
             abort();
     }
-    t->cells[t->used] = copied(cell);
+    t->cells[t->used] = copied_safe(cell);
     t->paints[t->used++] = paint;
 }
 
@@ -156,9 +164,9 @@ static void print_cell(const struct screen *s, const char *cell, enum paint whic
         fprintf(s->out, "%*s", (right ? 0 : (int)space) + 2, "");
 }
 
-void table_print(struct table *t, const struct screen *s)
+void listing_print(struct listing *t, const struct screen *s)
 {
-    unsigned widths[TABLE_COLUMNS_MAX] = {0}, before_last = 0;
+    unsigned widths[LISTING_COLUMNS_MAX] = {0}, before_last = 0;
     for (unsigned c = 0; c < t->columns; c++)
         widths[c] = columns_of(t->titles[c]);
     for (size_t i = 0; i < t->used; i++) {
@@ -170,15 +178,24 @@ void table_print(struct table *t, const struct screen *s)
         before_last += widths[c] + 2;
     for (unsigned c = 0; c < t->columns; c++)
         print_cell(s, t->titles[c], PAINT_BOLD, widths[c], t->right[c], c + 1 == t->columns);
-    for (size_t i = 0; i < t->used; i++) {
-        unsigned c = (unsigned)(i % t->columns);
-        bool last = c + 1 == t->columns;
-        if (last && s->width >= before_last + LAST_COLUMN_LEAST)
-            cut(t->cells[i], s->width - before_last);
-        print_cell(s, t->cells[i], t->paints[i], widths[c], t->right[c], last);
-        free(t->cells[i]);
+    for (size_t row = 0; row + t->columns <= t->used; row += t->columns) {
+        char **cells = t->cells + row;
+        unsigned last = t->columns - 1;
+        if (s->width >= before_last + LAST_COLUMN_LEAST)
+            cut(cells[last], s->width - before_last);
+        while (last > 0 && !*cells[last])
+            last--;
+        for (unsigned c = 0; c <= last; c++)
+            print_cell(s, cells[c], t->paints[row + c], widths[c], t->right[c], c == last);
     }
+    listing_free(t);
+}
+
+void listing_free(struct listing *t)
+{
+    for (size_t i = 0; i < t->used; i++)
+        free(t->cells[i]);
     free(t->cells);
     free(t->paints);
-    *t = (struct table){0};
+    *t = (struct listing){0};
 }

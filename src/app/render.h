@@ -25,29 +25,32 @@ const char *paint(const struct screen *s, enum paint which);
 enum paint severity_paint(int64_t severity);
 const char *severity_word(int64_t severity);
 
-/* Prints words wrapped at `width` (0: 96), every line but the first behind `indent` spaces. */
+/* Prints words wrapped at `width` (0: not at all), every line but the first behind `indent` spaces. */
 void print_wrapped(FILE *out, const char *words, unsigned indent, unsigned width);
+/* Where paragraphs are wrapped: lines that are too long are hard to read, on a wide screen too. */
+unsigned paragraph_width(const struct screen *s);
 /* "1.2 kB", "3.4 MB": decimal, as disks and networks count. */
 void text_add_size(struct text *t, uint64_t bytes);
 /* Text of a program argument, a column or a file name: escaped already or not, safe afterwards. */
 void text_add_safe(struct text *t, const char *written);
 
-enum { TABLE_COLUMNS_MAX = 12 };
+enum { LISTING_COLUMNS_MAX = 12 };
 
-/* Cells are copied. All rows are kept until table_print. */
-struct table {
+/* Cells are copied and made safe. All rows are kept until listing_print. */
+struct listing {
     unsigned columns;
-    const char *titles[TABLE_COLUMNS_MAX];
-    bool right[TABLE_COLUMNS_MAX]; /* numbers */
+    const char *titles[LISTING_COLUMNS_MAX];
+    bool right[LISTING_COLUMNS_MAX]; /* numbers */
     char **cells;
     enum paint *paints;
     size_t used, size;
 };
 
 /* titles ends with NULL; a title that begins with '>' is aligned right. */
-void table_open(struct table *t, const char *const *titles);
-void table_add(struct table *t, const char *cell, enum paint paint);
+void listing_open(struct listing *t, const char *const *titles);
+void listing_add(struct listing *t, const char *cell, enum paint paint);
 /* Prints and frees. The last column is cut to the screen when that leaves enough of it. */
-void table_print(struct table *t, const struct screen *s);
+void listing_print(struct listing *t, const struct screen *s);
+void listing_free(struct listing *t);
 
 #endif

@@ -158,7 +158,7 @@ static void print_words(const struct screen *s, const char *title, const char *w
     text_add_safe(&safe, words);
     print_title(s, title);
     fputs("  ", s->out);
-    print_wrapped(s->out, safe.chars, 2, s->width);
+    print_wrapped(s->out, safe.chars, 2, paragraph_width(s));
 }
 
 static void add_readable_time(struct text *t, int64_t time_ns)
@@ -212,7 +212,7 @@ static void print_facts(const struct shown *a, const struct screen *s)
     print_row(s, "expected", shown_text(a, "expected"));
     print_row(s, "offset", place.chars);
     print_row(s, "specification", why_text_of(a, "spec"));
-    print_row(s, "server's answer", *shown_text(a, "server_verdict") ? shown_text(a, "server_verdict") : "not seen");
+    print_row(s, "server said", *shown_text(a, "server_verdict") ? shown_text(a, "server_verdict") : "nothing about it that was seen");
 }
 
 static void print_rule(const struct shown *a, const struct screen *s)
@@ -232,7 +232,8 @@ static void print_message(const struct shown *a, const struct screen *s)
     text_add_safe(&expected, shown_text(a, "expected"));
     if (json_array_size(nodes)) {
         print_title(s, "Message, decoded");
-        tree_print(s, nodes, json_is_true(why_of(a, "tree_cut")), shown_text(a, "field"), expected.chars);
+        tree_print(s, nodes, json_is_true(why_of(a, "tree_cut")), shown_text(a, "field"),
+                   shown_number(a, "message_offset"), expected.chars);
     }
     if (a->head_length == 0)
         return;
@@ -262,9 +263,19 @@ static void print_connection(const struct shown *a, const struct screen *s)
     shown_print_packets(a, s);
 }
 
-static void print_hint(const struct screen *s, const char *command, const char *what)
+/* A command that can be typed as it stands. */
+static void print_hint(const struct shown *a, const struct screen *s, const char *command, const char *what)
 {
-    fprintf(s->out, "  %-52s  %s%s%s\n", command, paint(s, PAINT_DIM), what, paint(s, PAINT_NONE));
+    static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-/+:";
+    TEXT_ON_STACK(line, 512);
+    text_add_safe(&line, command);
+    if (a->store) {
+        const char *quote = strspn(a->store, plain) == strlen(a->store) ? "" : "'";
+        text_add(&line, " -d %s", quote);
+        text_add_safe(&line, a->store);
+        text_add(&line, "%s", quote);
+    }
+    fprintf(s->out, "  %-52s  %s%s%s\n", line.chars, paint(s, PAINT_DIM), what, paint(s, PAINT_NONE));
 }
 
 static void print_next(const struct shown *a, const struct screen *s)
@@ -276,23 +287,26 @@ static void print_next(const struct shown *a, const struct screen *s)
     print_title(s, "Next");
     text_add(&sample, "dbhound sample %" PRId64 " -w .", shown_number(a, "alert_id"));
     if (a->sample)
-        print_hint(s, sample.chars, "the packets as a file for Wireshark");
+        print_hint(a, s, sample.chars, "the packets as a file for Wireshark");
     text_add(&client, "dbhound alerts --client %s", shown_text(a, "client_ip"));
-    print_hint(s, client.chars, "what else this client did");
+    print_hint(a, s, client.chars, "what else this client did");
     text_add(&server, "dbhound alerts --server ");
     add_end(&server, a, true);
-    print_hint(s, server.chars, "what else this server got");
-    text_add(&explain, "dbhound explain %s", shown_text(a, "anomaly"));
+    print_hint(a, s, server.chars, "what else this server got");
+    text_add(&explain, "dbhound explain ");
+    text_add_safe(&explain, shown_text(a, "anomaly"));
     if (*shown_text(a, "anomaly"))
-        print_hint(s, explain.chars, "more about this anomaly");
+        fprintf(s->out, "  %-52s  %smore about this anomaly%s\n", explain.chars, paint(s, PAINT_DIM), paint(s, PAINT_NONE));
 }
 
 void shown_print(const struct shown *a, const struct screen *s)
 {
     TEXT_ON_STACK(sentence, 1024);
+    TEXT_ON_STACK(safe, 1024);
     shown_sentence(a, &sentence);
+    text_add_safe(&safe, sentence.chars);
     fputs(paint(s, severity_paint(shown_number(a, "severity"))), s->out);
-    print_wrapped(s->out, sentence.chars, 0, s->width);
+    print_wrapped(s->out, safe.chars, 0, s->width);
     fprintf(s->out, "%s\n", paint(s, PAINT_NONE));
     print_facts(a, s);
     print_words(s, "What it means", why_text_of(a, "meaning"));
@@ -311,7 +325,7 @@ void shown_print_json(const struct shown *a, FILE *out)
     shown_sentence(a, &sentence);
     for (size_t i = 0; octets && i < a->head_length; i++)
         snprintf(octets + 2 * i, 3, "%02x", a->head[i]);
-    json_object_set_new(a->alert, "sentence", json_string(sentence.chars));
+    json_object_set_new(a->alert, "sentence", query_json_text(sentence.chars));
     json_object_set_new(a->alert, "message_head", json_string(octets ? octets : ""));
     json_object_set_new(a->alert, "packets", shown_packets(a));
     json_object_set(a->alert, "sample", a->sample ? a->sample : json_null());

@@ -10,6 +10,7 @@
 struct sqlite3;
 
 struct shown {
+    const char *store; /* as given with -d, NULL: the default */
     json_t *alert;     /* a row of v_alerts */
     json_t *sample;    /* a row of v_samples, NULL: none */
     uint8_t head[ALERT_HEAD_MAX];

@@ -44,7 +44,7 @@ static void add_first_bytes(struct text *t, struct view payload)
     text_add(t, "|%s", payload.length > FIRST_BYTES ? " ..." : "");
 }
 
-static void add_row(struct table *t, const struct shown *a, const struct raw_packet *raw)
+static void add_row(struct listing *t, const struct shown *a, const struct raw_packet *raw)
 {
     struct net_packet packet;
     enum counter skipped;
@@ -57,15 +57,15 @@ static void add_row(struct table *t, const struct shown *a, const struct raw_pac
     snprintf(number, sizeof number, "%s%" PRIu64, distance == 0 ? "> " : "", raw->number);
     add_seconds(&when, distance);
     bool decoded = net_decode(raw, &packet, &skipped);
-    table_add(t, number, which);
-    table_add(t, when.chars, which);
-    table_add(t, !decoded ? "?" : from_server(a, &packet) ? "< server" : "> client", which);
+    listing_add(t, number, which);
+    listing_add(t, when.chars, which);
+    listing_add(t, !decoded ? "?" : from_server(a, &packet) ? "  <- server" : "client ->", which);
     text_add_number(&length, decoded ? packet.payload_length : raw->length);
-    table_add(t, length.chars, which);
-    table_add(t, decoded ? packets_flags(packet.flags, flags) : "not TCP", which);
+    listing_add(t, length.chars, which);
+    listing_add(t, decoded ? packets_flags(packet.flags, flags) : "not TCP", which);
     if (decoded)
         add_first_bytes(&bytes, packet.payload);
-    table_add(t, bytes.chars, which);
+    listing_add(t, bytes.chars, which);
 }
 
 void shown_print_packets(const struct shown *a, const struct screen *s)
@@ -73,11 +73,11 @@ void shown_print_packets(const struct shown *a, const struct screen *s)
     static const char *const titles[] = {">  PACKET", ">SECONDS", "FROM", ">BYTES", "FLAGS", "FIRST BYTES", NULL};
     struct packets p = packets_in(view_of(a->pcapng, a->pcapng_length));
     struct raw_packet raw;
-    struct table t;
-    table_open(&t, titles);
+    struct listing t;
+    listing_open(&t, titles);
     while (p.number < SHOWN_PACKETS_MAX && packets_next(&p, &raw))
         add_row(&t, a, &raw);
-    table_print(&t, s);
+    listing_print(&t, s);
     if (p.number == SHOWN_PACKETS_MAX && packets_next(&p, &raw))
         fputs("  more packets are in the sample\n", s->out);
 }

@@ -41,8 +41,25 @@ static unsigned indent_of(const json_t *node)
     return 2 * (unsigned)(depth < 0 ? 0 : depth > DEPTH_MAX ? DEPTH_MAX : depth);
 }
 
-void tree_print(const struct screen *s, const json_t *nodes, bool is_cut, const char *wrong, const char *expected)
+/* The node that is wrong: the field at the alert's place, else the first of that name; json_array_size: none. */
+static size_t find_wrong(const json_t *nodes, const char *wrong, int64_t offset)
 {
+    size_t found = json_array_size(nodes);
+    for (size_t i = json_array_size(nodes); *wrong && i > 0; i--) {
+        const json_t *node = json_array_get(nodes, i - 1);
+        if (strcmp(text_of(node, "field"), wrong) != 0)
+            continue;
+        if (json_integer_value(json_object_get(node, "offset")) == offset && json_integer_value(json_object_get(node, "length")))
+            return i - 1;
+        found = i - 1;
+    }
+    return found;
+}
+
+void tree_print(const struct screen *s, const json_t *nodes, bool is_cut, const char *wrong, int64_t offset,
+                const char *expected)
+{
+    size_t wrong_node = find_wrong(nodes, wrong, offset);
     size_t i;
     const json_t *node;
     unsigned wide = 0;
@@ -57,7 +74,7 @@ void tree_print(const struct screen *s, const json_t *nodes, bool is_cut, const 
         TEXT_ON_STACK(name, 96);
         TEXT_ON_STACK(value, 1200);
         json_int_t length = json_integer_value(json_object_get(node, "length"));
-        bool is_wrong = *wrong && strcmp(text_of(node, "field"), wrong) == 0;
+        bool is_wrong = i == wrong_node;
         text_add(&name, "%*s", (int)indent_of(node), "");
         text_add_safe(&name, text_of(node, "field"));
         add_value(&value, node);

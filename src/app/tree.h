@@ -6,7 +6,8 @@
 
 #include "app/render.h"
 
-/* `nodes` is $.tree of `why`; `wrong` the field of the alert, "" for none; `expected` what it should have been. */
-void tree_print(const struct screen *s, const json_t *nodes, bool is_cut, const char *wrong, const char *expected);
+/* `nodes` is $.tree of `why`; `wrong` the field of the alert, "" for none, at `offset`; `expected` what it should be. */
+void tree_print(const struct screen *s, const json_t *nodes, bool is_cut, const char *wrong, int64_t offset,
+                const char *expected);
 
 #endif
