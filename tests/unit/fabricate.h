@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "capture/pcapng.h"
 #include "check.h"
 #include "store/store.h"
 
@@ -44,6 +45,57 @@ static inline struct rule_facts fabricated_rule(void)
                                .text = "alert mysql any any -> any any (msg:\"A message never completed\"; "
                                        "anomaly:mysql.incomplete-message; sid:9002001; rev:1;)",
                                .references = "cve,2017-3599"};
+}
+
+/* An Ethernet frame with a TCP segment between the ends of fabricated_alert. Returns its length. */
+static inline uint32_t fabricated_frame(uint8_t frame[2048], bool from_server, uint8_t flags, struct view payload)
+{
+    static const uint8_t ends[2][6] = {{10, 0, 0, 9, 51544 >> 8, 51544 & 255}, {10, 0, 0, 5, 3306 >> 8, 3306 & 255}};
+    const uint8_t *source = ends[from_server], *target = ends[!from_server];
+    uint32_t ip_length = 40 + (uint32_t)payload.length;
+    memset(frame, 0, 54);
+    frame[12] = 8;
+    frame[14] = 0x45;
+    frame[16] = (uint8_t)(ip_length >> 8);
+    frame[17] = (uint8_t)ip_length;
+    frame[22] = 64;
+    frame[23] = 6;
+    memcpy(frame + 26, source, 4);
+    memcpy(frame + 30, target, 4);
+    memcpy(frame + 34, source + 4, 2);
+    memcpy(frame + 36, target + 4, 2);
+    frame[46] = 0x50;
+    frame[47] = flags;
+    if (payload.length)
+        memcpy(frame + 54, payload.bytes, payload.length);
+    return 54 + (uint32_t)payload.length;
+}
+
+/* The handshake, a greeting, the login of fabricated_alert, and the server that goes away. */
+static inline struct view fabricated_sample(uint8_t *memory, size_t size)
+{
+    struct alert alert = fabricated_alert();
+    struct view none = {NULL, 0}, greeting = hex("4a000000 0a '5.5.5-10.11.6-MariaDB-log' 00 0b000000");
+    const struct {
+        bool from_server;
+        uint8_t flags;
+        struct view payload;
+        int64_t after_ns;
+    } packets[] = {
+        {false, 0x02, none, -812345}, {true, 0x12, none, -612345}, {false, 0x10, none, -600000}, {true, 0x18, greeting, -312000},
+        {false, 0x18, view_of(alert.head, alert.head_length), 0}, {true, 0x04, none, 2104000},
+    };
+    struct pcapng_writer w;
+    pcapng_begin(&w, memory, size, "dbhound", "dbhound sample; secrets are masked with '*'");
+    for (size_t i = 0; i < sizeof packets / sizeof packets[0]; i++) {
+        uint8_t frame[2048];
+        uint32_t length = fabricated_frame(frame, packets[i].from_server, packets[i].flags, packets[i].payload);
+        struct raw_packet raw = {.bytes = frame, .captured = length, .length = length, .link_type = 1,
+                                 .time_ns = alert.time_ns + packets[i].after_ns};
+        pcapng_add(&w, &raw, 0, packets[i].after_ns == 0 ? "ALERT 9002001" : NULL);
+    }
+    hex_free(greeting);
+    return view_of(w.bytes, w.length);
 }
 
 #endif
