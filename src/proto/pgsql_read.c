@@ -1,0 +1,116 @@
+/* Reading the fields of a PostgreSQL message with reports: the counterpart of src/backend/libpq/pqformat.c. */
+#include "proto/pgsql.h"
+
+void pgsql_defect(struct pgsql_reading *r, struct report found)
+{
+    r->bad = true;
+    if (r->from == FROM_CLIENT) {
+        if (r->unread)
+            found.anomaly = ANOMALY_PGSQL_DEFECT_NOT_READ;
+        else
+            r->state->reported = true;
+    }
+    report(r->out, found);
+}
+
+void pgsql_remark(struct pgsql_reading *r, struct report found)
+{
+    report(r->out, found);
+}
+
+uint32_t pgsql_hash(struct view name)
+{
+    uint32_t hash = UINT32_C(2166136261);
+    for (size_t i = 0; i < name.length; i++)
+        hash = (hash ^ name.bytes[i]) * UINT32_C(16777619);
+    return hash;
+}
+
+static bool ready(struct pgsql_reading *r, enum field field, unsigned bytes)
+{
+    size_t left = cursor_left(&r->c);
+    if (left >= bytes && !r->bad)
+        return true;
+    if (!pgsql_stop(r) && !pgsql_cut(r))
+        pgsql_defect(r, (struct report){.anomaly = ANOMALY_PGSQL_MESSAGE_TOO_SHORT, .field = (uint16_t)field,
+                                        .relation = MUST_REACH, .offset = cursor_offset(&r->c), .length = (uint32_t)left,
+                                        .got = left, .expected = bytes, .note = "bytes left for the field"});
+    cursor_fail(&r->c);
+    return false;
+}
+
+static void note(struct pgsql_reading *r, enum field field, uint32_t length, uint64_t value)
+{
+    if (field != FIELD_NONE)
+        note_field(r->out, field, cursor_offset(&r->c) - length, length, value);
+}
+
+uint32_t pgsql_u8(struct pgsql_reading *r, enum field field)
+{
+    if (!ready(r, field, 1))
+        return 0;
+    uint32_t value = take_u8(&r->c);
+    note(r, field, 1, value);
+    return value;
+}
+
+uint32_t pgsql_u16(struct pgsql_reading *r, enum field field)
+{
+    if (!ready(r, field, 2))
+        return 0;
+    uint32_t value = take_u16be(&r->c);
+    note(r, field, 2, value);
+    return value;
+}
+
+uint32_t pgsql_u32(struct pgsql_reading *r, enum field field)
+{
+    if (!ready(r, field, 4))
+        return 0;
+    uint32_t value = take_u32be(&r->c);
+    note(r, field, 4, value);
+    return value;
+}
+
+uint64_t pgsql_u64(struct pgsql_reading *r, enum field field)
+{
+    if (!ready(r, field, 8))
+        return 0;
+    uint64_t value = take_u64be(&r->c);
+    note(r, field, 8, value);
+    return value;
+}
+
+struct view pgsql_string(struct pgsql_reading *r, enum field field)
+{
+    uint32_t at = cursor_offset(&r->c);
+    struct view ahead = cursor_ahead(&r->c);
+    struct view none = view_of(ahead.bytes, 0);
+    if (pgsql_stop(r))
+        return none;
+    struct view text = take_until(&r->c, 0);
+    if (!r->c.failed) {
+        note_field(r->out, field, at, (uint32_t)text.length, 0);
+        return text;
+    }
+    if (ahead.length)
+        note_field(r->out, field, at, (uint32_t)ahead.length, 0);
+    if (!pgsql_cut(r))
+        pgsql_defect(r, (struct report){.anomaly = ANOMALY_PGSQL_UNTERMINATED_STRING, .field = (uint16_t)field,
+                                        .relation = MUST_BE, .offset = at, .length = (uint32_t)ahead.length,
+                                        .note = "a NUL byte inside the message"});
+    return none;
+}
+
+void pgsql_end(struct pgsql_reading *r)
+{
+    uint32_t at = cursor_offset(&r->c);
+    if (pgsql_stop(r) || at >= r->out->message_length)
+        return;
+    uint64_t extra = r->out->message_length - at;
+    pgsql_defect(r, (struct report){.anomaly = ANOMALY_PGSQL_TRAILING_BYTES, .field = FIELD_PGSQL_LENGTH,
+                                    .relation = MUST_EQUAL, .offset = at,
+                                    .length = extra < UINT32_MAX ? (uint32_t)extra : UINT32_MAX,
+                                    .got = r->out->message_length - 1, .expected = at - 1,
+                                    .note = "the bytes of the message's fields"});
+}
