@@ -43,8 +43,9 @@ enum limited {
 struct limiter *limiter_open(const struct rule_set *rules);
 void limiter_close(struct limiter *l);
 /* Alerts in packet order. `key` is the number under which the caller stores this alert, if it does. The first
- * ALERTS_IN_FULL of a kind (rule, client address, server) are stored, later ones fold into the last of these. */
-enum { ALERTS_IN_FULL = 100 };
+ * ALERTS_PER_CONNECTION of a rule on a connection are stored and later ones fold into the last of these, so that every connection keeps a
+ * row of its own; after ALERTS_IN_FULL rows of a rule for one client address and server, new connections fold too. */
+enum { ALERTS_PER_CONNECTION = 4, ALERTS_IN_FULL = 4096 };
 enum limited limiter_alert(struct limiter *l, const struct alert *alert, uint64_t key, uint64_t *earlier);
 
 #endif

@@ -175,7 +175,7 @@ static int replay_end(struct replay *r, struct error *why)
         summary_print(stdout, &r->summary);
     for (size_t i = 0; i < r->summary.damages_used; i++)
         log_warning("%s: %s at byte %llu", r->damages[i].path, r->damages[i].reason, (unsigned long long)r->damages[i].offset);
-    return stored ? result : why->code;
+    return stored ? result : (int)why->code;
 }
 
 static void replay_close(struct replay *r)

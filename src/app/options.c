@@ -149,6 +149,30 @@ bool options_number(const struct options *o, enum option_id option, uint64_t lea
     return true;
 }
 
+bool options_size(const struct options *o, enum option_id option, uint64_t least, uint64_t most, uint64_t *bytes, struct error *why)
+{
+    static const struct {
+        const char *unit;
+        unsigned shift;
+    } units[] = {{"", 0}, {"KiB", 10}, {"MiB", 20}, {"GiB", 30}};
+    const char *text = options_text(o, option);
+    char *end = NULL;
+    if (!text)
+        return true;
+    unsigned long long value = strtoull(text, &end, 10);
+    for (size_t i = 0; i < sizeof units / sizeof units[0]; i++) {
+        if (text[0] >= '0' && text[0] <= '9' && strcmp(end, units[i].unit) == 0 && value <= most >> units[i].shift &&
+            value << units[i].shift >= least) {
+            *bytes = value << units[i].shift;
+            return true;
+        }
+    }
+    TEXT_ON_STACK(shown, 64);
+    text_add_escaped(&shown, view_text(text));
+    return error_set(why, EXIT_USAGE, "--%s: '%s' is no size from %llu MiB to %llu MiB (such as 512MiB)", table[option].long_name,
+                     shown.chars, (unsigned long long)(least >> 20), (unsigned long long)(most >> 20));
+}
+
 const char *options_store(const struct options *o)
 {
     const char *path = options_text(o, OPTION_DB);

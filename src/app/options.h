@@ -42,6 +42,9 @@ const char *options_nth(const struct options *o, enum option_id option, size_t i
 /* Sets *number (left alone when the option is not there). EXIT_USAGE when it is no number from `least` to `most`. */
 bool options_number(const struct options *o, enum option_id option, uint64_t least, uint64_t most, uint64_t *number,
                     struct error *why) MUST_CHECK;
+/* The same for a size in bytes, with KiB, MiB or GiB. */
+bool options_size(const struct options *o, enum option_id option, uint64_t least, uint64_t most, uint64_t *bytes,
+                  struct error *why) MUST_CHECK;
 /* The path of the store. */
 const char *options_store(const struct options *o);
 

@@ -147,8 +147,8 @@ struct pipeline *pipeline_open(const struct pipeline_options *options, const str
         .incomplete_ns = INCOMPLETE_SECONDS * INT64_C(1000000000),
     };
     struct net_options net = {
-        .flows = budget / 2048,
-        .held_bytes = budget / 8,
+        .flows = budget / 4096,
+        .held_bytes = budget / 16,
         .check_checksums = options->check_checksums,
         .idle_ns = IDLE_SECONDS * INT64_C(1000000000),
     };

@@ -13,7 +13,7 @@ enum { KINDS_MAX = 65536 };
 
 struct limiter {
     const struct rule_set *rules;
-    struct limit_table thresholds, kinds;
+    struct limit_table thresholds, connections, kinds;
 };
 
 struct limiter *limiter_open(const struct rule_set *rules)
@@ -22,7 +22,8 @@ struct limiter *limiter_open(const struct rule_set *rules)
     if (!l)
         return NULL;
     l->rules = rules;
-    if (!limit_table_open(&l->thresholds, KINDS_MAX) || !limit_table_open(&l->kinds, KINDS_MAX)) {
+    if (!limit_table_open(&l->thresholds, KINDS_MAX) || !limit_table_open(&l->connections, KINDS_MAX) ||
+        !limit_table_open(&l->kinds, KINDS_MAX)) {
         limiter_close(l);
         return NULL;
     }
@@ -34,6 +35,7 @@ void limiter_close(struct limiter *l)
     if (!l)
         return;
     limit_table_close(&l->thresholds);
+    limit_table_close(&l->connections);
     limit_table_close(&l->kinds);
     free(l);
 }
@@ -112,16 +114,19 @@ enum limited limiter_alert(struct limiter *l, const struct alert *alert, uint64_
     const struct rule *rule = alert->rule < l->rules->rules_used ? &l->rules->rules[alert->rule] : NULL;
     if (rule && rule->threshold.type != THRESHOLD_NONE && !threshold_lets(l, &rule->threshold, alert))
         return LIMIT_THRESHOLD;
+    struct limit_key connection = {{(uint64_t)alert->rule, alert->flow_id}};
     struct limit_key kind = {{(uint64_t)alert->rule << 16 | alert->server.port}};
     bool fresh;
     key_address(&kind, 1, &alert->client);
     key_address(&kind, 3, &alert->server);
-    struct limit_entry *e = limit_table_get(&l->kinds, &kind, &fresh);
-    if (e->count < ALERTS_IN_FULL) {
-        e->count++;
-        e->stored = key;
+    struct limit_entry *here = limit_table_get(&l->connections, &connection, &fresh);
+    struct limit_entry *all = limit_table_get(&l->kinds, &kind, &fresh);
+    if (here->count < ALERTS_PER_CONNECTION && all->count < ALERTS_IN_FULL) {
+        here->count++;
+        all->count++;
+        here->stored = all->stored = key;
         return LIMIT_STORE;
     }
-    *earlier = e->stored;
+    *earlier = here->count ? here->stored : all->stored;
     return LIMIT_FOLD;
 }
