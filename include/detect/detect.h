@@ -30,6 +30,9 @@ struct rule_stats {
 };
 void detector_rule_stats(const struct detector *d, uint32_t rule, struct rule_stats *out);
 
+/* Whether a rule asks about messages of this protocol and direction that have no report. */
+bool detector_wants(const struct detector *d, enum protocol protocol, enum side from);
+
 /* ---- limiter */
 
 struct limiter;

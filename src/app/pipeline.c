@@ -46,7 +46,7 @@ static void raise_alert(void *context, const struct alert *found, const struct m
     const struct segment *where = message_segment(message, alert.message_offset);
     alert.packet_number = where->packet_number;
     alert.time_ns = where->time_ns;
-    alert.first_packet = message->first.packet_number;
+    alert.first_packet = message->first->packet_number;
     rules_facts(p->rules, alert.rule, &rule);
     sentence_of(&comment, &alert, &rule);
     uint64_t key = ++p->alerts;
@@ -92,9 +92,9 @@ static void take_facts(struct pipeline *p, const struct message *message)
             TEXT_ON_STACK(version, 64);
             text_add_escaped(&version, fact->text);
             recorder_server(p->recorder, &message->flow->server, message->decoder->protocol, version.chars, false,
-                            message->first.time_ns);
+                            message->first->time_ns);
         } else if (fact->kind == FACT_TLS) {
-            recorder_server(p->recorder, &message->flow->server, message->decoder->protocol, "", true, message->first.time_ns);
+            recorder_server(p->recorder, &message->flow->server, message->decoder->protocol, "", true, message->first->time_ns);
         } else if (fact->kind != FACT_REQUEST) {
             say_verdict(p, message, fact);
         }
@@ -107,6 +107,12 @@ static void take_message(void *context, const struct message *message)
     if (message->findings->facts_used)
         take_facts(p, message);
     detector_message(p->detector, message, raise_alert, p);
+}
+
+static bool wants_messages(void *context, enum protocol protocol, enum side from)
+{
+    struct pipeline *p = context;
+    return detector_wants(p->detector, protocol, from);
 }
 
 static void take_closed(void *context, struct flow *flow, enum flow_end end, enum side by, const struct segment *where)
@@ -137,7 +143,13 @@ struct pipeline *pipeline_open(const struct pipeline_options *options, const str
     p->counters = counters;
     p->recorder = recorder;
     p->rules = rules;
-    struct message_sink messages = {p, take_message, take_closed};
+    struct message_sink messages = {
+        .context = p,
+        .facts = 1u << FACT_SERVER_HELLO | 1u << FACT_TLS,
+        .wants = wants_messages,
+        .message = take_message,
+        .closed = take_closed,
+    };
     struct dialogue_options dialogue = {
         .conversations = budget / 8192,
         .message_buffers = budget / (128 * 1024),
@@ -156,10 +168,10 @@ struct pipeline *pipeline_open(const struct pipeline_options *options, const str
     if (!evidence.samples)
         evidence.samples = budget / (4 * 1024 * 1024) + 4;
     bool fits = (p->flight = flight_open(&p->arena, budget / 4096, budget / 16)) &&
-                (p->dialogue = dialogue_open(&p->arena, &dialogue, &messages, counters));
+                (p->detector = detector_open(rules, &p->arena)) && (p->dialogue = dialogue_open(&p->arena, &dialogue, &messages, counters));
     if (fits) {
         struct stream_sink streams = dialogue_sink(p->dialogue);
-        fits = (p->net = net_open(&p->arena, &net, &streams, counters)) && (p->detector = detector_open(rules, &p->arena)) &&
+        fits = (p->net = net_open(&p->arena, &net, &streams, counters)) &&
                (p->evidence = evidence_open(&p->arena, &evidence, p->flight, recorder, counters));
     }
     if (!fits) {

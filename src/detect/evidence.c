@@ -127,14 +127,14 @@ static void test_expected(struct text *t, const struct rule *rule, const struct 
 
 static void fill_place(struct alert *alert, const struct message *message)
 {
-    const struct segment *first = &message->first, *last = &message->last;
-    const uint64_t at = first->stream_offset + alert->message_offset;
+    const struct segment *first = message->first, *last = message->last;
+    const uint64_t at = message->stream_offset + alert->message_offset;
     const bool later = last->packet_number > first->packet_number && last->stream_offset > first->stream_offset &&
                        at >= last->stream_offset;
     alert->first_packet = first->packet_number;
     alert->packet_number = later ? last->packet_number : first->packet_number;
     alert->time_ns = later ? last->time_ns : first->time_ns;
-    alert->stream_offset = first->stream_offset;
+    alert->stream_offset = message->stream_offset;
 }
 
 static void fill_session(struct alert *alert, const struct session *session)

@@ -327,6 +327,11 @@ static unsigned ask_index(struct round *round, const struct rule_index *index, u
     return round->matched;
 }
 
+bool detector_wants(const struct detector *d, enum protocol protocol, enum side from)
+{
+    return d->rules->alerts->lanes[(unsigned)protocol * 2 + (unsigned)from].rules > 0;
+}
+
 unsigned detector_message(struct detector *d, const struct message *message, alert_sink raise, void *context)
 {
     const struct findings *f = message->findings;

@@ -12,13 +12,14 @@ struct findings *findings_begin(struct conversation *c, uint64_t length)
     f->message_length = length;
     f->message = 0;
     f->reports_used = f->fields_used = f->facts_used = f->depth = 0;
+    f->facts_seen = 0;
     f->secret = f->fields_cut = false;
     return f;
 }
 
 const struct segment *message_segment(const struct message *message, uint32_t offset)
 {
-    const struct segment *found = &message->first;
+    const struct segment *found = message->first;
     for (unsigned i = 0; i < message->marks_used && message->marks[i].offset <= offset; i++)
         found = &message->marks[i].where;
     return found;
@@ -43,35 +44,38 @@ static void secret_keep(struct conversation *c, enum side from, uint64_t stream_
 }
 
 /* Inside a wrapper a secret has no place of its own in the stream: the whole frame that carries it is covered. */
-static void secrets_note(struct conversation *c, enum side from, const struct segment *first, const struct segment *last)
+static void secrets_note(struct conversation *c, enum side from, uint64_t stream_offset, const struct segment *last)
 {
     const struct findings *f = &c->dialogue->findings;
     if (c->transport == TRANSPORT_WRAPPED) {
-        secret_keep(c, from, first->stream_offset, last->stream_offset - first->stream_offset + 65536);
+        secret_keep(c, from, stream_offset, last->stream_offset - stream_offset + 65536);
         return;
     }
     for (unsigned i = 0; i < f->fields_used; i++)
         if (field_flags_of[f->fields[i].field] & FIELD_SECRET)
-            secret_keep(c, from, first->stream_offset + f->fields[i].offset, f->fields[i].length);
+            secret_keep(c, from, stream_offset + f->fields[i].offset, f->fields[i].length);
 }
 
-void conversation_tell(struct conversation *c, enum side from, struct view head, const struct segment *first,
+void conversation_tell(struct conversation *c, enum side from, struct view head, const struct segment *first, size_t offset,
                        const struct segment *last, const struct held *held)
 {
     struct dialogue *d = c->dialogue;
     struct findings *f = &d->findings;
     if (f->secret)
-        secrets_note(c, from, first, last);
+        secrets_note(c, from, first->stream_offset + offset, last);
     if (c->tentative)
         f->reports_used = 0;
+    if (!f->reports_used && !(f->facts_seen & d->sink.facts) && !d->wants[c->decoder->protocol][from] && !c->flow->sample)
+        return;
     struct message message = {
         .flow = c->flow,
         .decoder = c->decoder,
         .from = from,
         .findings = f,
         .head = head,
-        .first = *first,
-        .last = *last,
+        .stream_offset = first->stream_offset + offset,
+        .first = first,
+        .last = last,
         .marks = held ? held->marks : NULL,
         .marks_used = held ? held->marks_used : 0,
         .confidence = confidence_now(c),
@@ -216,7 +220,7 @@ static void verdict_apply(struct conversation *c, enum side from, enum verdict v
 
 /* Decodes one message whose wanted head is here. */
 static enum verdict decode(struct conversation *c, enum side from, struct view head, uint64_t total,
-                           const struct segment *first, const struct segment *last, const struct held *held)
+                           const struct segment *first, size_t offset, const struct segment *last, const struct held *held)
 {
     struct dialogue *d = c->dialogue;
     struct findings *f = findings_begin(c, total);
@@ -231,7 +235,7 @@ static enum verdict decode(struct conversation *c, enum side from, struct view h
         c->tentative = false;
         identify_learn(d, &c->flow->server, c->decoder->protocol);
     }
-    conversation_tell(c, from, head, first, last, held);
+    conversation_tell(c, from, head, first, offset, last, held);
     return verdict;
 }
 
@@ -259,7 +263,7 @@ static size_t head_needs(const struct conversation *c, enum side from, const str
 }
 
 /* Continues a held message with the next bytes; returns how many of them belong to it. */
-static size_t continue_held(struct conversation *c, enum side from, struct view bytes, const struct segment *where)
+static size_t continue_held(struct conversation *c, enum side from, struct view bytes, const struct segment *where, size_t offset)
 {
     struct direction *side = &c->sides[from];
     size_t taken = 0;
@@ -269,7 +273,7 @@ static size_t continue_held(struct conversation *c, enum side from, struct view 
         if (frame.total)
             side->declared = frame.total;
         struct view more = view_head(view_from(bytes, taken), needs);
-        struct segment here = segment_at(where, taken);
+        struct segment here = segment_at(where, offset + taken);
         if (more.length == 0) {
             side->arrived = side->held->length;
             return taken;
@@ -295,15 +299,14 @@ static size_t continue_held(struct conversation *c, enum side from, struct view 
     side->skip = frame.total - held->length;
     side->declared = side->skip ? frame.total : 0;
     side->arrived = held->length;
-    struct segment last = segment_at(where, taken ? taken - 1 : 0);
     struct segment first = side->first;
-    verdict_apply(c, from, decode(c, from, view_of(held->bytes, frame.wanted), frame.total, &first, &last, held));
+    verdict_apply(c, from, decode(c, from, view_of(held->bytes, frame.wanted), frame.total, &first, 0, where, held));
     pool_give(held->home, held);
     return taken;
 }
 
 /* Begins a message at the start of `bytes`; returns how many of them belong to it (all, when it is not whole). */
-static size_t begin_message(struct conversation *c, enum side from, struct view bytes, const struct segment *where)
+static size_t begin_message(struct conversation *c, enum side from, struct view bytes, const struct segment *where, size_t offset)
 {
     struct direction *side = &c->sides[from];
     struct frame frame = {0, 0};
@@ -317,20 +320,20 @@ static size_t begin_message(struct conversation *c, enum side from, struct view 
             size_t here = frame.total < bytes.length ? (size_t)frame.total : bytes.length;
             side->skip = frame.total - here;
             if (side->skip) {
-                side->first = *where;
+                side->first = segment_at(where, offset);
                 side->declared = frame.total;
                 side->arrived = here;
                 side->incomplete_told = false;
             }
-            verdict_apply(c, from, decode(c, from, view_of(bytes.bytes, frame.wanted), frame.total, where, where, NULL));
+            verdict_apply(c, from, decode(c, from, view_of(bytes.bytes, frame.wanted), frame.total, where, offset, where, NULL));
             return here;
         }
     }
-    side->first = *where;
+    side->first = segment_at(where, offset);
     side->declared = frame.total;
     side->arrived = bytes.length;
     side->incomplete_told = false;
-    if (!held_add(c->dialogue, side, bytes, where))
+    if (!held_add(c->dialogue, side, bytes, &side->first))
         conversation_gap(c, from, 1);
     return bytes.length;
 }
@@ -363,8 +366,7 @@ void conversation_bytes(struct conversation *c, enum side from, struct view byte
             side->arrived += passed;
             done += passed;
         } else {
-            struct segment here = segment_at(where, done);
-            done += side->held ? continue_held(c, from, rest, &here) : begin_message(c, from, rest, &here);
+            done += side->held ? continue_held(c, from, rest, where, done) : begin_message(c, from, rest, where, done);
         }
     }
     if (side->reading == STOPPED) {
@@ -401,5 +403,5 @@ void conversation_incomplete(struct conversation *c, enum side from, const struc
                   .note = "the bytes that arrived",
               });
     struct segment first = side->first;
-    conversation_tell(c, from, head, &first, where, side->held);
+    conversation_tell(c, from, head, &first, 0, where, side->held);
 }

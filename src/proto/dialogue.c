@@ -57,6 +57,9 @@ struct dialogue *dialogue_open(struct arena *from, const struct dialogue_options
     d->sink = *sink;
     d->counters = counters;
     d->incomplete_ns = options->incomplete_ns;
+    for (unsigned p = 1; p < PROTOCOLS && sink->wants; p++)
+        for (int side = FROM_CLIENT; side <= FROM_SERVER; side++)
+            d->wants[p][side] = sink->wants(sink->context, (enum protocol)p, (enum side)side);
     for (d->servers_size = 64; d->servers_size < options->servers * 2;)
         d->servers_size *= 2;
     d->servers = arena_take(from, d->servers_size * sizeof *d->servers);
@@ -117,7 +120,7 @@ static void tls_bytes(struct conversation *c, enum side from, struct view bytes,
                   .got = content,
                   .note = "a TLS record: 0x16 (handshake) or 0x15 (alert)",
               });
-    conversation_tell(c, from, view_head(bytes, MESSAGE_BYTES_MAX), where, where, NULL);
+    conversation_tell(c, from, view_head(bytes, MESSAGE_BYTES_MAX), where, 0, where, NULL);
 }
 
 void dialogue_route(struct conversation *c, enum side from, struct view bytes, const struct segment *where)
@@ -179,7 +182,7 @@ static void side_ended(struct conversation *c, enum side from, bool reset, const
     struct findings *f = findings_begin(c, 0);
     c->decoder->end(c->state, from, reset, f);
     if (f->reports_used || f->facts_used)
-        conversation_tell(c, from, view_of(NULL, 0), where, where, NULL);
+        conversation_tell(c, from, view_of(NULL, 0), where, 0, where, NULL);
 }
 
 static void take_finished(void *context, struct flow *flow, enum side from, const struct segment *where)

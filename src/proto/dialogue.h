@@ -87,6 +87,7 @@ struct dialogue {
     int64_t incomplete_ns, now_ns;
     uint64_t flows[PROTOCOLS], messages[PROTOCOLS];
     uint8_t *opened; /* scratch for decompressed bytes */
+    bool wants[PROTOCOLS][2];
     struct findings findings;
 };
 
@@ -106,8 +107,8 @@ void conversation_bytes(struct conversation *c, enum side from, struct view byte
 void conversation_gap(struct conversation *c, enum side from, uint64_t lost);
 /* Clears the findings for a message of this length. */
 struct findings *findings_begin(struct conversation *c, uint64_t length);
-/* Gives the findings of a message to the sink. */
-void conversation_tell(struct conversation *c, enum side from, struct view head, const struct segment *first,
+/* Gives the findings of a message to the sink, if it wants them. The message begins `offset` bytes into its first segment. */
+void conversation_tell(struct conversation *c, enum side from, struct view head, const struct segment *first, size_t offset,
                        const struct segment *last, const struct held *held);
 
 /* The direction's message is unfinished and nothing more will come: says so once. */

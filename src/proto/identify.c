@@ -98,7 +98,7 @@ static struct conversation *not_ours(struct dialogue *d, struct flow *flow, cons
                   .note = protocol_title(expected->protocol),
               });
     c->transport = TRANSPORT_OPAQUE;
-    conversation_tell(c, from, view_head(bytes, MESSAGE_BYTES_MAX), where, where, NULL);
+    conversation_tell(c, from, view_head(bytes, MESSAGE_BYTES_MAX), where, 0, where, NULL);
     return c;
 }
 

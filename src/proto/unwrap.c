@@ -119,7 +119,7 @@ static void frame_report(struct conversation *c, enum side from, struct inflater
                   .expected = i->produced,
                   .note = "the bytes that the payload opens to",
               });
-    conversation_tell(c, from, view_of(i->header, i->wrap.header), &i->first, where, NULL);
+    conversation_tell(c, from, view_of(i->header, i->wrap.header), &i->first, 0, where, NULL);
 }
 
 /* The content of a frame cannot be followed: to the messages inside it is a gap. */
@@ -194,7 +194,7 @@ static size_t header_bytes(struct conversation *c, enum side from, struct inflat
     struct findings *f = findings_begin(c, w->header);
     enum verdict verdict = w->head(c->state, from, cursor_over(view_of(i->header, w->header)), &i->wrap, f);
     if (f->reports_used)
-        conversation_tell(c, from, view_of(i->header, w->header), &i->first, where, NULL);
+        conversation_tell(c, from, view_of(i->header, w->header), &i->first, 0, where, NULL);
     if (verdict != VERDICT_OK) {
         c->transport = TRANSPORT_OPAQUE;
         return more.length;

@@ -35,9 +35,17 @@ static void drive_message(void *context, const struct message *message)
     for (unsigned i = 0; i < message->findings->reports_used && d->lines_used < DRIVE_LINES_MAX; i++) {
         const struct report *r = &message->findings->reports[i];
         snprintf(d->lines[d->lines_used++], DRIVE_LINE, "%s %s %llu+%u %s", anomaly_row((enum anomaly)r->anomaly)->name,
-                 message->from == FROM_CLIENT ? "client" : "server", (unsigned long long)message->first.stream_offset, r->offset,
+                 message->from == FROM_CLIENT ? "client" : "server", (unsigned long long)message->stream_offset, r->offset,
                  field_name((enum field)r->field));
     }
+}
+
+static bool drive_wants(void *context, enum protocol protocol, enum side from)
+{
+    (void)context;
+    (void)protocol;
+    (void)from;
+    return true;
 }
 
 static void drive_closed(void *context, struct flow *flow, enum flow_end end, enum side by, const struct segment *where)
@@ -53,7 +61,7 @@ static void drive_closed(void *context, struct flow *flow, enum flow_end end, en
 static inline bool drive_open(struct drive *d)
 {
     struct error why;
-    struct message_sink sink = {d, drive_message, drive_closed};
+    struct message_sink sink = {d, UINT32_MAX, drive_wants, drive_message, drive_closed};
     struct dialogue_options options = {.conversations = 4, .message_buffers = 8, .note_blocks = 1024, .inflaters = 4, .servers = 16,
                                        .incomplete_ns = INT64_C(30000000000)};
     memset(d, 0, sizeof *d);
