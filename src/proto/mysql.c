@@ -72,6 +72,26 @@ static uint32_t wanted_of(const struct mysql_state *s, enum side from, uint32_t 
     return from == FROM_SERVER ? MYSQL_ROW_HEAD : MESSAGE_BYTES_MAX;
 }
 
+/* The first TLS record of the client, or one byte of something else. */
+static enum framing tls_frame(struct cursor ahead, struct frame *out)
+{
+    uint8_t first = peek_u8(&ahead);
+    size_t left = cursor_left(&ahead);
+    bool may_be = first == 0x16 || (first & 0x80);
+    if (left == 0 || (may_be && left < 6))
+        return FRAME_NEEDS_MORE;
+    *out = (struct frame){.total = 1, .wanted = 1};
+    if (may_be && mysql_tls_begins(ahead)) {
+        take_skip(&ahead, 3);
+        uint32_t length = take_u16be(&ahead);
+        out->total = first == 0x16 ? 5 + (uint64_t)length : 6;
+        out->wanted = 6;
+        if (out->total < 6)
+            out->total = 6;
+    }
+    return FRAME_READY;
+}
+
 static enum framing mysql_frame(const void *state, enum side from, struct cursor ahead, struct frame *out)
 {
     const struct mysql_state *s = state;
@@ -81,6 +101,8 @@ static enum framing mysql_frame(const void *state, enum side from, struct cursor
         if (out->total)
             return FRAME_READY;
     }
+    if (s->tls_due && from == FROM_CLIENT)
+        return tls_frame(ahead, out);
     if (cursor_left(&ahead) < MYSQL_HEADER)
         return FRAME_NEEDS_MORE;
     uint32_t length = take_u24le(&ahead);
@@ -94,10 +116,13 @@ static enum framing mysql_frame(const void *state, enum side from, struct cursor
 static enum verdict client_out_of_order(struct packet *p, uint8_t expected)
 {
     struct mysql_state *s = p->s;
+    bool early = s->phase == PHASE_AUTH && s->servers_turn;
     p->out->message = MYSQL_UNKNOWN;
-    packet_blame(p, (struct report){.anomaly = ANOMALY_MYSQL_SEQUENCE, .field = FIELD_MYSQL_SEQUENCE, .relation = MUST_EQUAL,
+    packet_blame(p, (struct report){.anomaly = early ? ANOMALY_MYSQL_OUT_OF_TURN : ANOMALY_MYSQL_SEQUENCE,
+                                    .field = FIELD_MYSQL_SEQUENCE, .relation = MUST_EQUAL,
                                     .offset = 3, .length = 1, .got = p->sequence, .expected = expected});
-    s->blamed = true;
+    if (!early)
+        s->blamed = true;
     s->lost = true;
     s->file = false;
     s->used = 0;
@@ -239,6 +264,8 @@ static enum verdict mysql_message(void *state, enum side from, struct cursor bod
     struct mysql_state *s = state;
     if (mysql_proxy_possible(s, from) && mysql_proxy_begins(body))
         return mysql_proxy(s, body, out);
+    if (s->tls_due && from == FROM_CLIENT)
+        return mysql_tls_hello(s, body, out);
     struct packet p = {.s = s, .out = out, .c = body, .from = from};
     p.payload = take_u24le(&p.c);
     p.sequence = take_u8(&p.c);
@@ -253,7 +280,7 @@ static enum verdict mysql_message(void *state, enum side from, struct cursor bod
     uint8_t expected;
     if (sequence_expected(s, from, &expected) && p.sequence != expected) {
         if (from == FROM_CLIENT) {
-            if (login_is_oversize(s, from, p.payload))
+            if (login_is_oversize(s, from, p.payload) && !s->servers_turn)
                 (void)from_client(&p);
             return client_out_of_order(&p, expected);
         }
@@ -284,6 +311,7 @@ static void mysql_gap(void *state, enum side from, uint64_t lost)
     s->lost = true;
     s->used = 0;
     s->file = false;
+    s->tls_due = false;
     s->reply = REPLY_FIRST;
     s->epoch++;
     s->message_bytes[FROM_CLIENT] = s->message_bytes[FROM_SERVER] = 0;

@@ -113,6 +113,7 @@ struct mysql_state {
     bool midstream;        /* joined late, or bytes were lost */
     bool mariadb, mysql8;  /* which family the server says it is */
     bool servers_turn;     /* in a login */
+    bool tls_due;          /* the client's next bytes are a TLS hello */
     bool login_sent;       /* the client has sent its login */
     bool lost;             /* which request the server answers is not known */
     bool aligned;          /* a message was understood since the last loss */
@@ -203,6 +204,8 @@ void packet_number(struct packet *p, enum field field, uint64_t value, uint32_t 
 enum verdict mysql_greeting(struct packet *p);
 enum verdict mysql_login(struct packet *p);
 enum verdict mysql_auth_client(struct packet *p);
+enum verdict mysql_tls_hello(struct mysql_state *s, struct cursor body, struct findings *out);
+bool mysql_tls_begins(struct cursor c);
 enum verdict mysql_auth_server(struct packet *p);
 /* COM_CHANGE_USER after its command byte */
 void mysql_change_user(struct packet *p);

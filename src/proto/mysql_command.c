@@ -316,14 +316,15 @@ static uint32_t statement_id(struct packet *p)
     return id;
 }
 
-/* Statement commands name a statement; one that the server does not know is its error, not the protocol's. */
-static uint32_t known_statement(struct packet *p)
+/* Statement commands name a statement; one that the server does not know is its error, not the protocol's. Closing one is
+ * no error at all. */
+static uint32_t known_statement(struct packet *p, bool closes)
 {
     struct mysql_state *s = p->s;
     uint32_t id = statement_id(p);
     if (id == 0xffffffff && s->mariadb)
         return s->last_statement;
-    if (!note_find(p->out, id) && !s->midstream && s->used == 0)
+    if (!closes && !note_find(p->out, id) && !s->midstream && s->used == 0)
         packet_blame(p, (struct report){.anomaly = ANOMALY_MYSQL_STATEMENT_UNKNOWN, .field = FIELD_MYSQL_STATEMENT_ID,
                                         .relation = MUST_BE, .offset = packet_at(p) - 4, .length = 4, .got = id,
                                         .note = "a statement that was prepared and not closed"});
@@ -337,7 +338,7 @@ static uint32_t statement_command(struct packet *p, uint8_t command)
         if (packet_left(p) < 4)
             return 0;
     }
-    uint32_t id = known_statement(p);
+    uint32_t id = known_statement(p, command == COM_STMT_CLOSE);
     struct mysql_statement *statement = note_find(p->out, id);
     if (command == COM_STMT_FETCH && packet_left(p) >= 4)
         packet_number(p, FIELD_MYSQL_FETCH_ROWS, take_u32le(&p->c), 4);

@@ -146,9 +146,8 @@ static enum verdict ssl_request(struct packet *p, uint32_t usual)
     if (p->payload > usual)
         packet_blame(p, (struct report){.anomaly = ANOMALY_MYSQL_SSL_REQUEST_LENGTH, .field = FIELD_MYSQL_LENGTH,
                                         .relation = MUST_EQUAL, .offset = 0, .length = 3, .got = p->payload, .expected = usual});
-    observe(p->out, (struct fact){.kind = FACT_TLS});
-    p->out->session->tls = true;
-    return VERDICT_TLS;
+    p->s->tls_due = true;
+    return VERDICT_OK;
 }
 
 /* The authentication response of a login: by its length in front, or a string before 4.1. False: the server refuses it. */
@@ -216,6 +215,18 @@ static void login_compression(struct packet *p)
                                         .offset = packet_at(p) - 1, .length = 1, .got = level, .note = "1 to 22"});
 }
 
+static bool is_utf8(struct view text)
+{
+    for (size_t i = 0; i < text.length;) {
+        uint8_t c = text.bytes[i++];
+        unsigned more = c < 0x80 ? 0 : c >= 0xc2 && c < 0xe0 ? 1 : c >= 0xe0 && c < 0xf0 ? 2 : c >= 0xf0 && c < 0xf5 ? 3 : 9;
+        for (; more; more--, i++)
+            if (more > 3 || i >= text.length || (text.bytes[i] & 0xc0) != 0x80)
+                return false;
+    }
+    return true;
+}
+
 /* User, response, database, plugin, attributes: what follows the fixed part. */
 static void login_strings(struct packet *p)
 {
@@ -235,6 +246,8 @@ static void login_strings(struct packet *p)
         }
         packet_string(p, FIELD_MYSQL_DATABASE, true, ANOMALY_NONE, &database);
         mysql_remember(session->database, &session->database_length, database);
+        if (!p->cut && !is_utf8(database))
+            return; /* such a name is the server's first complaint, whatever follows */
     }
     s->plugin = mysql_has(s, CLIENT_SECURE_CONNECTION) ? AUTH_NATIVE : AUTH_OLD;
     if (mysql_has(s, CLIENT_PLUGIN_AUTH)) {
@@ -243,6 +256,7 @@ static void login_strings(struct packet *p)
             s->plugin = (uint8_t)mysql_plugin_named(plugin);
         } else {
             s->capabilities &= ~CLIENT_PLUGIN_AUTH; /* servers take such a client for an old one */
+            s->plugin = AUTH_OTHER;
         }
     }
     login_response_length(p);
@@ -392,6 +406,35 @@ enum verdict mysql_auth_server(struct packet *p)
     else if (first == 0x02)
         s->plugin = AUTH_OTHER;
     return VERDICT_OK;
+}
+
+/* After a request for TLS the client's next bytes are a TLS hello: its record begins the TLS stream of both sides. */
+enum verdict mysql_tls_hello(struct mysql_state *s, struct cursor body, struct findings *out)
+{
+    uint8_t first = peek_u8(&body);
+    s->tls_due = false;
+    out->message = MYSQL_TLS_HELLO;
+    note_field(out, FIELD_MYSQL_TLS_RECORD, 0, (uint32_t)cursor_left(&body), 0);
+    if (mysql_tls_begins(body)) {
+        observe(out, (struct fact){.kind = FACT_TLS});
+        out->session->tls = true;
+        return VERDICT_TLS;
+    }
+    report(out, (struct report){.anomaly = ANOMALY_MYSQL_NO_TLS, .field = FIELD_MYSQL_TLS_RECORD, .relation = MUST_EQUAL, .offset = 0,
+                                .length = 1, .got = first, .expected = 0x16});
+    s->blamed = true;
+    s->lost = true;
+    return VERDICT_BROKEN;
+}
+
+/* A handshake record of SSL 3 to TLS 1.3 with a client hello, or a hello of SSL 2. */
+bool mysql_tls_begins(struct cursor c)
+{
+    struct view head = take_view(&c, 6);
+    if (c.failed)
+        return false;
+    const uint8_t *b = head.bytes;
+    return (b[0] == 0x16 && b[1] == 3 && b[5] == 1) || ((b[0] & 0x80) && b[2] == 1);
 }
 
 /* The client's answer to a plugin: any bytes, none at all, and never a command. */

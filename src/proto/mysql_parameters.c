@@ -164,6 +164,13 @@ static bool take_values(struct packet *p, struct binding *b)
     return !p->c.failed;
 }
 
+/* MariaDB looks at all bits but the sign, for NULLs too. */
+static bool type_is_refused(uint16_t code)
+{
+    uint16_t type = code & 0x7fff;
+    return type > 0xff || (type > MYSQL_TYPE_BIT && type < MYSQL_TYPE_NEWDECIMAL);
+}
+
 /* The types (and names) that a message brings. False: they are not all there. */
 static bool take_types(struct packet *p, struct binding *b)
 {
@@ -181,6 +188,11 @@ static bool take_types(struct packet *p, struct binding *b)
         }
         uint16_t code = take_u16le(&p->c);
         packet_number(p, FIELD_MYSQL_PARAMETER_TYPE, code & 0xff, 2);
+        if (p->s->mariadb && type_is_refused(code)) {
+            packet_blame(p, (struct report){.anomaly = ANOMALY_MYSQL_PARAMETER_TYPE, .field = FIELD_MYSQL_PARAMETER_TYPE, .relation = MUST_BE,
+                                            .offset = packet_at(p) - 2, .length = 2, .got = code, .note = "a type that exists"});
+            return false;
+        }
         if (b->statement && i < MYSQL_PARAMETERS_KNOWN)
             b->statement->types[i] = code & 0x7f00 ? TYPE_NOBODY_SENDS : (uint8_t)code;
         struct view name;
@@ -290,7 +302,7 @@ uint32_t mysql_execute(struct packet *p)
     }
     bool whole = b.count == 0 || bind_all(p, &b);
     memset(statement->long_data, 0, sizeof statement->long_data);
-    if (whole)
+    if (whole && b.count)
         packet_trailing(p, ANOMALY_MYSQL_TRAILING);
     return id;
 }
@@ -312,8 +324,8 @@ static enum took bulk_row(struct packet *p, struct binding *b, bool first_row)
         }
         if (indicator != INDICATOR_NONE)
             continue;
-        if (type == TYPE_NOT_KNOWN)
-            return REFUSED;
+        if (type == TYPE_NOT_KNOWN || type == MYSQL_TYPE_GEOMETRY)
+            return REFUSED; /* a geometry fails as a value before the next row is looked at */
         unsigned size = size_of(p->s, type);
         if (!first_row && size <= 8 && packet_left(p) > 0 && packet_left(p) < size) {
             packet_blame(p, (struct report){.anomaly = ANOMALY_MYSQL_VALUE_CLIPPED, .field = FIELD_MYSQL_PARAMETER, .relation = MUST_REACH,

@@ -104,6 +104,12 @@ void mysql_column(struct packet *p, bool field_list)
     uint64_t length;
     if (packet_lenenc(p, FIELD_MYSQL_COLUMN_DEFINITION, &length) != LENENC_VALUE)
         return;
+    if (!s->known && length != 12 && length <= packet_left(p)) { /* mid-stream: extended metadata comes first */
+        take_skip(&p->c, length);
+        at = packet_at(p);
+        if (packet_lenenc(p, FIELD_MYSQL_COLUMN_DEFINITION, &length) != LENENC_VALUE)
+            return;
+    }
     if (length != 12) {
         packet_blame(p, (struct report){.anomaly = ANOMALY_MYSQL_COLUMN_DEFINITION, .field = FIELD_MYSQL_COLUMN_DEFINITION,
                                         .relation = MUST_EQUAL, .offset = at, .length = packet_at(p) - at, .got = length,
