@@ -26,13 +26,14 @@ struct half {
     int64_t grace_acked;
     int64_t hole_ns;           /* since when something is early */
     uint64_t gap_packets;      /* packets of this side when its last acknowledged gap was given up */
-    uint32_t acked_first, acked_seq; /* first and newest acknowledgement while the side was not started */
+    uint32_t acked_first, acked_seq; /* first and newest acknowledgement before the side was captured */
     uint32_t stamp;            /* newest timestamp in order (RFC 7323 TS.Recent) */
     uint32_t stray_start, stray_end; /* newest run of segments far outside the window */
     uint32_t rewind_seq;       /* where a gap began that only an acknowledgement spoke for */
     uint8_t strays;
     uint8_t scale;             /* of the windows that this side announces */
     uint8_t scale_offered;
+    bool seen;                 /* a packet of this side was captured */
     bool started, acked_known, grace, gapped, rewindable, syn_data;
     bool syn, scaled, stamped, signed_md5; /* what its SYN said */
     bool fin_received, finished;
@@ -97,10 +98,10 @@ static inline int64_t half_position(const struct half *h, uint32_t seq)
     return h->received + (int32_t)(seq - h->next);
 }
 
-/* Nothing of the other side that `ack` covers is still to come. */
+/* Nothing that `ack` covers is still to come. A side that was never captured is not waited for. */
 static inline bool half_has_reached(const struct half *h, int64_t ack)
 {
-    return !h->started || ack <= h->delivered || ack <= h->excused;
+    return !h->started || !h->seen || ack <= h->delivered || ack <= h->excused;
 }
 
 /* flow_table.c */
@@ -154,6 +155,16 @@ void patience_forget(struct net *n, struct connection *c);
 /* handshake.c */
 void handshake_syn(struct net *n, struct connection *c, enum side from, const struct net_packet *p);
 void handshake_start(struct half *h, uint32_t seq);
+/* The first packet of a side was captured. */
+void handshake_first_sight(struct half *h);
+/* What is acknowledged to a side that was not captured yet, or did not start. */
+static inline void handshake_note_ack(struct half *h, uint32_t ack)
+{
+    if (!h->acked_known)
+        h->acked_first = ack;
+    h->acked_known = true;
+    h->acked_seq = ack;
+}
 /* Starts a side whose SYN was not seen; false when this segment is older than what is known of it. */
 bool handshake_midstream(struct connection *c, enum side from, const struct net_packet *p);
 /* Whether this packet starts another connection between the same endpoints. */

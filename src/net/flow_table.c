@@ -187,17 +187,21 @@ void table_set_standing(struct flow_table *t, struct connection *c, enum standin
     queue_add(&t->queues[standing], c, now_ns);
 }
 
-/* The oldest whose newest packet is older than its place in the queue; busy ones met on the way go to the end. */
+/* One that had no packet since it was queued is older than all behind it. Busy ones met on the way go to the end; when
+ * there are only such, the stalest of these. */
 static struct connection *queue_stalest(struct connection_queue *q, int64_t now_ns)
 {
-    for (unsigned i = 0; i < SECOND_CHANCES && q->oldest; i++) {
+    struct connection *stalest = q->oldest;
+    for (unsigned i = 0; i < SECOND_CHANCES; i++) {
         struct connection *c = q->oldest;
         if (c->flow.last_ns <= c->queued_ns)
-            return c;
+            return c->flow.last_ns < stalest->flow.last_ns ? c : stalest;
+        if (c->flow.last_ns < stalest->flow.last_ns)
+            stalest = c;
         queue_remove(q, c);
         queue_add(q, c, now_ns);
     }
-    return q->oldest;
+    return stalest;
 }
 
 struct connection *table_victim(struct flow_table *t, int64_t now_ns)
@@ -205,9 +209,7 @@ struct connection *table_victim(struct flow_table *t, int64_t now_ns)
     for (unsigned standing = 0; standing < STANDING_ESTABLISHED; standing++)
         if (t->queues[standing].oldest)
             return t->queues[standing].oldest;
-    if (t->queues[STANDING_ESTABLISHED].oldest)
-        return queue_stalest(&t->queues[STANDING_ESTABLISHED], now_ns);
-    return NULL;
+    return t->queues[STANDING_ESTABLISHED].oldest ? queue_stalest(&t->queues[STANDING_ESTABLISHED], now_ns) : NULL;
 }
 
 struct connection *table_idle(struct flow_table *t, enum standing standing, int64_t idle_ns, int64_t now_ns)

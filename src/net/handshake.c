@@ -163,6 +163,19 @@ void handshake_syn(struct net *n, struct connection *c, enum side from, const st
         handshake_first(n, c, from, p);
 }
 
+/* A SYN-ACK told where this side starts; it may have said a lot since, unseen. */
+void handshake_first_sight(struct half *h)
+{
+    h->seen = true;
+    if (!h->started || !h->acked_known)
+        return;
+    int64_t acked = half_position(h, h->acked_seq);
+    if (acked < 0)
+        h->started = false;
+    else if (acked > h->acked)
+        h->acked = acked;
+}
+
 /* A side begins at the first data that we see of it, unless these were acknowledged before: a keep-alive or a
  * retransmission from before our time. When only the SYN-ACK was missed, the client's first acknowledgement is where
  * the server began. */

@@ -89,7 +89,7 @@ static void net_expire(struct net *n)
             struct connection *c = table_idle(&n->table, (enum standing)standing, idle_ns[standing], n->now_ns);
             if (!c)
                 break;
-            if (standing == STANDING_ESTABLISHED)
+            if (standing == STANDING_ESTABLISHED || c->told)
                 count(n->counters, COUNT_FLOWS_TIMED_OUT);
             connection_end(n, c, END_TIMEOUT);
         }

@@ -27,7 +27,7 @@ static uint64_t packets_of(const struct connection *c)
 /* Acknowledged bytes are missing, other than a FIN that was probably lost. */
 static bool acknowledged_hole(const struct half *h)
 {
-    return h->started && !h->fin_received && h->acked > h->received && (h->early.first || h->acked > h->excused);
+    return h->started && h->seen && !h->fin_received && h->acked > h->received && (h->early.first || h->acked > h->excused);
 }
 
 static bool grace_is_over(const struct net *n, const struct connection *c, enum side from)

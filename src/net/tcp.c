@@ -43,12 +43,15 @@ static bool segment_quick(struct net *n, struct connection *c, enum side from, c
 {
     struct half *h = &c->half[from], *other = &c->half[other_side(from)];
     if ((p->flags & (TCP_FIN | TCP_SYN | TCP_RST | TCP_URG | TCP_ACK)) != TCP_ACK || p->seq != h->next || !h->started ||
-        !other->started)
+        !h->seen)
         return false;
     int32_t ahead = (int32_t)(p->ack - other->next);
-    if (ahead > 0 || ahead < -QUICK_ACK_AGE || policy_options(c, from, p))
+    if ((other->seen && (!other->started || ahead > 0 || ahead < -QUICK_ACK_AGE)) || policy_options(c, from, p))
         return false;
-    policy_grant(other, other->received + ahead, (uint32_t)p->window << h->scale);
+    if (other->seen)
+        policy_grant(other, other->received + ahead, (uint32_t)p->window << h->scale);
+    else
+        handshake_note_ack(other, p->ack);
     if (p->payload_length) {
         h->rewindable = false;
         segment_hand_on(n, c, from, p);
@@ -162,7 +165,7 @@ static void segment_data(struct net *n, struct connection *c, enum side from, co
         segment_stray(n, c, from, p);
         return;
     }
-    if (other->started) {
+    if (other->started && other->seen) {
         if (policy_bad_ack(other, half_position(other, p->ack)) &&
             !segment_confirms_strays(n, c, other_side(from), p->ack)) {
             count(n->counters, COUNT_TCP_OUT_OF_WINDOW);
@@ -171,10 +174,7 @@ static void segment_data(struct net *n, struct connection *c, enum side from, co
         ack = half_position(other, p->ack);
         policy_grant(other, ack, (uint32_t)p->window << h->scale);
     } else {
-        if (!other->acked_known)
-            other->acked_first = p->ack;
-        other->acked_known = true;
-        other->acked_seq = p->ack;
+        handshake_note_ack(other, p->ack);
     }
     if (length && (h->started || handshake_midstream(c, from, p)))
         segment_take(n, c, from, p, ack);
@@ -217,6 +217,8 @@ void net_segment(struct net *n, struct flow *flow, const struct net_packet *pack
         patience_tick(n);
     if (c->plain && segment_quick(n, c, from, packet))
         return;
+    if (!c->half[from].seen)
+        handshake_first_sight(&c->half[from]);
     flow->one_sided = (!flow->packets[FROM_CLIENT] || !flow->packets[FROM_SERVER]) &&
                       flow->packets[from] >= ONE_SIDED_PACKETS;
     if (c->standing == STANDING_CLOSED)
