@@ -105,7 +105,7 @@ void waiting_again(struct dialogue *d, struct direction *side)
     side->waiting = true;
 }
 
-static void waiting_join(struct dialogue *d, struct direction *side, int64_t now_ns)
+void waiting_join(struct dialogue *d, struct direction *side, int64_t now_ns)
 {
     side->since_ns = now_ns;
     if (!side->waiting)
@@ -391,17 +391,21 @@ void conversation_incomplete(struct conversation *c, enum side from, const struc
     if (!direction_is_open(side) || side->incomplete_told || side->reading != READING || (c->session.midstream && side->trusted < 3))
         return;
     side->incomplete_told = true;
+    struct segment first = side->first;
     struct view head = side->held ? view_of(side->held->bytes, side->held->length) : view_of(NULL, 0);
-    struct findings *f = findings_begin(c, side->declared);
-    note_field(f, FIELD_DB_MESSAGE_BYTES, 0, 0, side->arrived);
+    uint64_t declared = side->declared, arrived = side->arrived;
+    bool framed = side->inflater && unwrap_is_open(side->inflater);
+    if (framed)
+        unwrap_progress(side->inflater, &first, &head, &declared, &arrived);
+    struct findings *f = findings_begin(c, declared);
+    note_field(f, FIELD_DB_MESSAGE_BYTES, 0, 0, arrived);
     report(f, (struct report){
                   .anomaly = (uint16_t)c->decoder->incomplete,
-                  .field = (uint16_t)(side->declared ? c->decoder->length_field : FIELD_NONE),
+                  .field = (uint16_t)(declared ? c->decoder->length_field : FIELD_NONE),
                   .relation = MUST_NOT_EXCEED,
-                  .got = side->declared,
-                  .expected = side->arrived,
+                  .got = declared,
+                  .expected = arrived,
                   .note = "the bytes that arrived",
               });
-    struct segment first = side->first;
-    conversation_tell(c, from, head, &first, 0, where, side->held);
+    conversation_tell(c, from, head, &first, 0, where, framed ? NULL : side->held);
 }

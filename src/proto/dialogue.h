@@ -111,12 +111,17 @@ struct findings *findings_begin(struct conversation *c, uint64_t length);
 void conversation_tell(struct conversation *c, enum side from, struct view head, const struct segment *first, size_t offset,
                        const struct segment *last, const struct held *held);
 
+/* A wrapping frame began and is not whole. */
+bool unwrap_is_open(const struct inflater *i);
+/* Its first segment, its header so far, how many bytes it says it has (0: not known yet), and how many came. */
+void unwrap_progress(const struct inflater *i, struct segment *first, struct view *header, uint64_t *declared, uint64_t *arrived);
 /* The direction's message is unfinished and nothing more will come: says so once. */
 void conversation_incomplete(struct conversation *c, enum side from, const struct segment *where);
 static inline bool direction_is_open(const struct direction *side)
 {
-    return side->held || side->skip;
+    return side->held || side->skip || (side->inflater && unwrap_is_open(side->inflater));
 }
+void waiting_join(struct dialogue *d, struct direction *side, int64_t now_ns); /* it made progress and is not whole */
 void waiting_again(struct dialogue *d, struct direction *side); /* to the end of the list */
 void waiting_leave(struct dialogue *d, struct direction *side);
 /* dialogue.c: bytes of a claimed connection, to where its transport says. */

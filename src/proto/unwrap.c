@@ -40,6 +40,19 @@ static struct inflater *inflater_take(struct dialogue *d)
     return i;
 }
 
+bool unwrap_is_open(const struct inflater *i)
+{
+    return i->in_payload || i->header_have > 0;
+}
+
+void unwrap_progress(const struct inflater *i, struct segment *first, struct view *header, uint64_t *declared, uint64_t *arrived)
+{
+    *first = i->first;
+    *header = view_of(i->header, i->in_payload ? i->wrap.header : i->header_have);
+    *declared = i->in_payload ? (uint64_t)i->wrap.header + i->wrap.payload : 0;
+    *arrived = i->in_payload ? (uint64_t)i->wrap.header + i->wrap.payload - i->payload_left : i->header_have;
+}
+
 bool unwrap_pool(struct dialogue *d, struct arena *from, size_t inflaters)
 {
     return pool_open(&d->inflaters, from, sizeof(struct inflater), inflaters);
@@ -182,8 +195,10 @@ static void payload_bytes(struct conversation *c, enum side from, struct inflate
 static size_t header_bytes(struct conversation *c, enum side from, struct inflater *i, struct view bytes, const struct segment *where)
 {
     const struct wrapper *w = c->decoder->wrapper;
-    if (i->header_have == 0)
+    if (i->header_have == 0) {
         i->first = *where;
+        c->sides[from].incomplete_told = false;
+    }
     struct view more = view_head(bytes, w->header - i->header_have);
     memcpy(i->header + i->header_have, more.bytes, more.length);
     i->header_have += (uint32_t)more.length;
@@ -230,6 +245,8 @@ void unwrap_bytes(struct conversation *c, enum side from, struct view bytes, con
             done += header_bytes(c, from, i, rest, &here);
         }
     }
+    if (unwrap_is_open(i))
+        waiting_join(c->dialogue, side, where->time_ns);
     if (done < bytes.length)
         dialogue_route(c, from, view_from(bytes, done), where);
 }
