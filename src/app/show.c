@@ -212,7 +212,7 @@ static void print_facts(const struct shown *a, const struct screen *s)
     print_row(s, "expected", shown_text(a, "expected"));
     print_row(s, "offset", place.chars);
     print_row(s, "specification", why_text_of(a, "spec"));
-    print_row(s, "server said", *shown_text(a, "server_verdict") ? shown_text(a, "server_verdict") : "nothing about it that was seen");
+    print_row(s, "server said", *shown_text(a, "server_verdict") ? shown_text(a, "server_verdict") : "nothing that was seen");
 }
 
 static void print_rule(const struct shown *a, const struct screen *s)
