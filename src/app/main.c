@@ -52,8 +52,11 @@ static void print_command_help(FILE *out, const struct command *c)
 {
     fprintf(out, "usage: dbhound %s%s%s\n\n%c%s.\n\n", c->name, *c->usage ? " " : "", c->usage, toupper(c->summary[0]),
             c->summary + 1);
-    for (const char *line = c->examples; *line; line += strcspn(line, "\n") + 1)
-        fprintf(out, "  %.*s\n", (int)strcspn(line, "\n"), line);
+    for (const char *line = c->examples; *line;) {
+        size_t length = strcspn(line, "\n");
+        fprintf(out, "  %.*s\n", (int)length, line);
+        line += length + (line[length] == '\n');
+    }
     options_print(out, c->takes);
     fprintf(out, "\nExit codes: %s\n", c->exits);
 }
