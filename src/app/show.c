@@ -232,8 +232,9 @@ static void print_message(const struct shown *a, const struct screen *s)
     text_add_safe(&expected, shown_text(a, "expected"));
     if (json_array_size(nodes)) {
         print_title(s, "Message, decoded");
-        tree_print(s, nodes, json_is_true(why_of(a, "tree_cut")), shown_text(a, "field"),
-                   shown_number(a, "message_offset"), expected.chars);
+        const struct tree_mark mark = {shown_text(a, "field"), shown_number(a, "message_offset"),
+                                       json_integer_value(why_of(a, "length")), expected.chars};
+        tree_print(s, nodes, json_is_true(why_of(a, "tree_cut")), &mark);
     }
     if (a->head_length == 0)
         return;
