@@ -6,13 +6,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "app/render.h"
 #include "base/log.h"
 #include "base/text.h"
 #include "store/store.h"
 
 int command_fail(const struct command *command, const struct error *why)
 {
-    log_error("%s: %s", command->name, why->text);
+    TEXT_ON_STACK(safe, 2048);
+    text_add_safe(&safe, why->text);
+    log_error("%s: %s", command->name, safe.chars);
     if (why->code == EXIT_USAGE)
         fprintf(stderr, "Try 'dbhound %s --help'.\n", command->name);
     return (int)why->code;

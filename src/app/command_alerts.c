@@ -119,9 +119,9 @@ const struct command alerts_command = {
     .name = "alerts",
     .usage = "[-d FILE] [options]",
     .summary = "list the alerts of a store, oldest first",
-    .examples = "  dbhound alerts --severity 1                  only the serious ones\n"
-                "  dbhound alerts --server 10.0.0.5:3306 --since 2h\n"
-                "  dbhound alerts --json | jq -r '.[] | [.time, .client_ip, .anomaly] | @tsv'\n",
+    .examples = "dbhound alerts --severity 1                  only the serious ones\n"
+                "dbhound alerts --server 10.0.0.5:3306 --since 2h\n"
+                "dbhound alerts --json | jq -r '.[] | [.time, .client_ip, .anomaly] | @tsv'\n",
     .exits = "0 done, also when nothing matches; 64 wrong usage; 65 not a dbhound store; 66 no such store; 74 read error",
     .takes = TAKES(DB) | TAKES(SINCE) | TAKES(UNTIL) | TAKES(CLASS) | TAKES(SID) | TAKES(ANOMALY) | TAKES(PROTO) |
              TAKES(SERVER) | TAKES(CLIENT) | TAKES(SEVERITY) | TAKES(STATE) | TAKES(LIMIT) | TAKES(JSON),

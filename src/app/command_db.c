@@ -213,9 +213,9 @@ const struct command db_command = {
     .name = "db",
     .usage = "info|verify [-d FILE] [--json]",
     .summary = "look after a store: what is in it, and whether it is whole",
-    .examples = "  dbhound db info\n"
-                "  dbhound db verify -d /evidence/dbhound.db\n"
-                "  dbhound db info --json | jq .alerts\n",
+    .examples = "dbhound db info\n"
+                "dbhound db verify -d /evidence/dbhound.db\n"
+                "dbhound db info --json | jq .alerts\n",
     .exits = "0 done; 64 wrong usage; 65 not a dbhound store, or it is damaged; 66 no such store; 74 read error",
     .takes = TAKES(DB) | TAKES(JSON),
     .run = run,

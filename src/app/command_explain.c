@@ -184,9 +184,9 @@ const struct command explain_command = {
     .name = "explain",
     .usage = "[NAME] [--json]",
     .summary = "explain an anomaly, field or counter; without a name list them all",
-    .examples = "  dbhound explain mysql.incomplete-message\n"
-                "  dbhound explain 9002001                      the same by the number of its rule\n"
-                "  dbhound explain | grep tcp\n",
+    .examples = "dbhound explain mysql.incomplete-message\n"
+                "dbhound explain 9002001                      the same by the number of its rule\n"
+                "dbhound explain | grep tcp\n",
     .exits = "0 done; 64 wrong usage or no such name",
     .takes = TAKES(JSON),
     .run = run,

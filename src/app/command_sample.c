@@ -105,9 +105,9 @@ const struct command sample_command = {
     .name = "sample",
     .usage = "ALERT [-w FILE|DIRECTORY] [-d FILE]",
     .summary = "write the packets before, at and after an alert as pcapng",
-    .examples = "  dbhound sample 1 -w .                        writes SID-1.pcapng here\n"
-                "  dbhound sample 1 | tshark -r - -V\n"
-                "  dbhound sample 1 -w evidence.pcapng && wireshark evidence.pcapng\n",
+    .examples = "dbhound sample 1 -w .                        writes SID-1.pcapng here\n"
+                "dbhound sample 1 | tshark -r - -V\n"
+                "dbhound sample 1 -w evidence.pcapng && wireshark evidence.pcapng\n",
     .exits = "0 done; 64 wrong usage, or a terminal; 65 not a dbhound store; 66 no such store, alert or sample; 73 cannot create;\n"
              "74 write error",
     .takes = TAKES(DB) | TAKES(WRITE),

@@ -31,9 +31,9 @@ const struct command show_command = {
     .name = "show",
     .usage = "ALERT [-d FILE] [--json]",
     .summary = "say why an alert fired: what was read, what was expected, the message and the connection around it",
-    .examples = "  dbhound show 1\n"
-                "  dbhound show 1 --color always | less -R\n"
-                "  dbhound show 1 --json | jq .why.tree\n",
+    .examples = "dbhound show 1\n"
+                "dbhound show 1 --color always | less -R\n"
+                "dbhound show 1 --json | jq .why.tree\n",
     .exits = "0 done; 64 wrong usage; 65 not a dbhound store; 66 no such store or alert; 74 read error",
     .takes = TAKES(DB) | TAKES(JSON),
     .run = run,

@@ -2,6 +2,7 @@
  * dbhound COMMAND [options]. Data goes to standard output, everything else to standard error. A reader that goes away
  * (head, less) ends the output quietly; a full disk behind standard output is an error.
  */
+#include <ctype.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -49,7 +50,13 @@ static void print_help(FILE *out)
 
 static void print_command_help(FILE *out, const struct command *c)
 {
-    fprintf(out, "usage: dbhound %s%s%s\n\n%s\n\n%s", c->name, *c->usage ? " " : "", c->usage, c->summary, c->examples);
+    fprintf(out, "usage: dbhound %s%s%s\n\n%c%s.\n\n", c->name, *c->usage ? " " : "", c->usage, toupper(c->summary[0]),
+            c->summary + 1);
+    for (const char *line = c->examples; *line;) {
+        size_t length = strcspn(line, "\n");
+        fprintf(out, "  %.*s\n", (int)length, line);
+        line += length + (line[length] == '\n');
+    }
     options_print(out, c->takes);
     fprintf(out, "\nExit codes: %s\n", c->exits);
 }

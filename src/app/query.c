@@ -6,6 +6,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "app/render.h"
 #include "app/suggest.h"
 #include "base/text.h"
 #include "model/anomaly.h"
@@ -210,7 +211,8 @@ bool query_from_options(struct query *q, const struct options *o, struct error *
 static bool fail(struct sqlite3 *db, struct error *why)
 {
     int code = sqlite3_errcode(db) & 0xff;
-    return error_set(why, code == SQLITE_CORRUPT || code == SQLITE_NOTADB ? EXIT_DATA : EXIT_IO, "cannot read the store: %s",
+    /* Also what a query names that is not there: the views of a damaged file. */
+    return error_set(why, code == SQLITE_ERROR || code == SQLITE_CORRUPT || code == SQLITE_NOTADB ? EXIT_DATA : EXIT_IO, "cannot read the store: %s",
                      sqlite3_errmsg(db));
 }
 
@@ -255,12 +257,20 @@ const char *query_text(sqlite3_stmt *row, int column)
 
 json_t *query_json_text(const char *text)
 {
-    json_t *value = json_string(text);
-    if (value)
-        return value;
-    TEXT_ON_STACK(safe, 4096);
-    text_add_escaped(&safe, view_text(text));
-    return json_string(safe.chars);
+    bool plain = true;
+    for (const char *c = text; *c && plain; c++)
+        plain = *c >= 0x20 && *c < 0x7f;
+    if (plain)
+        return json_string(text);
+    size_t size = 4 * strlen(text) + 8;
+    char *memory = malloc(size);
+    if (!memory)
+        return NULL;
+    struct text safe = text_in(memory, size);
+    text_add_safe(&safe, text);
+    json_t *value = json_string(safe.chars);
+    free(memory);
+    return value;
 }
 
 json_t *query_row(sqlite3_stmt *row)

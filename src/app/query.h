@@ -29,7 +29,7 @@ bool query_time(const char *text, int64_t now_ns, int64_t *time_ns);
 sqlite3_stmt *query_prepare(struct sqlite3 *db, const struct query *q, const char *head, const char *tail, struct error *why);
 /* A statement of constant text with at most one number, ?1. NULL with `why`. */
 sqlite3_stmt *query_number(struct sqlite3 *db, const char *sql, int64_t number, struct error *why);
-/* A JSON string; what is no UTF-8 is escaped. */
+/* A JSON string, safe for a terminal as it stands. */
 json_t *query_json_text(const char *text);
 /* The row as an object: columns by name; JSON columns (why, reasons, advisories) as what they hold; no BLOBs. */
 json_t *query_row(sqlite3_stmt *row);

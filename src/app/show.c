@@ -212,7 +212,7 @@ static void print_facts(const struct shown *a, const struct screen *s)
     print_row(s, "expected", shown_text(a, "expected"));
     print_row(s, "offset", place.chars);
     print_row(s, "specification", why_text_of(a, "spec"));
-    print_row(s, "server said", *shown_text(a, "server_verdict") ? shown_text(a, "server_verdict") : "nothing about it that was seen");
+    print_row(s, "server said", *shown_text(a, "server_verdict") ? shown_text(a, "server_verdict") : "nothing that was seen");
 }
 
 static void print_rule(const struct shown *a, const struct screen *s)
@@ -232,8 +232,9 @@ static void print_message(const struct shown *a, const struct screen *s)
     text_add_safe(&expected, shown_text(a, "expected"));
     if (json_array_size(nodes)) {
         print_title(s, "Message, decoded");
-        tree_print(s, nodes, json_is_true(why_of(a, "tree_cut")), shown_text(a, "field"),
-                   shown_number(a, "message_offset"), expected.chars);
+        const struct tree_mark mark = {shown_text(a, "field"), shown_number(a, "message_offset"),
+                                       json_integer_value(why_of(a, "length")), expected.chars};
+        tree_print(s, nodes, json_is_true(why_of(a, "tree_cut")), &mark);
     }
     if (a->head_length == 0)
         return;

@@ -1,6 +1,7 @@
 /* "did you mean": see suggest.h. */
 #include "app/suggest.h"
 
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -12,7 +13,7 @@ static unsigned edits(const char *a, const char *b)
     size_t rows = strlen(a), columns = strlen(b);
     unsigned before[WORD_MAX + 1] = {0}, last[WORD_MAX + 1], now[WORD_MAX + 1];
     if (rows > WORD_MAX || columns > WORD_MAX)
-        return WORD_MAX;
+        return UINT_MAX;
     for (unsigned j = 0; j <= columns; j++)
         last[j] = j;
     for (unsigned i = 1; i <= rows; i++) {

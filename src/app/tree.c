@@ -41,26 +41,34 @@ static unsigned indent_of(const json_t *node)
     return 2 * (unsigned)(depth < 0 ? 0 : depth > DEPTH_MAX ? DEPTH_MAX : depth);
 }
 
-/* The node that is wrong: the field at the alert's place, else the first of that name; json_array_size: none. */
-static size_t find_wrong(const json_t *nodes, const char *wrong, int64_t offset)
+/* The node that is wrong: the field at the mark's place, else the only one of that name. json_array_size: none. */
+static size_t find_wrong(const json_t *nodes, const struct tree_mark *mark)
 {
-    size_t found = json_array_size(nodes);
-    for (size_t i = json_array_size(nodes); *wrong && i > 0; i--) {
-        const json_t *node = json_array_get(nodes, i - 1);
-        if (strcmp(text_of(node, "field"), wrong) != 0)
+    size_t none = json_array_size(nodes), named = none, many = 0;
+    if (!*mark->field || mark->length == 0)
+        return none;
+    for (size_t i = 0; i < none; i++) {
+        const json_t *node = json_array_get(nodes, i);
+        if (strcmp(text_of(node, "field"), mark->field) != 0)
             continue;
-        if (json_integer_value(json_object_get(node, "offset")) == offset && json_integer_value(json_object_get(node, "length")))
-            return i - 1;
-        found = i - 1;
+        if (json_integer_value(json_object_get(node, "offset")) == mark->offset && json_integer_value(json_object_get(node, "length")))
+            return i;
+        named = i;
+        many++;
     }
-    return found;
+    return many == 1 ? named : none;
 }
 
-void tree_print(const struct screen *s, const json_t *nodes, bool is_cut, const char *wrong, int64_t offset,
-                const char *expected)
+static void print_expected(const struct screen *s, const char *expected)
 {
-    size_t wrong_node = find_wrong(nodes, wrong, offset);
-    size_t i;
+    if (*expected)
+        fprintf(s->out, "   <-- expected %s", expected);
+    fprintf(s->out, "%s\n", paint(s, PAINT_NONE));
+}
+
+void tree_print(const struct screen *s, const json_t *nodes, bool is_cut, const struct tree_mark *mark)
+{
+    size_t i, wrong = find_wrong(nodes, mark);
     const json_t *node;
     unsigned wide = 0;
     json_array_foreach((json_t *)(uintptr_t)nodes, i, node) {
@@ -74,7 +82,7 @@ void tree_print(const struct screen *s, const json_t *nodes, bool is_cut, const 
         TEXT_ON_STACK(name, 96);
         TEXT_ON_STACK(value, 1200);
         json_int_t length = json_integer_value(json_object_get(node, "length"));
-        bool is_wrong = i == wrong_node;
+        bool is_wrong = i == wrong;
         text_add(&name, "%*s", (int)indent_of(node), "");
         text_add_safe(&name, text_of(node, "field"));
         add_value(&value, node);
@@ -84,9 +92,16 @@ void tree_print(const struct screen *s, const json_t *nodes, bool is_cut, const 
         else
             fprintf(s->out, "%6s %6s", "-", "-"); /* known from the connection, not read from this message */
         fprintf(s->out, "  %-*s  %s", (int)wide, name.chars, value.chars);
-        if (is_wrong && *expected)
-            fprintf(s->out, "   <-- expected %s", expected);
-        fprintf(s->out, "%s\n", is_wrong ? paint(s, PAINT_NONE) : "");
+        if (is_wrong)
+            print_expected(s, mark->expected);
+        else
+            fputc('\n', s->out);
+    }
+    if (*mark->field && mark->length == 0) {
+        TEXT_ON_STACK(name, 96);
+        text_add_safe(&name, mark->field);
+        fprintf(s->out, "%s >%6lld      0  %-*s  (missing)", paint(s, PAINT_HIGH), (long long)mark->offset, (int)wide, name.chars);
+        print_expected(s, mark->expected);
     }
     if (is_cut)
         fputs("  more fields than are kept follow\n", s->out);

@@ -6,8 +6,14 @@
 
 #include "app/render.h"
 
-/* `nodes` is $.tree of `why`; `wrong` the field of the alert, "" for none, at `offset`; `expected` what it should be. */
-void tree_print(const struct screen *s, const json_t *nodes, bool is_cut, const char *wrong, int64_t offset,
-                const char *expected);
+/* What is wrong in the message. */
+struct tree_mark {
+    const char *field;      /* "": unknown */
+    int64_t offset, length; /* of its bytes; length 0: it is missing there and gets a line of its own */
+    const char *expected;
+};
+
+/* `nodes` is $.tree of `why`. */
+void tree_print(const struct screen *s, const json_t *nodes, bool is_cut, const struct tree_mark *mark);
 
 #endif

@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #include "base/log.h"
-#include "base/text.h"
+#include "store/printable.h"
 #include "store/schema.h"
 
 enum { GROUP_ROWS = 500, GROUP_MILLISECONDS = 50 };
@@ -204,34 +204,6 @@ void store_count_losses(struct store *s, struct counters *counters)
     s->lost = (struct store_losses){0};
 }
 
-/* Escaping what is escaped already changes nothing: backslashes are left alone. */
-static char *printable(const char *text)
-{
-    size_t length = strlen(text), size = 4 * length + 8;
-    char *memory = malloc(size);
-    if (!memory)
-        return NULL;
-    struct text out = text_in(memory, size);
-    for (const char *at = text; *at;) {
-        size_t plain = strcspn(at, "\\");
-        text_add_escaped(&out, view_of(at, plain));
-        at += plain;
-        if (*at == '\\') {
-            text_add(&out, "\\");
-            at++;
-        }
-    }
-    return memory;
-}
-
-static bool is_plain(const char *text)
-{
-    for (; *text; text++)
-        if ((unsigned char)*text < 0x20 || (unsigned char)*text >= 0x7f)
-            return false;
-    return true;
-}
-
 void store_bind_text(sqlite3_stmt *statement, int column, const char *text, bool empty_is_null)
 {
     if (!text || (empty_is_null && !*text)) {
@@ -239,10 +211,10 @@ void store_bind_text(sqlite3_stmt *statement, int column, const char *text, bool
             sqlite3_bind_null(statement, column);
         else
             sqlite3_bind_text(statement, column, "", 0, SQLITE_STATIC);
-    } else if (is_plain(text)) {
+    } else if (printable_is(text)) {
         sqlite3_bind_text(statement, column, text, -1, SQLITE_TRANSIENT);
     } else {
-        char *copy = printable(text);
+        char *copy = printable_copy(text);
         sqlite3_bind_text(statement, column, copy ? copy : "", -1, SQLITE_TRANSIENT);
         free(copy);
     }

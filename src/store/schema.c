@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/text.h"
+
 /* Floor division, because packets may claim times before 1970. Written as text_add_time writes it. */
 #define TIME_TEXT(column)                                                                                              \
     "strftime('%Y-%m-%dT%H:%M:%S', (" column " - (" column " % 1000000000 + 1000000000) % 1000000000) / 1000000000, "  \
@@ -123,7 +125,10 @@ bool schema_error(struct sqlite3 *db, struct error *why, const char *what)
     default:
         break;
     }
-    return error_set(why, code, "%s: %s", what, sqlite3_errmsg(db));
+    /* The words may quote names from a damaged file. */
+    TEXT_ON_STACK(words, 384);
+    text_add_escaped(&words, view_text(sqlite3_errmsg(db)));
+    return error_set(why, code, "%s: %s", what, words.chars);
 }
 
 static bool run_text(struct sqlite3 *db, const char *sql, struct error *why, const char *what)

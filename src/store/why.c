@@ -9,6 +9,7 @@
 
 #include "base/text.h"
 #include "model/name.h"
+#include "store/printable.h"
 
 enum { NODE_TEXT_BYTES = 256, NODE_HEX_BYTES = 64 };
 
@@ -30,13 +31,12 @@ static json_t *text_or_null(const char *text)
 {
     if (!text || !*text)
         return json_null();
-    json_t *value = json_string(text);
-    if (value)
-        return value;
-    /* A text that was cut inside a character: escape what is left of it. */
-    TEXT_ON_STACK(clean, 4096);
-    text_add_escaped(&clean, view_text(text));
-    return json_string(clean.chars);
+    if (printable_is(text))
+        return json_string(text);
+    char *copy = printable_copy(text);
+    json_t *value = json_string(copy ? copy : "");
+    free(copy);
+    return value;
 }
 
 static bool mostly_printable(struct view bytes)
