@@ -88,25 +88,32 @@ static const char *gzip_some(struct unpacker *u, struct view *packed, uint8_t *t
     return NULL;
 }
 
+/* A call that fails gives nothing of what it decompressed before it failed. So a call gets no more than the block that
+ * is due: the library's hint without the header of the next block, which the hint includes. */
+static size_t zstd_portion(const struct unpacker *u, size_t left)
+{
+    enum { FRAME_START = 5, BLOCK_HEADER = 3 };
+    size_t due = u->due > BLOCK_HEADER ? u->due - BLOCK_HEADER : u->due ? u->due : FRAME_START;
+    return left < due ? left : due;
+}
+
 static const char *zstd_some(struct unpacker *u, struct view *packed, uint8_t *to, size_t room, size_t *written)
 {
-    ZSTD_inBuffer in = {packed->bytes, packed->length, 0};
     ZSTD_outBuffer out = {to, room, 0};
-    const char *wrong = NULL;
     do {
-        size_t read_before = in.pos, written_before = out.pos;
-        size_t left = ZSTD_decompressStream(u->zstd, &out, &in);
-        if (ZSTD_isError(left)) {
-            wrong = "damaged or unsupported zstd data";
+        size_t written_before = out.pos;
+        ZSTD_inBuffer in = {packed->bytes, zstd_portion(u, packed->length), 0};
+        size_t due = ZSTD_decompressStream(u->zstd, &out, &in);
+        if (ZSTD_isError(due))
+            return "damaged or unsupported zstd data";
+        if (in.pos == 0 && out.pos == written_before)
             break;
-        }
-        if (in.pos == read_before && out.pos == written_before)
-            break;
-        u->inside = left != 0;
-    } while (in.pos < in.size && out.pos < out.size);
-    *packed = view_from(*packed, in.pos);
-    *written = out.pos;
-    return wrong;
+        u->due = due;
+        u->inside = due != 0;
+        *packed = view_from(*packed, in.pos);
+        *written = out.pos;
+    } while (packed->length && out.pos < out.size);
+    return NULL;
 }
 
 const char *unpack_some(struct unpacker *u, struct view *packed, uint8_t *to, size_t room, size_t *written)

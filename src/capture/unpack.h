@@ -19,6 +19,7 @@ struct unpacker {
     struct ZSTD_DCtx_s *zstd;
     bool inside;   /* of a member or frame */
     bool padded;   /* only zeros may follow */
+    size_t due;    /* bytes that zstd asked for next */
 };
 
 /* From the first PACKING_MAGIC_BYTES, or as many as the file has. */

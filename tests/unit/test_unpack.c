@@ -98,6 +98,15 @@ static void reads_what_is_inside(void **state)
     }
 }
 
+/* A frame of two blocks that are not compressed: the first whole, the second of the reserved type. */
+static void delivers_what_came_before_the_damage(void **state)
+{
+    (void)state;
+    struct view file = hex("28b52ffd 00 00 580100 " FILE_A "060000");
+    assert_told("zstd", file, TOLD_A "@43 damaged or unsupported zstd data; ");
+    hex_free(file);
+}
+
 static void survives_every_prefix_and_change(void **state)
 {
     (void)state;
@@ -153,6 +162,7 @@ int main(void)
         cmocka_unit_test(reads_one_member_and_several),
         cmocka_unit_test(tells_what_follows),
         cmocka_unit_test(reads_what_is_inside),
+        cmocka_unit_test(delivers_what_came_before_the_damage),
         cmocka_unit_test(survives_every_prefix_and_change),
         cmocka_unit_test(reads_more_than_the_buffer),
     };
