@@ -6,6 +6,7 @@ declare -A TEXT OPTIONS
 
 # story PROTOCOL/NAME "one line" [key=value...]
 #   on=veth|lo|veth6    where the traffic flows (veth)
+#   link=small|lossy    small segments, lost packets
 #   start=early|late    late: the story itself says when capture begins
 #   port=N              the server's port (3306 or 5432)
 #   stamp=micro|nano    time stamps of the file
@@ -70,6 +71,9 @@ need_everything() {
             [ -x "$PGBIN/postgres" ] || MISSING+=(postgresql-15)
             need psql postgresql-client-15
             ;;
+        esac
+        case $(option "$id" link plain) in
+        lossy) need nft nftables ;;
         esac
         case $(option "$id" form pcap) in
         gz) need gzip gzip ;;

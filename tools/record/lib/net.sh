@@ -43,5 +43,44 @@ where_to_talk() {
     export HOST
 }
 
-in_server() { ip netns exec "$SERVER_NS" "$@"; }
+# shape_link small|lossy|plain
+#   small: segments of 76 bytes, so that every header is cut somewhere
+#   lossy: packets are dropped by count before and behind the point of capture,
+#          so that it holds second sendings and segments out of order
+shape_link() {
+    local mss=() side ns
+    link_plain
+    case $1 in
+    small) mss=(advmss 88) ;;
+    lossy)
+        for ns in "$SERVER_NS" "$CLIENT_NS"; do
+            ip netns exec "$ns" nft -f - <<'NFT' || return 1
+table inet lossy {
+    chain arriving {
+        type filter hook input priority 0;
+        tcp flags & (syn | fin | rst) == 0 meta length > 80 numgen inc mod 9 == 4 drop
+    }
+    chain leaving {
+        type filter hook output priority 0;
+        tcp flags & (syn | fin | rst) == 0 meta length > 80 numgen inc mod 11 == 6 drop
+    }
+}
+NFT
+        done
+        ;;
+    esac
+    for side in srv cli; do
+        ns=$SERVER_NS
+        [ $side = srv ] || ns=$CLIENT_NS
+        ip -n "$ns" route replace 10.77.0.0/24 dev $side proto kernel scope link "${mss[@]}"
+    done
+}
+
+link_plain() {
+    local ns
+    for ns in "$SERVER_NS" "$CLIENT_NS"; do
+        ! command -v nft >/dev/null || ip netns exec "$ns" nft flush ruleset
+    done
+}
+
 talk() { ip netns exec "$TALK_NS" "$@"; }

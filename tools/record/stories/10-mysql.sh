@@ -254,7 +254,7 @@ before_mysql_progress() {
 mysql_progress() { capi progress | grep -q '^stage'; }
 after_mysql_progress() { root_sql shop -e 'drop table slow'; }
 
-story mysql/dump "mariadb-dump of the small shop with its routines" by=mariadb-dump
+story mysql/dump "mariadb-dump of three tables" by=mariadb-dump
 mysql_dump() {
     talk mariadb-dump --no-defaults --skip-ssl -h "$HOST" -uapp -papp-word --single-transaction shop \
         customer orders every_type | grep -q 'Dump completed'
@@ -315,6 +315,18 @@ mysql_gzip() { mixed_mysql; }
 
 story mysql/zstd "the same, compressed with zstd" form=zst by=mariadb
 mysql_zstd() { mixed_mysql; }
+
+story mysql/small-segments "segments of at most 76 bytes: headers and values cut anywhere" link=small by=mariadb
+mysql_small_segments() {
+    my shop -e "select * from customer limit 60; select * from every_type; select '$(printf 'long query %.0s' {1..90})'"
+}
+
+story mysql/lossy "a link that loses packets: segments sent twice, one out of order" link=lossy by=mariadb
+before_mysql_lossy() { before_mysql_load_data; }
+mysql_lossy() {
+    my shop -e "select * from orders; select '$(printf 'long query %.0s' {1..900})'; select * from customer"
+    (cd "$WORK/tmp" && my --local-infile=1 shop -e "load data local infile 'rows.tsv' into table incoming; truncate incoming")
+}
 
 mixed_mysql() {
     my shop <<'SQL'

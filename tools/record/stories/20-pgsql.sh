@@ -361,6 +361,19 @@ pgsql_gzip() { mixed_pgsql; }
 story pgsql/zstd "the same, compressed with zstd" form=zst by=psql
 pgsql_zstd() { mixed_pgsql; }
 
+story pgsql/small-segments "segments of at most 76 bytes: headers and values cut anywhere" link=small by=psql
+pgsql_small_segments() {
+    pg -c 'select * from customer limit 60' -c 'select * from every_type' -c '\copy customer to /dev/null' \
+        -c "select '$(printf 'long query %.0s' {1..90})'"
+}
+
+story pgsql/lossy "a link that loses packets: segments sent twice" link=lossy by=psql
+before_pgsql_lossy() { before_pgsql_copy_in; }
+pgsql_lossy() {
+    pg -c 'select * from orders' -c "select '$(printf 'long query %.0s' {1..900})'" -c '\copy customer to /dev/null' \
+        -c "\\copy incoming from '$WORK/tmp/rows.tsv'" -c 'truncate incoming'
+}
+
 mixed_pgsql() {
     pg <<'SQL'
 select version();

@@ -58,6 +58,13 @@ before_mysql_16mib() { root_sql shop -e 'truncate document'; }
 mysql_16mib() { capi big; }
 after_mysql_16mib() { root_sql shop -e 'truncate document'; }
 
+# Before the big tables are made, or it would be bigger than all of them.
+story pgsql/basebackup "a whole base backup with its log" size=big by=pg_basebackup
+pgsql_basebackup() {
+    talk pg_basebackup -h "$HOST" -U app -D "$WORK/tmp/backup" -Ft -X stream -c fast
+    rm -rf "$WORK/tmp/backup"
+}
+
 bench_tables() {
     admin_sql -d shop -Atc "select count(*) from pg_class where relname = 'pgbench_accounts'" | grep -q 1 ||
         { (cd / && as_postgres pgbench -i -q -s 10 -h "$WORK/tmp" -U postgres shop) &&
@@ -74,9 +81,9 @@ story pgsql/pgbench-extended "pgbench, extended queries, 4 clients, 100000 trans
 before_pgsql_pgbench_extended() { bench_tables; }
 pgsql_pgbench_extended() { bench -M extended -t 25000; }
 
-story pgsql/pgbench-prepared "pgbench, prepared statements, 4 clients, 100000 transactions" size=big by=pgbench
+story pgsql/pgbench-prepared "pgbench, prepared statements, 4 clients, 120000 transactions" size=big by=pgbench
 before_pgsql_pgbench_prepared() { bench_tables; }
-pgsql_pgbench_prepared() { bench -M prepared -t 25000; }
+pgsql_pgbench_prepared() { bench -M prepared -t 30000; }
 
 story pgsql/pipeline-mix "pgbench pipelines of three, extended and prepared" size=big by=pgbench
 before_pgsql_pipeline_mix() {
@@ -123,9 +130,3 @@ after_pgsql_copy_load() {
 story pgsql/rows "a query of 900000 rows" size=big by=psql
 before_pgsql_rows() { wide_rows; }
 pgsql_rows() { pg -Atc 'select * from wide' >/dev/null; }
-
-story pgsql/basebackup "a whole base backup with its log" size=big by=pg_basebackup
-pgsql_basebackup() {
-    talk pg_basebackup -h "$HOST" -U app -D "$WORK/tmp/backup" -Ft -X stream -c fast
-    rm -rf "$WORK/tmp/backup"
-}
