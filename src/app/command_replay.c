@@ -166,9 +166,13 @@ static int replay_end(struct replay *r, struct error *why)
         r->summary.messages[p] = pipeline_messages(r->pipeline, (enum protocol)p);
     }
     int result = replay_result(r);
+    struct error end;
     bool stored = recorder_healthy(r->recorder, why);
-    if (stored)
-        stored = store_end_run(r->store, &r->counters, result, why);
+    if (!store_commit(r->store, stored ? why : &end))
+        stored = false;
+    store_count_losses(r->store, &r->counters);
+    if (!store_end_run(r->store, &r->counters, stored ? result : EXIT_IO, stored ? why : &end))
+        stored = false;
     if (options_have(r->options, OPTION_JSON))
         summary_print_json(stdout, &r->summary);
     else if (!options_have(r->options, OPTION_QUIET))

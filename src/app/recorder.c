@@ -189,8 +189,8 @@ void recorder_finish(struct recorder *r)
     for (size_t i = 0; r->store && i < r->servers_used; i++) {
         const struct seen_server *s = &r->servers[i];
         const char *source = *s->version ? "greeting" : "";
-        bool worked = store_see_server(r->store, &s->endpoint, s->protocol, s->version, source, s->tls, s->first_ns, &why) &&
-                      store_see_server(r->store, &s->endpoint, s->protocol, "", "", s->tls, s->last_ns, &why);
+        bool worked = store_see_server(r->store, &s->endpoint, s->protocol, s->version, source, s->tls ? 1 : -1, s->first_ns, &why) &&
+                      store_see_server(r->store, &s->endpoint, s->protocol, "", "", s->tls ? 1 : -1, s->last_ns, &why);
         if (!note_failure(r, worked, &why))
             return;
     }
