@@ -78,6 +78,8 @@ static inline void bench_rules(struct bench *b, const char *text)
     bench_ready(b);
 }
 
+static const struct segment bench_segment = {.packet_number = 10, .time_ns = 1000, .stream_offset = 500};
+
 /* A message of `written` bytes (see hex), without fields and reports. */
 static inline void bench_message(struct bench *b, enum protocol protocol, enum side from, const char *written)
 {
@@ -92,8 +94,9 @@ static inline void bench_message(struct bench *b, enum protocol protocol, enum s
                                   .from = from,
                                   .findings = &b->findings,
                                   .head = b->bytes,
-                                  .first = {.packet_number = 10, .time_ns = 1000, .stream_offset = 500},
-                                  .last = {.packet_number = 10, .time_ns = 1000, .stream_offset = 500},
+                                  .stream_offset = 500,
+                                  .first = &bench_segment,
+                                  .last = &bench_segment,
                                   .confidence = 90};
 }
 

@@ -166,7 +166,7 @@ static void names_the_packet_with_the_first_wrong_byte(void **state)
     struct bench *b = bench_with(INCOMPLETE);
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         bench_message(b, PROTOCOL_MYSQL, FROM_CLIENT, "'0123456789'");
-        b->message.last = rows[i].last;
+        b->message.last = &rows[i].last;
         report(&b->findings, (struct report){.anomaly = ANOMALY_MYSQL_INCOMPLETE_MESSAGE, .offset = rows[i].offset});
         assert_int_equal(bench_ask(b), 1);
         assert_int_equal(b->alert.packet_number, rows[i].packet);

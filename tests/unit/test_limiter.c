@@ -117,7 +117,7 @@ static void rules_have_their_own_counts(void **state)
     bench_close(b);
 }
 
-static void folds_after_the_first_hundred(void **state)
+static void folds_when_a_kind_is_full(void **state)
 {
     (void)state;
     struct bench *b = bench_open();
@@ -132,7 +132,11 @@ static void folds_after_the_first_hundred(void **state)
     }
     for (unsigned i = 0; i < 50; i++) {
         earlier = 0;
-        assert_int_equal(limiter_alert(l, &alert, 5000 + i, &earlier), LIMIT_FOLD);
+        assert_int_equal(limiter_alert(l, &alert, 500000 + i, &earlier), LIMIT_FOLD);
+        assert_int_equal(earlier, 1000 + ALERTS_IN_FULL);
+        struct alert fresh = alert;
+        fresh.flow_id = 900000 + i;
+        assert_int_equal(limiter_alert(l, &fresh, 600000 + i, &earlier), LIMIT_FOLD);
         assert_int_equal(earlier, 1000 + ALERTS_IN_FULL);
     }
     struct alert other = alert;
@@ -147,6 +151,25 @@ static void folds_after_the_first_hundred(void **state)
     other = alert;
     other.server.address[15]++;
     assert_int_equal(limiter_alert(l, &other, 1, &earlier), LIMIT_STORE);
+    limiter_close(l);
+    bench_close(b);
+}
+
+static void a_connection_folds_into_its_own_row(void **state)
+{
+    (void)state;
+    struct bench *b = bench_open();
+    uint64_t earlier = 0;
+    bench_rules(b, "alert mysql any any -> any any (sid:1;)\n");
+    struct limiter *l = limiter_open(b->set);
+    struct alert one = an_alert(b, 0, 1), two = one;
+    one.flow_id = 1;
+    two.flow_id = 2;
+    for (unsigned i = 1; i <= ALERTS_PER_CONNECTION; i++)
+        assert_int_equal(limiter_alert(l, &one, i, &earlier), LIMIT_STORE);
+    assert_int_equal(limiter_alert(l, &two, 50, &earlier), LIMIT_STORE);
+    assert_int_equal(limiter_alert(l, &one, 51, &earlier), LIMIT_FOLD);
+    assert_int_equal(earlier, ALERTS_PER_CONNECTION);
     limiter_close(l);
     bench_close(b);
 }
@@ -218,7 +241,8 @@ int main(void)
         cmocka_unit_test(thresholds),
         cmocka_unit_test(trackers),
         cmocka_unit_test(rules_have_their_own_counts),
-        cmocka_unit_test(folds_after_the_first_hundred),
+        cmocka_unit_test(folds_when_a_kind_is_full),
+        cmocka_unit_test(a_connection_folds_into_its_own_row),
         cmocka_unit_test(sums_hold_when_the_table_is_full),
         cmocka_unit_test(the_least_recent_key_makes_room),
     };
