@@ -174,6 +174,7 @@ class Context:
         self.pos, self.typed, self.ready, self.copy = 0, False, False, None
         self.replies, self.all_replies, self.auth, self.salt, self.sasl = [], [], None, bytes(4), b""
         self.failed = False     # has there been any error
+        self.sealed = False     # encrypted from here on: nothing more to say
 
     def greet(self):
         pass
@@ -216,6 +217,7 @@ class Context:
             self.all_replies.append(data)
             if len(data) == 1:
                 self.replies.append((data.decode(), b""))
+                self.sealed = data == b"G"
                 answered = True
                 continue
             self.typed = True
@@ -245,8 +247,8 @@ class Context:
             self.failed = True
 
     def probes(self):
-        if self.replies[-1:] == [("G", b"")]:
-            return      # encrypted from here on
+        if self.sealed:
+            return
         if not self.typed:
             yield [startup([("user", "app"), ("database", "judge")]).wire()], lambda out: out.answered
         if self.copy is not None:

@@ -174,7 +174,7 @@ class Trial:
                 if tail >= limit:
                     break
                 tail += 1
-            step = next(gen, None)
+            step = None if self.ctx.sealed else next(gen, None)
         gen.close()
         self.probe()
 
