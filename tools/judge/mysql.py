@@ -366,6 +366,13 @@ def orderly_end(trial):
     return trial.ctx.logged_in and any(body[:1] in (b"\x01", b"\x12") for head, body in _received(trial)[0][1:])
 
 
+def behind(trial, offset):
+    """whether bytes were sent behind the message at this place of the stream"""
+    sent = trial.wire.sent
+    head = 4 if trial.ctx.compress_from is None else 7
+    return len(sent) > offset + head + int.from_bytes(sent[offset:offset + 3], "little")
+
+
 def streaming(trial):
     """the connection has become a stream of events: it answers no command any more"""
     packets = _received(trial)[0]
@@ -389,7 +396,7 @@ def unsure(trial):
             return "bytes behind COM_BINLOG_DUMP, which nobody reads"
         if head[3] == 0 and command and len(body) < SHORTEST.get(command[0], 0):
             return "shorter than its fixed part, which this server does not check"
-        if command == b"\x19" and head[3] == 0 and len(body) > 5:
+        if head[3] == 0 and (command == b"\x19" and len(body) > 5 or command == b"\x01" and len(body) > 1):
             return "trailing bytes on a command without a reply"
     return ""
 

@@ -298,6 +298,13 @@ def orderly_end(trial):
     return cancel or trial.ctx.ready and any(x[:1] == b"X" for x in messages)
 
 
+def behind(trial, offset):
+    """whether bytes were sent behind the message at this place of the stream"""
+    sent = trial.wire.sent
+    at = offset + (1 if trial.ctx.typed and offset else 0)
+    return len(sent) > at + int.from_bytes(sent[at:at + 4], "big")
+
+
 def streaming(trial):
     return False
 
@@ -359,6 +366,10 @@ def unsure(trial):
     for i, x in enumerate(messages):
         if x[:1] == b"X" and trial.ctx.ready and (i + 1 < len(messages) or not trial.wire.sent.endswith(x)):
             return "bytes behind Terminate, which nobody reads"
+    if trial.ctx.sealed and behind(trial, trial.result.stream_offset):
+        return "bytes behind a request for encryption that was granted"
+    if any(x[:1] in (b"X", b"H", b"S") and len(x) > 5 for x in messages):
+        return "a body on a message that is acted on unread"
     if trial.ctx.failed and not all(map(well_formed, messages)):
         return "form broken, but the server stopped at an error of content before it saw that"
     return ""
