@@ -19,6 +19,7 @@ struct half {
     int64_t edge;              /* the furthest that it allowed to send */
     struct held *ready_first, *ready_last;
     struct held_queue early;
+    struct held *syn_data;     /* of a SYN, until an answer says whether it counts */
     int64_t excused;           /* acknowledged, never seen, and taken for a lost FIN */
     size_t held_bytes;
     int64_t grace_ns;          /* since when `grace_acked` bytes are acknowledged and missing */
@@ -34,7 +35,7 @@ struct half {
     uint8_t scale;             /* of the windows that this side announces */
     uint8_t scale_offered;
     bool seen;                 /* a packet of this side was captured */
-    bool started, acked_known, grace, gapped, rewindable, syn_data;
+    bool started, acked_known, grace, gapped, rewindable;
     bool syn, scaled, stamped, signed_md5; /* what its SYN said */
     bool fin_received, finished;
 };
@@ -171,6 +172,7 @@ bool handshake_midstream(struct connection *c, enum side from, const struct net_
 bool handshake_begins_anew(const struct connection *c, const struct net_packet *p, int64_t now_ns);
 enum side handshake_side(const struct net *n, const struct net_packet *p);
 void handshake_drop_syn_data(struct net *n, struct half *h);
+void handshake_accept_syn_data(struct net *n, struct connection *c, enum side from);
 
 /* policy.c: what Linux discards */
 bool policy_options(struct connection *c, enum side from, const struct net_packet *p);

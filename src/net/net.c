@@ -56,12 +56,12 @@ struct segment connection_where(const struct net *n, const struct connection *c)
 
 void connection_close(struct net *n, struct connection *c, enum flow_end end, enum side by)
 {
+    if (c->standing == STANDING_CLOSED)
+        return;
     for (unsigned side = FROM_CLIENT; side <= FROM_SERVER; side++)
         handshake_drop_syn_data(n, &c->half[side]);
     stream_drain(n, c);
     patience_forget(n, c);
-    if (c->standing == STANDING_CLOSED)
-        return;
     struct segment where = connection_where(n, c);
     where.stream_offset = (uint64_t)c->half[by].delivered;
     if (c->told || c->flow.user)

@@ -95,10 +95,11 @@ static void segment_take(struct net *n, struct connection *c, enum side from, co
     if (h->rewindable && p->seq == h->rewind_seq)
         h->next = p->seq; /* an acknowledgement spoke of bytes that were never sent: the side goes on where it was */
     int64_t start = half_position(h, p->seq), end = start + p->payload_length + (p->flags & TCP_FIN ? 1 : 0);
-    if (start > h->received && h->syn_data) {
-        h->syn_data = false;
-        stream_absorb(n, c, from);
-    }
+    /* The answer was not seen: where the side goes on says whether its SYN's data counted. */
+    if (h->syn_data && start > h->received)
+        handshake_accept_syn_data(n, c, from);
+    else if (h->syn_data)
+        handshake_drop_syn_data(n, h);
     if (end <= h->received || h->fin_received) {
         segment_old(n, p);
         return;
@@ -217,12 +218,12 @@ void net_segment(struct net *n, struct flow *flow, const struct net_packet *pack
         patience_tick(n);
     if (c->plain && segment_quick(n, c, from, packet))
         return;
-    if (!c->half[from].seen)
-        handshake_first_sight(&c->half[from]);
     flow->one_sided = (!flow->packets[FROM_CLIENT] || !flow->packets[FROM_SERVER]) &&
                       flow->packets[from] >= ONE_SIDED_PACKETS;
     if (c->standing == STANDING_CLOSED)
         return;
+    if (!c->half[from].seen)
+        handshake_first_sight(&c->half[from]);
     if (packet->flags & TCP_RST) {
         if (segment_reset_counts(c, from, packet))
             connection_close(n, c, END_RESET, from);
