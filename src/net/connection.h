@@ -8,6 +8,7 @@
 #ifndef DBHOUND_NET_CONNECTION_H
 #define DBHOUND_NET_CONNECTION_H
 
+#include "net/hash.h"
 #include "net/reassembly.h"
 #include "net/stream.h"
 
@@ -68,7 +69,7 @@ struct connection_queue {
 };
 
 struct flow_table {
-    uint64_t key[2];
+    uint64_t key[HASH_KEYS];
     uint64_t *entries;         /* hash << 32 | slot + 1; 0 empty; linear probing, at most half full */
     uint32_t mask;
     struct pool connections;
@@ -125,8 +126,15 @@ struct segment connection_where(const struct net *n, const struct connection *c)
 void connection_close(struct net *n, struct connection *c, enum flow_end end, enum side by);
 
 /* deliver.c */
-void stream_bytes(struct net *n, struct connection *c, enum side from, struct view bytes, int64_t position,
-                  const struct segment *where);
+static inline void stream_bytes(struct net *n, struct connection *c, enum side from, struct view bytes, int64_t position,
+                                struct segment *where)
+{
+    c->told = true;
+    c->half[from].delivered = position + (int64_t)bytes.length;
+    where->stream_offset = (uint64_t)position;
+    n->sink.bytes(n->sink.context, &c->flow, from, bytes, where);
+}
+
 void stream_lost(struct net *n, struct connection *c, enum side from, int64_t position, int64_t lost,
                  const struct segment *where);
 void stream_finished(struct net *n, struct connection *c, enum side from, const struct segment *where);

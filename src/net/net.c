@@ -156,7 +156,8 @@ struct flow *net_flow(struct net *n, const struct net_packet *packet)
         count(n->counters, COUNT_FLOWS_TIMED_OUT);
         connection_end(n, c, END_TIMEOUT);
         c = NULL;
-    } else if (c && handshake_begins_anew(c, packet, n->now_ns)) {
+    } else if (c && (packet->flags & TCP_SYN || c->standing == STANDING_CLOSED) &&
+               handshake_begins_anew(c, packet, n->now_ns)) {
         connection_end(n, c, END_REUSED);
         c = NULL;
     }

@@ -39,6 +39,7 @@ static void segment_hand_on(struct net *n, struct connection *c, enum side from,
     }
 }
 
+/* What comes in order on a quiet connection, which is nearly everything. */
 static bool segment_quick(struct net *n, struct connection *c, enum side from, const struct net_packet *p)
 {
     struct half *h = &c->half[from], *other = &c->half[other_side(from)];
@@ -46,16 +47,25 @@ static bool segment_quick(struct net *n, struct connection *c, enum side from, c
         !h->seen)
         return false;
     int32_t ahead = (int32_t)(p->ack - other->next);
-    if ((other->seen && (!other->started || ahead > 0 || ahead < -QUICK_ACK_AGE)) || policy_options(c, from, p))
+    if (other->seen && (!other->started || ahead > 0 || ahead < -QUICK_ACK_AGE))
+        return false;
+    if (p->options.length && policy_options(c, from, p))
         return false;
     if (other->seen)
         policy_grant(other, other->received + ahead, (uint32_t)p->window << h->scale);
     else
         handshake_note_ack(other, p->ack);
-    if (p->payload_length) {
-        h->rewindable = false;
-        segment_hand_on(n, c, from, p);
-    }
+    if (!p->payload_length)
+        return true;
+    int64_t at = h->received;
+    h->rewindable = false;
+    h->received = at + p->payload_length;
+    h->next += p->payload_length;
+    struct segment where = segment_where(c, p);
+    if (p->payload.length)
+        stream_bytes(n, c, from, p->payload, at, &where);
+    if (p->payload.length < p->payload_length)
+        stream_lost(n, c, from, at + (int64_t)p->payload.length, p->payload_length - (int64_t)p->payload.length, &where);
     return true;
 }
 
