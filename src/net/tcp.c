@@ -69,11 +69,12 @@ static bool segment_quick(struct net *n, struct connection *c, enum side from, c
     return true;
 }
 
-/* Bytes that were handed on already. A later comparison with what was kept of them raises tcp.overlap-differs here. */
-static void segment_old(struct net *n, const struct net_packet *p)
+/* Other bytes for a place that is taken: what the receiver has is one or the other. The place where an anomaly is to be
+ * raised, and where bytes that were handed on would be compared if they were kept. */
+static void segment_compare(struct net *n, const struct held *list, int64_t start, const struct net_packet *p)
 {
-    if (p->payload_length)
-        count(n->counters, COUNT_TCP_RETRANSMITTED);
+    if (held_differs(list, start, p->payload))
+        count(n->counters, COUNT_TCP_OVERLAP_DIFFERS);
 }
 
 static struct held *segment_hold(struct net *n, const struct connection *c, const struct net_packet *p, int64_t start,
@@ -90,8 +91,7 @@ static void segment_take_early(struct net *n, struct connection *c, enum side fr
 {
     struct half *h = &c->half[from];
     count(n->counters, COUNT_TCP_OUT_OF_ORDER);
-    if (held_differs(&h->early, start, p->payload))
-        count(n->counters, COUNT_TCP_OVERLAP_DIFFERS);
+    segment_compare(n, held_near(&h->early, start), start, p);
     if (held_covering(&h->early, start, end))
         count(n->counters, COUNT_TCP_RETRANSMITTED);
     else
@@ -110,8 +110,10 @@ static void segment_take(struct net *n, struct connection *c, enum side from, co
         handshake_accept_syn_data(n, c, from);
     else if (h->syn_data)
         handshake_drop_syn_data(n, h);
+    segment_compare(n, h->ready_first, start, p);
     if (end <= h->received || h->fin_received) {
-        segment_old(n, p);
+        if (p->payload_length)
+            count(n->counters, COUNT_TCP_RETRANSMITTED);
         return;
     }
     h->rewindable = false;
