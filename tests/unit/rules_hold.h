@@ -55,13 +55,15 @@ static inline void rules_hold_ask(struct rule_set *set, struct view text)
     struct decoder decoders[PROTOCOLS] = {0};
     struct session session = {.phase = PHASE_PRE_AUTH, .user_length = 4, .user = "root"};
     struct flow flow = {.id = 1, .client.port = 4000, .server.port = 3306};
+    struct segment segment = {.packet_number = 5, .time_ns = 1};
     assert(rules_ready(set, &why));
     assert(arena_open(&arena, 16 << 20, &why));
     struct detector *d = detector_open(set, &arena);
     assert(d);
     for (unsigned i = 0; i < PROTOCOLS * 2; i++) {
         struct findings f = {.session = &session, .message = (uint16_t)(text.length % 600), .message_length = text.length + i % 3};
-        struct message m = {.flow = &flow, .from = (enum side)(i % 2), .findings = &f, .head = view_head(text, MESSAGE_BYTES_MAX)};
+        struct message m = {.flow = &flow, .from = (enum side)(i % 2), .findings = &f, .head = view_head(text, MESSAGE_BYTES_MAX),
+                            .first = &segment, .last = &segment};
         decoders[i / 2].protocol = (enum protocol)(i / 2);
         m.decoder = i < 2 ? NULL : &decoders[i / 2];
         for (unsigned field = 1; field < FIELDS; field++) {
