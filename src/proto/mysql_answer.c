@@ -313,6 +313,8 @@ static enum verdict row(struct packet *p)
     uint16_t status;
     if (is_end(p)) {
         end_of_list(p, &status);
+        if (s->binary && s->rows == 0 && (status & SERVER_STATUS_CURSOR_EXISTS))
+            mysql_columns_keep(p); /* without the EOF after the columns this is how a cursor says that it is open */
         result_ends(p, status);
         return VERDICT_OK;
     }

@@ -302,7 +302,7 @@ uint32_t mysql_execute(struct packet *p)
     }
     bool whole = b.count == 0 || bind_all(p, &b);
     memset(statement->long_data, 0, sizeof statement->long_data);
-    if (whole && b.count)
+    if (whole && b.count && !(p->flags & REQUEST_ODD))
         packet_trailing(p, ANOMALY_MYSQL_TRAILING);
     return id;
 }

@@ -77,7 +77,7 @@ void mysql_eof(struct packet *p, uint16_t *status)
     p->out->message = MYSQL_EOF;
     take_skip(&p->c, 1);
     *status = 0;
-    if (p->payload == 1 && !mysql_agreed(p->s, CLIENT_PROTOCOL_41))
+    if (p->payload == 1) /* before 4.1, and what the query cache of 4.1 and 5.0 kept */
         return;
     if (p->payload != 5) {
         packet_blame(p, (struct report){.anomaly = ANOMALY_MYSQL_EOF_LENGTH, .field = FIELD_MYSQL_LENGTH, .relation = MUST_EQUAL,
