@@ -200,20 +200,23 @@ static enum verdict file_data(struct packet *p)
     return VERDICT_OK;
 }
 
+static void blame_oversize(struct packet *p)
+{
+    p->out->message = p->s->phase == PHASE_AUTH ? MYSQL_AUTH_RESPONSE : MYSQL_LOGIN;
+    packet_blame(p, (struct report){.anomaly = ANOMALY_MYSQL_LOGIN_OVERSIZE, .field = FIELD_MYSQL_LENGTH, .relation = MUST_NOT_EXCEED,
+                                    .offset = 0, .length = 3, .got = p->payload, .expected = MYSQL_LOGIN_BYTES_MAX});
+}
+
 static enum verdict from_client(struct packet *p)
 {
     struct mysql_state *s = p->s;
     if (login_is_oversize(s, p->from, p->payload)) {
-        p->out->message = s->phase == PHASE_AUTH ? MYSQL_AUTH_RESPONSE : MYSQL_LOGIN;
-        packet_blame(p, (struct report){.anomaly = ANOMALY_MYSQL_LOGIN_OVERSIZE, .field = FIELD_MYSQL_LENGTH,
-                                        .relation = MUST_NOT_EXCEED, .offset = 0, .length = 3, .got = p->payload,
-                                        .expected = MYSQL_LOGIN_BYTES_MAX});
+        blame_oversize(p);
         s->blamed = true;
         s->servers_turn = true;
         s->login_sent = true;
         s->sequence = p->sequence;
-        if (s->phase != PHASE_AUTH)
-            s->phase = PHASE_AUTH;
+        s->phase = PHASE_AUTH;
         return VERDICT_OK;
     }
     switch (s->phase) {
@@ -281,7 +284,7 @@ static enum verdict mysql_message(void *state, enum side from, struct cursor bod
     if (sequence_expected(s, from, &expected) && p.sequence != expected) {
         if (from == FROM_CLIENT) {
             if (login_is_oversize(s, from, p.payload) && !s->servers_turn)
-                (void)from_client(&p);
+                blame_oversize(&p);
             return client_out_of_order(&p, expected);
         }
         if (!error_has_any_number(p.c))
