@@ -117,8 +117,8 @@ static void silence(void **state)
         struct talk *t = talk_after(rows[i].before, rows[i].prepare);
         play(t, rows[i].steps);
         if (t->reports_used || t->facts.seen[FACT_REQUEST] != rows[i].requests || t->unread)
-            print_error("in \"%s\": %u requests, %u replies, %zu bytes unread\n", rows[i].name, t->facts.seen[FACT_REQUEST],
-                        t->facts.seen[FACT_REPLY], t->unread);
+            print_error("in \"%s\": %u requests, %u replies, %zu bytes unread\n", rows[i].name,
+                        t->facts.seen[FACT_REQUEST], t->facts.seen[FACT_REPLY], t->unread);
         talk_expect_silence(t);
         assert_int_equal(t->facts.seen[FACT_REQUEST], rows[i].requests);
         bool streams = rows[i].steps == replication_gtid;
@@ -136,7 +136,8 @@ static void every_prefix_waits(void **state)
         struct talk *t = talk_after(rows[i].before, rows[i].prepare);
         for (const struct step *step = rows[i].steps; step->from; step++) {
             struct view bytes = step_bytes(step);
-            bool only_header = bytes.length == 4 || (step->from == 'C' && step->sequence > 1 && rows[i].steps == load_data);
+            bool only_header =
+                bytes.length == 4 || (step->from == 'C' && step->sequence > 1 && rows[i].steps == load_data);
             for (size_t length = 0; length < bytes.length && !only_header; length++) {
                 uint8_t *exact = malloc(length ? length : 1);
                 memcpy(exact, bytes.bytes, length);
@@ -154,7 +155,8 @@ static void every_prefix_waits(void **state)
     }
 }
 
-/* Every byte of every message with every value, then the rest of the dialogue's next message: no harm under sanitizers. */
+/* Every byte of every message with every value, then the rest of the dialogue's next message: no harm under sanitizers.
+ */
 static void every_changed_byte_is_harmless(void **state)
 {
     (void)state;

@@ -183,7 +183,8 @@ static bool is_said(struct talk *t, const struct row *row)
     bool right = found && found->field == row->field && found->offset == row->offset &&
                  t->reports_used == 1 + (row->anomaly == ANOMALY_MYSQL_TABLE_DUMP);
     if (!right)
-        print_error("\"%s\": expected %s, %s at %u\n", row->name, anomaly_row(row->anomaly)->name, field_name(row->field), row->offset);
+        print_error("\"%s\": expected %s, %s at %u\n", row->name, anomaly_row(row->anomaly)->name, field_name(row->field),
+                    row->offset);
     for (unsigned i = 0; i < t->reports_used && !right; i++)
         print_error("  said %s, %s at %u\n", anomaly_row((enum anomaly)t->reports[i].anomaly)->name,
                     field_name((enum field)t->reports[i].field), t->reports[i].offset);

@@ -213,8 +213,10 @@ static void frame_head(struct talk *t, enum side from, const char *head, struct 
 static void compression_begins_after_the_login(void **state)
 {
     (void)state;
-    static const struct step login[] = {
-        {'S', 0, GREETING_MARIADB}, {'C', 1, LOGIN("25a20e00", NO_EXTENDED) "'shop' 00 14" RESPONSE_20 NATIVE}, {'S', 2, OK}, {0, 0, NULL}};
+    static const struct step login[] = {{'S', 0, GREETING_MARIADB},
+                                        {'C', 1, LOGIN("25a20e00", NO_EXTENDED) "'shop' 00 14" RESPONSE_20 NATIVE},
+                                        {'S', 2, OK},
+                                        {0, 0, NULL}};
     static const struct step ping[] = {{'C', 9, "0e"}, {'S', 7, OK}, {0, 0, NULL}};
     struct talk *t = talk_open(&mysql_decoder);
     struct wrap wrap;
@@ -291,8 +293,10 @@ static void the_end_is_judged_once(void **state)
         const struct step *before, *then;
         bool client_first, closed;
     } rows[] = {
-        {"login unanswered", sent, NULL, false, true}, {"the client goes first", sent, NULL, true, false},
-        {"idle", classic, NULL, false, false},         {"a query is open: the server died", classic, open_query, false, false},
+        {"login unanswered", sent, NULL, false, true},
+        {"the client goes first", sent, NULL, true, false},
+        {"idle", classic, NULL, false, false},
+        {"a query is open: the server died", classic, open_query, false, false},
         {"goodbye", classic, quit, false, false},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -316,12 +320,25 @@ static void midstream(void **state)
 {
     (void)state;
     static const struct step tail[] = {{'S', 9, "01 '1'"}, {'S', 10, EOF_PACKET}, {0, 0, NULL}};
-    static const struct step eof[] = {
-        {'C', 0, "03 'select a from t'"}, {'S', 1, "01"}, {'S', 2, COLUMN_LONG}, {'S', 3, EOF_PACKET}, {'S', 4, "01 '1'"}, {'S', 5, EOF_PACKET},
-        {'C', 0, EXECUTE("07000000") "00 00"}, {'S', 1, OK}, {0, 0, NULL}};
-    static const struct step no_eof[] = {
-        {'C', 0, "03 00 01 'select a from t'"}, {'S', 1, "01"}, {'S', 2, COLUMN_LONG}, {'S', 3, "01 '1'"}, {'S', 4, "fe 00 00 0200 0000"},
-        {'C', 0, "03 'select a from t'"}, {'S', 1, "01"}, {'S', 2, COLUMN_LONG}, {'S', 3, "fe 00 00 0200 0000"}, {0, 0, NULL}};
+    static const struct step eof[] = {{'C', 0, "03 'select a from t'"},
+                                      {'S', 1, "01"},
+                                      {'S', 2, COLUMN_LONG},
+                                      {'S', 3, EOF_PACKET},
+                                      {'S', 4, "01 '1'"},
+                                      {'S', 5, EOF_PACKET},
+                                      {'C', 0, EXECUTE("07000000") "00 00"},
+                                      {'S', 1, OK},
+                                      {0, 0, NULL}};
+    static const struct step no_eof[] = {{'C', 0, "03 00 01 'select a from t'"},
+                                         {'S', 1, "01"},
+                                         {'S', 2, COLUMN_LONG},
+                                         {'S', 3, "01 '1'"},
+                                         {'S', 4, "fe 00 00 0200 0000"},
+                                         {'C', 0, "03 'select a from t'"},
+                                         {'S', 1, "01"},
+                                         {'S', 2, COLUMN_LONG},
+                                         {'S', 3, "fe 00 00 0200 0000"},
+                                         {0, 0, NULL}};
     static const struct step *const rows[] = {eof, no_eof};
     for (size_t i = 0; i < 2; i++) {
         struct talk *t = talk_open(&mysql_decoder);
@@ -339,10 +356,14 @@ static void midstream(void **state)
 static void after_a_gap(void **state)
 {
     (void)state;
-    static const struct step rows_due[] = {
-        {'C', 0, "03 'select a from t'"}, {'S', 1, "01"}, {'S', 2, COLUMN_LONG}, {'S', 3, EOF_PACKET}, {'S', 4, "01 '1'"}, {0, 0, NULL}};
-    static const struct step more[] = {
-        {'S', 90, "01 '1'"}, {'S', 91, EOF_PACKET}, {'C', 0, "0e"}, {'S', 1, OK}, {'C', 0, "0e"}, {'S', 1, OK}, {0, 0, NULL}};
+    static const struct step rows_due[] = {{'C', 0, "03 'select a from t'"},
+                                           {'S', 1, "01"},
+                                           {'S', 2, COLUMN_LONG},
+                                           {'S', 3, EOF_PACKET},
+                                           {'S', 4, "01 '1'"},
+                                           {0, 0, NULL}};
+    static const struct step more[] = {{'S', 90, "01 '1'"}, {'S', 91, EOF_PACKET}, {'C', 0, "0e"}, {'S', 1, OK},
+                                       {'C', 0, "0e"},      {'S', 1, OK},          {0, 0, NULL}};
     struct talk *t = talk_after(classic, rows_due);
     t->decoder->gap(t->state, FROM_SERVER, 5000);
     struct view segment = hex("'rest of a row' 02 0000 5a 01 '1' 05 0000 5b" EOF_PACKET);
