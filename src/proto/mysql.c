@@ -270,8 +270,8 @@ static enum verdict mysql_message(void *state, enum side from, struct cursor bod
     p.payload = take_u24le(&p.c);
     p.sequence = take_u8(&p.c);
     p.cut = cursor_left(&p.c) < p.payload;
-    note_field(out, FIELD_MYSQL_LENGTH, 0, 3, p.payload);
-    note_field(out, FIELD_MYSQL_SEQUENCE, 3, 1, p.sequence);
+    if (!mysql_row_is_due(s, from))
+        packet_header(&p);
     if (s->midstream)
         out->session->midstream = true;
     if (s->compressed)

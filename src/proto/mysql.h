@@ -178,6 +178,12 @@ static inline uint64_t packet_left(const struct packet *p)
     return (uint64_t)p->payload + MYSQL_HEADER - cursor_offset(&p->c);
 }
 
+/* Rows come by the million: their headers are noted only when something is wrong with them. */
+static inline bool mysql_row_is_due(const struct mysql_state *s, enum side from)
+{
+    return from == FROM_SERVER && s->reply == REPLY_ROWS && s->phase == PHASE_COMMAND && !s->lost;
+}
+
 static inline bool mysql_has(const struct mysql_state *s, uint64_t capability)
 {
     return (s->capabilities & capability) != 0;
@@ -220,6 +226,13 @@ static inline struct claim noted(struct claim claim, const char *note)
 {
     claim.note = note;
     return claim;
+}
+
+/* The two fields of every header. */
+static inline void packet_header(struct packet *p)
+{
+    note_field(p->out, FIELD_MYSQL_LENGTH, 0, 3, p->payload);
+    note_field(p->out, FIELD_MYSQL_SEQUENCE, 3, 1, p->sequence);
 }
 
 void mysql_report(struct findings *out, enum anomaly anomaly, enum field field, uint32_t offset, uint32_t length,
@@ -293,7 +306,10 @@ unsigned mysql_value_size(uint8_t type);
 
 /* mysql_wrap.c */
 extern const struct wrapper mysql_wrapper;
-bool mysql_proxy_possible(const struct mysql_state *s, enum side from);
+static inline bool mysql_proxy_possible(const struct mysql_state *s, enum side from)
+{
+    return from == FROM_CLIENT && s->phase <= PHASE_LOGIN && !s->proxied && !s->lost;
+}
 /* FRAME_READY with total when the bytes begin a PROXY header; total 0: they do not. */
 enum framing mysql_proxy_frame(struct cursor ahead, struct frame *out);
 bool mysql_proxy_begins(struct cursor ahead);

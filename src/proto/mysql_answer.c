@@ -309,6 +309,7 @@ static enum verdict row(struct packet *p)
     struct mysql_state *s = p->s;
     uint16_t status;
     if (is_end(p)) {
+        packet_header(p);
         end_of_list(p, &status);
         if (s->binary && s->rows == 0 && (status & SERVER_STATUS_CURSOR_EXISTS))
             mysql_columns_keep(p); /* without the EOF after the columns this is how a cursor says that it is open */
@@ -320,6 +321,8 @@ static enum verdict row(struct packet *p)
         mysql_binary_row(p);
     else
         mysql_text_row(p);
+    if (p->out->reports_used)
+        packet_header(p);
     return VERDICT_OK;
 }
 
@@ -371,8 +374,11 @@ enum verdict mysql_reply(struct packet *p)
         p->out->message = MYSQL_UNKNOWN;
         return VERDICT_OK;
     }
-    if (first == 0xff)
+    if (first == 0xff) {
+        if (mysql_row_is_due(s, p->from))
+            packet_header(p);
         return mysql_error(p);
+    }
     struct mysql_request *r = mysql_request_open(s);
     if (!r || s->file) {
         unsolicited(p);

@@ -64,11 +64,6 @@ const struct wrapper mysql_wrapper = {
 
 static const uint8_t v2_signature[12] = {0x0d, 0x0a, 0x0d, 0x0a, 0x00, 0x0d, 0x0a, 0x51, 0x55, 0x49, 0x54, 0x0a};
 
-bool mysql_proxy_possible(const struct mysql_state *s, enum side from)
-{
-    return from == FROM_CLIENT && s->phase <= PHASE_LOGIN && !s->proxied && !s->lost;
-}
-
 /* Do the bytes, as far as they go, agree with this beginning? */
 static bool agrees(struct view ahead, const void *signature, size_t length)
 {
