@@ -144,11 +144,11 @@ static void take_result_formats(struct pgsql_reading *r, const struct values *v)
                                     .expected = v->statement->columns, .note = "the columns of the statement (or 0, or 1)"});
 }
 
-void pgsql_bind(struct pgsql_reading *r)
+void pgsql_bind(struct pgsql_reading *r, uint32_t *portal)
 {
     struct pgsql_state *s = r->state;
     struct values v = {0};
-    (void)pgsql_string(r, FIELD_PGSQL_PORTAL);
+    *portal = pgsql_hash(pgsql_string(r, FIELD_PGSQL_PORTAL));
     struct view name = pgsql_string(r, FIELD_PGSQL_STATEMENT);
     if (pgsql_stop(r))
         return;
@@ -174,12 +174,21 @@ void pgsql_bind(struct pgsql_reading *r)
     take_result_formats(r, &v);
 }
 
-void pgsql_function_call(struct pgsql_reading *r)
+/* What libpq and drivers call: large objects. */
+static bool is_large_object(uint32_t function)
+{
+    return function == 715 || function == 764 || (function >= 952 && function <= 958) || function == 964 ||
+           function == 1004 || (function >= 3170 && function <= 3172);
+}
+
+void pgsql_function_call(struct pgsql_reading *r, uint32_t *function)
 {
     struct pgsql_state *s = r->state;
     struct values v = {0};
     r->unread |= s->transaction == PGSQL_TRANSACTION_FAILED && s->queue_used == 0 && !s->untracked;
-    (void)pgsql_u32(r, FIELD_PGSQL_FUNCTION);
+    *function = pgsql_u32(r, FIELD_PGSQL_FUNCTION);
+    /* An unknown function is an ordinary error, raised before the arguments are read. */
+    r->unread |= !is_large_object(*function) && !pgsql_function_known(r->out, *function);
     uint32_t formats_at = cursor_offset(&r->c);
     v.format_count = take_formats(r, FIELD_PGSQL_FORMAT_COUNT, &v.formats);
     v.count = pgsql_u16(r, FIELD_PGSQL_PARAMETER_COUNT);

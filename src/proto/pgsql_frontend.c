@@ -185,13 +185,6 @@ static void flush(struct pgsql_reading *r)
         empty_body(r);
 }
 
-static void terminate(struct pgsql_reading *r)
-{
-    empty_body(r);
-    r->state->stage = STAGE_TERMINATED;
-    r->out->session->phase = PHASE_CLOSED;
-}
-
 static void ignored_bytes(struct pgsql_reading *r, uint32_t at)
 {
     uint64_t length = r->out->message_length;
@@ -199,6 +192,18 @@ static void ignored_bytes(struct pgsql_reading *r, uint32_t at)
         pgsql_remark(r, (struct report){.anomaly = ANOMALY_PGSQL_IGNORED_BYTES, .field = FIELD_PGSQL_LENGTH,
                                         .relation = MUST_EQUAL, .offset = 1, .length = 4, .got = length - 1,
                                         .expected = at - 1});
+}
+
+/* The server leaves without a look at the body. A body with text is another message whose type is wrong. */
+static void terminate(struct pgsql_reading *r)
+{
+    struct view extra = cursor_ahead(&r->c);
+    if (extra.length >= 5 && extra.bytes[0])
+        empty_body(r);
+    else
+        ignored_bytes(r, PGSQL_HEADER);
+    r->state->stage = STAGE_TERMINATED;
+    r->out->session->phase = PHASE_CLOSED;
 }
 
 static void copy_message(struct pgsql_reading *r, uint8_t type)
@@ -235,6 +240,7 @@ static void copy_message(struct pgsql_reading *r, uint8_t type)
 
 static void body(struct pgsql_reading *r, uint8_t type)
 {
+    uint32_t name = 0;
     switch (type) {
     case PGSQL_QUERY:
         query(r);
@@ -243,8 +249,8 @@ static void body(struct pgsql_reading *r, uint8_t type)
         parse(r);
         break;
     case PGSQL_BIND:
-        pgsql_bind(r);
-        pgsql_request(r, 'B', 0, 0);
+        pgsql_bind(r, &name);
+        pgsql_request(r, 'B', 0, name);
         break;
     case PGSQL_EXECUTE:
         execute(r);
@@ -254,8 +260,8 @@ static void body(struct pgsql_reading *r, uint8_t type)
         target(r, type);
         break;
     case PGSQL_FUNCTION_CALL:
-        pgsql_function_call(r);
-        pgsql_request(r, 'F', 0, 0);
+        pgsql_function_call(r, &name);
+        pgsql_request(r, 'F', 0, name);
         break;
     case PGSQL_SYNC:
         sync(r);

@@ -150,6 +150,10 @@ void pgsql_answer(struct pgsql_reading *r, uint8_t type)
         unrequested(r);
         return;
     }
+    if (type == '2' && oldest->name == s->described_portal)
+        s->portal_columns_known = false;
+    if (type == 'V')
+        pgsql_function_called(r->out, oldest->name);
     bool last = type != 't' && type != 'D' && type != 'V' && oldest->kind != 'Q';
     if (last)
         drop_oldest(s);

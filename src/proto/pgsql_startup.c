@@ -109,8 +109,9 @@ static void take_parameter(struct pgsql_reading *r, struct view name, struct vie
  * packet: the server reads it so, and then misses the terminator. */
 static void take_parameters(struct pgsql_reading *r, struct startup_login *login)
 {
+    uint32_t name_at;
     for (;;) {
-        uint32_t name_at = cursor_offset(&r->c);
+        name_at = cursor_offset(&r->c);
         struct view name = take_until(&r->c, 0);
         if (r->c.failed || name.length == 0)
             break;
@@ -125,6 +126,13 @@ static void take_parameters(struct pgsql_reading *r, struct startup_login *login
     size_t left = cursor_left(&r->c);
     if (!r->c.failed && left == 0)
         return;
+    if (r->c.failed && name_at == r->out->message_length - 1) {
+        /* A single byte where the terminator should be: the server takes it for a name without a value and is content. */
+        pgsql_remark(r, (struct report){.anomaly = ANOMALY_PGSQL_IGNORED_BYTES, .field = FIELD_PGSQL_PARAMETER_NAME,
+                                        .relation = MUST_BE, .offset = name_at, .length = 1,
+                                        .note = "a NUL as the last byte"});
+        return;
+    }
     pgsql_defect(r, (struct report){.anomaly = ANOMALY_PGSQL_STARTUP_LAYOUT, .field = FIELD_PGSQL_PARAMETER_NAME,
                                     .relation = MUST_BE, .offset = at, .length = (uint32_t)left, .got = left,
                                     .note = "name and value pairs, then one NUL as the last byte"});
