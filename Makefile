@@ -10,9 +10,10 @@ PREFIX   ?= /usr/local
 OUT      := build/$(VARIANT)$(if $(SANITIZE),-$(SANITIZE))
 
 BUILD_PACKAGES := gcc make pkg-config libc6-dev libpcap-dev libndpi-dev libmaxminddb-dev libsqlite3-dev zlib1g-dev libzstd-dev \
-                  libjansson-dev libxxhash-dev
-TEST_PACKAGES  := libcmocka-dev sqlite3 tshark python3 zstd binutils
-LIBRARIES      := libpcap sqlite3 zlib libzstd jansson
+                  libjansson-dev libxxhash-dev libssl-dev
+TEST_PACKAGES  := libcmocka-dev sqlite3 tshark tcpdump python3 zstd binutils
+FUZZ_PACKAGES  := clang llvm libclang-rt-14-dev
+LIBRARIES      := libpcap sqlite3 zlib libzstd jansson libcrypto
 
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wwrite-strings \
         -Wcast-qual -Wundef -Wformat=2 $(if $(WERROR),-Werror)
@@ -34,6 +35,7 @@ PROJECT_LDLIBS   = $(shell pkg-config --libs $(LIBRARIES))
 SRC  := $(sort $(wildcard src/*/*.c))
 OBJ  := $(SRC:%.c=$(OUT)/%.o)
 CORE := $(filter-out $(OUT)/src/app/main.o,$(OBJ))
+FUZZ := $(patsubst tests/fuzz/%.c,%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
 UNIT := $(patsubst tests/unit/%.c,%,$(sort $(wildcard tests/unit/test_*.c)))
 
 all: build/dbhound  ## build the program (the default)
@@ -58,16 +60,62 @@ $(OUT)/flags: FORCE
 	@printf '%s\n' '$(CC) $(PROJECT_CFLAGS) $(CPPFLAGS) $(CFLAGS)' | cmp -s - $@ || \
 	 printf '%s\n' '$(CC) $(PROJECT_CFLAGS) $(CPPFLAGS) $(CFLAGS)' > $@
 
+$(OUT)/seeds/%: $(OUT)/tests/fuzz/%.o $(OUT)/tests/fuzz/seed_runner.o $(OUT)/core.a
+	@mkdir -p $(@D)
+	$(CC) $(PROJECT_CFLAGS) $(CFLAGS) $(PROJECT_LDFLAGS) $(LDFLAGS) -o $@ $^ $(PROJECT_LDLIBS)
+build/fuzz/%: tests/fuzz/%.c $(filter-out src/app/%,$(SRC)) $(wildcard include/*/* include/*/*/* src/*/*.h tests/unit/*.h)
+	@mkdir -p $(@D)
+	clang -std=c11 -D_GNU_SOURCE -Iinclude -Isrc -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
+	    -fprofile-instr-generate -fcoverage-mapping -o $@ $< $(filter-out src/app/%,$(SRC)) $(PROJECT_LDLIBS)
+
+deps:  ## install the Debian packages that building needs
+	@tools/deps $(BUILD_PACKAGES)
+deps-test:
+	@tools/deps $(BUILD_PACKAGES) $(TEST_PACKAGES)
+deps-fuzz:
+	@tools/deps $(BUILD_PACKAGES) $(FUZZ_PACKAGES)
+
+# The program and the tests are built by a second make, because the first was read before the packages were there.
+demo: deps  ## replay a shipped attack and look at the alert and its sample
+	@$(MAKE) --no-print-directory all
+	@tools/demo
+check: deps-test  ## every test
+	@$(MAKE) --no-print-directory check-built
+check-built: all $(UNIT:%=$(OUT)/tests/%) $(FUZZ:%=$(OUT)/seeds/%)
+	@OUT=$(OUT) tests/run
 check-unit: $(UNIT:%=$(OUT)/tests/%)  ## the unit tests alone
 	@for t in $^; do $$t || exit 1; done
 check-layers:  ## an include may only point left
 	@tools/check-layers
+check-sanitize: deps-test  ## the tests again under ASan and UBSan
+	@$(MAKE) --no-print-directory check-built SANITIZE=address
+golden: all  ## rewrite the expectations beside the captures; review the diff
+	@tests/golden --update
+rules: all  ## print rules/anomalies.rules from the catalogue
+	@build/dbhound rules print > rules/anomalies.rules.new && mv rules/anomalies.rules.new rules/anomalies.rules
+fuzz: deps-fuzz  ## run every fuzzer for FUZZ_SECONDS (default 60) each
+	@$(MAKE) --no-print-directory fuzz-built
+fuzz-built: $(FUZZ:%=build/fuzz/%)
+	@tests/fuzz/run $(or $(FUZZ_SECONDS),60) $(FUZZ)
+bench: deps-test  ## time against tcpdump: CAPTURES="a.pcap b.pcap"
+	@$(MAKE) --no-print-directory all
+	@tools/bench $(CAPTURES)
+coverage: deps-test  ## the tests with gcov counters; the sum per file
+	@$(MAKE) --no-print-directory check-built VARIANT=coverage
+	@tools/coverage build/coverage
+install: all  ## install to DESTDIR and PREFIX
+	install -D -m 755 build/dbhound $(DESTDIR)$(PREFIX)/bin/dbhound
+	install -d $(DESTDIR)$(PREFIX)/share/dbhound/rules
+	install -m 644 $(wildcard rules/*.rules) rules/README.md $(DESTDIR)$(PREFIX)/share/dbhound/rules
+format:  ## clang-format all sources in place
+	clang-format -i $(SRC) $(wildcard src/*/*.h include/*/*.h tests/*/*.[ch])
 
 clean:  ## remove build/
 	$(RM) -r build
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*  ## \(.*\)/  make \1 - \2/p' Makefile
 FORCE:
-.PHONY: all check-unit check-layers clean help FORCE
+.PHONY: all deps deps-test deps-fuzz demo check check-built check-unit check-layers check-sanitize golden rules fuzz fuzz-built \
+        bench coverage install format clean help FORCE
 .SECONDARY:
--include $(OBJ:.o=.d) $(UNIT:%=$(OUT)/tests/unit/%.d)
+-include $(OBJ:.o=.d) $(UNIT:%=$(OUT)/tests/unit/%.d) $(FUZZ:%=$(OUT)/tests/fuzz/%.d)

@@ -39,6 +39,8 @@ struct pool {
 bool pool_open(struct pool *p, struct arena *from, size_t slot_size, size_t slots) MUST_CHECK;
 /* A zeroed slot, or NULL (counted in refused). */
 void *pool_take(struct pool *p);
+/* The same without zeroing: for buffers whose taker sets what it reads. */
+void *pool_take_dirty(struct pool *p);
 void pool_give(struct pool *p, void *slot);
 
 #endif

@@ -22,6 +22,17 @@ struct detector *detector_open(const struct rule_set *rules, struct arena *from)
 typedef void (*alert_sink)(void *context, const struct alert *alert, const struct message *message);
 unsigned detector_message(struct detector *d, const struct message *message, alert_sink raise, void *context);
 
+/* Alerts that a pass rule suppressed: they were never raised. */
+uint64_t detector_passed(const struct detector *d);
+/* How often a rule was asked about a message, was true, and was suppressed by a pass rule although true. */
+struct rule_stats {
+    uint64_t evaluated, matched, suppressed;
+};
+void detector_rule_stats(const struct detector *d, uint32_t rule, struct rule_stats *out);
+
+/* Whether a rule asks about messages of this protocol and direction that have no report. */
+bool detector_wants(const struct detector *d, enum protocol protocol, enum side from);
+
 /* ---- limiter */
 
 struct limiter;
@@ -35,8 +46,9 @@ enum limited {
 struct limiter *limiter_open(const struct rule_set *rules);
 void limiter_close(struct limiter *l);
 /* Alerts in packet order. `key` is the number under which the caller stores this alert, if it does. The first
- * ALERTS_IN_FULL of a kind (rule, client address, server) are stored, later ones fold into the last of these. */
-enum { ALERTS_IN_FULL = 100 };
+ * ALERTS_PER_CONNECTION of a rule on a connection are stored and later ones fold into the last of these, so that every connection keeps a
+ * row of its own; after ALERTS_IN_FULL rows of a rule for one client address and server, new connections fold too. */
+enum { ALERTS_PER_CONNECTION = 4, ALERTS_IN_FULL = 4096 };
 enum limited limiter_alert(struct limiter *l, const struct alert *alert, uint64_t key, uint64_t *earlier);
 
 #endif

@@ -26,6 +26,8 @@ struct rule_problem {
 /* An empty set. */
 struct rule_set *rules_open(void);
 void rules_close(struct rule_set *set);
+/* Sets a variable for the rules added after this; without it $NAME has its default (most are `any`). False: no memory. */
+bool rules_set_variable(struct rule_set *set, const char *name, const char *value) MUST_CHECK;
 /* Adds the rules of a text; `file` names it in problems and is copied. */
 void rules_add_text(struct rule_set *set, const char *file, struct view text);
 bool rules_add_file(struct rule_set *set, const char *path, struct error *why) MUST_CHECK;
@@ -33,12 +35,15 @@ bool rules_add_file(struct rule_set *set, const char *path, struct error *why) M
 void rules_add_anomalies(struct rule_set *set);
 /* Prints that file. */
 void rules_print_anomalies(struct text *out);
-/* Builds the index; call once after the last add. */
+/* Builds the index; call once, after the last add. */
 bool rules_ready(struct rule_set *set, struct error *why) MUST_CHECK;
 
 size_t rules_loaded(const struct rule_set *set);
 size_t rules_failed(const struct rule_set *set);
+/* The i-th refusal (there are rules_failed); false past the end. */
 bool rules_problem(const struct rule_set *set, size_t i, struct rule_problem *out);
+/* The i-th thing to know of a rule that did load (acts as alert, can never match, ...); false past the end. */
+bool rules_warning(const struct rule_set *set, size_t i, struct rule_problem *out);
 
 /* What alerts and the store need of a rule; the text lives as long as the set. */
 struct rule_facts {

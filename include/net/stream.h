@@ -27,6 +27,7 @@ struct flow {
     bool midstream;                 /* its start was not seen */
     bool one_sided;                 /* only one side was ever seen, after at least 16 packets */
     void *user;                     /* the sink's; NULL until it sets it */
+    void *sample;                   /* the evidence room's: a sample of this connection is being gathered */
 };
 
 enum flow_end { END_FIN, END_RESET, END_TIMEOUT, END_EVICTED, END_REUSED, END_CAPTURE };

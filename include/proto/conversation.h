@@ -18,15 +18,31 @@ struct message {
     enum side from;
     const struct findings *findings;
     struct view head;          /* the bytes that were decoded; may be less than the whole */
-    struct segment first;      /* the segment with the message's first byte; stream_offset is the message's own
-                                  (inside a wrapper: of the wrapping stream) */
-    struct segment last;       /* the segment with the last byte that was needed */
+    uint64_t stream_offset;    /* of the message's first byte (inside a wrapper: of the wrapping stream) */
+    const struct segment *first; /* the segment with the message's first byte */
+    const struct segment *last;  /* the segment with the last byte that was needed */
+    const struct segment_mark *marks; /* of a message in several segments: where each begins in it */
+    unsigned marks_used;
     uint8_t confidence;        /* 0 to 100: lower after gaps, mid-stream, one-sided */
 };
 
+/* From this offset of the message on, its bytes came from this segment. */
+struct segment_mark {
+    uint32_t offset;
+    struct segment where;
+};
+
+/* The segment that holds the byte at `offset` of the message (the last one known, for bytes beyond the head). */
+const struct segment *message_segment(const struct message *message, uint32_t offset);
+
 struct message_sink {
     void *context;
-    /* Every message with its facts, fields and reports. */
+    /* The kinds of facts that the sink wants to hear of (bits 1 << FACT_...). */
+    uint32_t facts;
+    /* Whether it wants every message of a protocol and direction; may be NULL. Asked once, at dialogue_open. */
+    bool (*wants)(void *context, enum protocol protocol, enum side from);
+    /* A message with a report, with a fact that is wanted, of a kind that is wanted, or on a connection of which a sample is
+     * gathered. */
     void (*message)(void *context, const struct message *message);
     /* The connection is over: last call for its user data. */
     void (*closed)(void *context, struct flow *flow, enum flow_end end, enum side by, const struct segment *where);
@@ -34,9 +50,10 @@ struct message_sink {
 
 struct dialogue_options {
     size_t conversations;      /* database connections at once */
-    size_t message_buffers;    /* messages that are split over segments, at once */
+    size_t message_buffers;    /* messages of more than 2 KiB that are split over segments, at once */
     size_t note_blocks;
     size_t inflaters;          /* compressed directions at once */
+    size_t servers;            /* endpoints remembered */
     int64_t incomplete_ns;     /* packet time after which a message that stands still is incomplete */
 };
 

@@ -49,7 +49,9 @@ struct findings {
     uint64_t message_length; /* the whole message on the wire; the cursor holds its wanted head */
     uint16_t message;        /* db.message: a value of the protocol's message names */
     uint8_t reports_used, fields_used, facts_used;
+    uint32_t facts_seen;     /* bits 1 << enum fact_kind */
     uint8_t depth;           /* of the fields that are noted now */
+    bool secret;             /* a FIELD_SECRET was noted */
     bool fields_cut;         /* there were more than FINDING_FIELDS_MAX */
     struct report reports[FINDING_REPORTS_MAX];
     struct field_value fields[FINDING_FIELDS_MAX];
@@ -63,6 +65,8 @@ static inline void note_field(struct findings *out, enum field field, uint32_t o
         out->fields_cut = true;
         return;
     }
+    if (field_flags_of[field] & FIELD_SECRET)
+        out->secret = true;
     out->fields[out->fields_used++] =
         (struct field_value){.value = value, .offset = offset, .length = length, .field = (uint16_t)field, .depth = out->depth};
 }
@@ -82,6 +86,7 @@ static inline void report(struct findings *out, struct report found)
 
 static inline void observe(struct findings *out, struct fact fact)
 {
+    out->facts_seen |= UINT32_C(1) << fact.kind;
     if (out->facts_used < FINDING_FACTS_MAX)
         out->facts[out->facts_used++] = fact;
 }

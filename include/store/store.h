@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/error.h"
 #include "base/view.h"
@@ -33,9 +34,18 @@ bool store_set_verdict(struct store *s, int64_t alert_id, const char *verdict, s
 /* A sample (pcapng, already masked) for the alerts of this run that carry `key`. */
 bool store_add_sample(struct store *s, uint64_t key, struct view pcapng, uint32_t packets, bool redacted,
                       struct error *why) MUST_CHECK;
-/* A server as seen on the wire; merges with what is known. `version` may be "". */
+/* A server as seen on the wire; merges with what is known. `version` may be "", `tls` is negative when not known. */
 bool store_see_server(struct store *s, const struct endpoint *server, enum protocol protocol, const char *version,
                       const char *version_source, int tls, int64_t time_ns, struct error *why) MUST_CHECK;
+/* Commits what waits. Rows are committed by themselves every 500 rows, or with the next row after 50 ms; call this when
+ * nothing more may come for a while. */
+bool store_commit(struct store *s, struct error *why) MUST_CHECK;
+/* A commit that fails (disk full) loses rows whose ids were already returned. Moves what was lost since the last call
+ * from stored and folded to write-failed, so that the sums still hold. Call before printing counters. */
+struct store_losses {
+    uint64_t alerts, folds, samples;
+};
+void store_count_losses(struct store *s, struct counters *counters);
 /* Ends the run: writes counters and per-rule sums, commits, checkpoints. `result` is EXIT_DONE, EXIT_PARTIAL, ... */
 bool store_end_run(struct store *s, const struct counters *counters, int result, struct error *why) MUST_CHECK;
 void store_close(struct store *s);
@@ -46,5 +56,11 @@ struct sqlite3;
 
 /* A read-only connection on an existing store: EXIT_NO_INPUT, EXIT_DATA. Close with sqlite3_close. */
 struct sqlite3 *store_read(const char *path, struct error *why) MUST_CHECK;
+/* The first bytes of an alert's message, at most `size`; *length 0 when there are none. */
+bool store_read_head(struct sqlite3 *db, int64_t alert_id, void *bytes, size_t size, size_t *length,
+                     struct error *why) MUST_CHECK;
+/* SHA-256 as lower-case hex: what v_samples.sha256 holds. */
+enum { STORE_DIGEST_SIZE = 65 };
+bool store_digest(struct view bytes, char hex[STORE_DIGEST_SIZE]) MUST_CHECK;
 
 #endif

@@ -41,12 +41,11 @@ bool pool_open(struct pool *p, struct arena *from, size_t slot_size, size_t slot
     return p->memory != NULL;
 }
 
-void *pool_take(struct pool *p)
+void *pool_take_dirty(struct pool *p)
 {
     void *slot = p->free;
     if (slot) {
         memcpy(&p->free, slot, sizeof p->free);
-        memset(slot, 0, p->slot_size);
     } else if (p->fresh < p->slots) {
         slot = p->memory + p->fresh++ * p->slot_size;
     } else {
@@ -54,6 +53,15 @@ void *pool_take(struct pool *p)
         return NULL;
     }
     p->in_use++;
+    return slot;
+}
+
+void *pool_take(struct pool *p)
+{
+    bool used_before = p->free != NULL;
+    void *slot = pool_take_dirty(p);
+    if (slot && used_before)
+        memset(slot, 0, p->slot_size);
     return slot;
 }
 

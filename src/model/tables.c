@@ -80,11 +80,11 @@ const char *name_at(enum name_set set, unsigned which, uint64_t *value)
 
 static const struct {
     const char *name, *help;
-    uint8_t kind, flags, protocol;
+    uint8_t kind, protocol;
     uint16_t names;
 } fields[] = {
-    {"none", "", KIND_UINT, FIELD_PLAIN, PROTOCOL_NONE, NAMES_NONE},
-#define FIELD(SYMBOL, owner, kind, names, flags, name, help) {name, help, kind, flags, PROTOCOL_##owner, NAMES_##names},
+    {"none", "", KIND_UINT, PROTOCOL_NONE, NAMES_NONE},
+#define FIELD(SYMBOL, owner, kind, names, flags, name, help) {name, help, kind, PROTOCOL_##owner, NAMES_##names},
 #include "model/fields.def"
 #undef FIELD
 };
@@ -111,7 +111,7 @@ enum name_set field_names(enum field field)
 
 bool field_is_secret(enum field field)
 {
-    return field < FIELDS && (fields[field].flags & FIELD_SECRET);
+    return field < FIELDS && (field_flags_of[field] & FIELD_SECRET);
 }
 
 enum protocol field_protocol(enum field field)

@@ -1,0 +1,36 @@
+/*
+ * Samples: the packets of a connection before, at and after an alert, as one pcapng with the reason as packet comment.
+ *
+ * A sample begins at the alert with what the flight recorder still has, gathers the next packets as they come, and is
+ * finished when it has enough, when the connection ends, or when its place is needed. Secrets are masked then, while
+ * the connection still knows where they are. Bounded: so many samples at once, so many bytes each.
+ */
+#ifndef DBHOUND_SRC_APP_EVIDENCE_H
+#define DBHOUND_SRC_APP_EVIDENCE_H
+
+#include "base/pool.h"
+#include "capture/flight.h"
+#include "model/alert.h"
+#include "net/stream.h"
+#include "recorder.h"
+
+struct evidence;
+
+struct evidence_options {
+    unsigned before, after; /* packets; defaults 16 and 8 */
+    size_t samples;         /* gathered at once */
+};
+
+struct evidence *evidence_open(struct arena *from, const struct evidence_options *options, const struct flight *flight,
+                               struct recorder *recorder, struct counters *counters);
+/* An alert on this connection: begins a sample or joins the one being gathered; returns its key, 0 when there is no room.
+ * `key` is the alert's, `ticket` the packet that the comment belongs to. */
+uint64_t evidence_alert(struct evidence *e, struct flow *flow, uint64_t key, uint64_t ticket, const char *comment);
+/* A packet of a connection with flow->sample set. */
+void evidence_packet(struct evidence *e, struct flow *flow, const struct raw_packet *packet, uint64_t ticket);
+/* What the server said: goes to every alert of the sample that has no verdict yet. */
+void evidence_verdict(struct evidence *e, struct flow *flow, const char *verdict);
+/* The connection is over; `ticket` is the packet that ended it. */
+void evidence_close(struct evidence *e, struct flow *flow, uint64_t ticket);
+
+#endif

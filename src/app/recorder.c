@@ -1,0 +1,214 @@
+/* The recorder: see recorder.h. */
+#include "recorder.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* Powers of two: alerts and samples are numbered in order, so their low bits are their place. */
+enum { KEPT_KEYS = 65536, KEPT_SAMPLES = 4096, SERVERS_MAX = 1024, VERSION_MAX = 64 };
+
+/* The latest stored alerts, by key: for verdicts and samples that come a little later. */
+struct kept_alert {
+    uint64_t key;
+    int64_t alert_id;
+};
+
+struct seen_server {
+    struct endpoint endpoint;
+    enum protocol protocol;
+    char version[VERSION_MAX];
+    bool tls;
+    int64_t first_ns, last_ns;
+};
+
+struct recorder {
+    const struct rule_set *rules;
+    struct store *store;
+    struct counters *counters;
+    struct limiter *limiter;
+    struct alert_sums sums;
+    uint64_t *rule_counts;
+    struct kept_alert kept[KEPT_KEYS];
+    uint64_t samples[KEPT_SAMPLES]; /* wanted: a stored alert names them */
+    struct seen_server servers[SERVERS_MAX];
+    size_t servers_used;
+    bool broken;
+    struct error why;
+};
+
+struct recorder *recorder_open(const struct rule_set *rules, struct store *store, struct counters *counters)
+{
+    struct recorder *r = calloc(1, sizeof *r);
+    if (!r)
+        return NULL;
+    r->rules = rules;
+    r->store = store;
+    r->counters = counters;
+    r->limiter = limiter_open(rules);
+    r->rule_counts = calloc(rules_loaded(rules) + 1, sizeof *r->rule_counts);
+    if (!r->limiter || !r->rule_counts) {
+        recorder_close(r);
+        return NULL;
+    }
+    return r;
+}
+
+void recorder_close(struct recorder *r)
+{
+    if (!r)
+        return;
+    if (r->limiter)
+        limiter_close(r->limiter);
+    free(r->rule_counts);
+    free(r);
+}
+
+static bool note_failure(struct recorder *r, bool worked, const struct error *why)
+{
+    if (!worked && !r->broken) {
+        r->broken = true;
+        r->why = *why;
+    }
+    return worked;
+}
+
+static const struct kept_alert *kept_find(const struct recorder *r, uint64_t key)
+{
+    const struct kept_alert *kept = &r->kept[key % KEPT_KEYS];
+    return kept->key == key ? kept : NULL;
+}
+
+static void kept_set(struct recorder *r, uint64_t key, int64_t alert_id)
+{
+    r->kept[key % KEPT_KEYS] = (struct kept_alert){key, alert_id};
+}
+
+static void store_row(struct recorder *r, const struct alert *alert, uint64_t key, uint64_t earlier)
+{
+    struct rule_facts rule;
+    struct error why;
+    int64_t alert_id = 0;
+    if (r->store) {
+        rules_facts(r->rules, alert->rule, &rule);
+        alert_id = store_add_alert(r->store, alert, &rule, &why);
+        if (!note_failure(r, alert_id != 0, &why)) {
+            count(r->counters, COUNT_ALERTS_WRITE_FAILED);
+            return;
+        }
+    }
+    count(r->counters, COUNT_ALERTS_STORED);
+    kept_set(r, key, alert_id);
+    if (earlier)
+        kept_set(r, earlier, alert_id);
+    if (alert->sample)
+        r->samples[alert->sample % KEPT_SAMPLES] = alert->sample;
+}
+
+static void fold_row(struct recorder *r, const struct alert *alert, uint64_t key, uint64_t earlier)
+{
+    struct error why;
+    const struct kept_alert *row = kept_find(r, earlier);
+    if (!row) { /* pushed out by 65,536 newer ones: the kind begins a new row */
+        store_row(r, alert, key, earlier);
+        return;
+    }
+    if (r->store && !note_failure(r, store_fold_alert(r->store, row->alert_id, alert->time_ns, &why), &why))
+        count(r->counters, COUNT_ALERTS_WRITE_FAILED);
+    else
+        count(r->counters, COUNT_ALERTS_FOLDED);
+}
+
+void recorder_alert(struct recorder *r, const struct alert *alert, uint64_t key)
+{
+    uint64_t earlier = 0;
+    count(r->counters, COUNT_ALERTS_RAISED);
+    r->sums.by_class[alert->class % ANOMALY_CLASSES]++;
+    r->sums.by_severity[alert->severity % 5]++;
+    r->rule_counts[alert->rule]++;
+    switch (limiter_alert(r->limiter, alert, key, &earlier)) {
+    case LIMIT_THRESHOLD:
+        count(r->counters, COUNT_ALERTS_THRESHOLD);
+        return;
+    case LIMIT_FOLD:
+        fold_row(r, alert, key, earlier);
+        return;
+    case LIMIT_STORE:
+        store_row(r, alert, key, 0);
+        return;
+    }
+}
+
+void recorder_verdict(struct recorder *r, uint64_t key, const char *verdict)
+{
+    struct error why;
+    const struct kept_alert *row = kept_find(r, key);
+    if (row && r->store)
+        note_failure(r, store_set_verdict(r->store, row->alert_id, verdict, &why), &why);
+}
+
+bool recorder_wants_sample(const struct recorder *r, uint64_t sample)
+{
+    return r->samples[sample % KEPT_SAMPLES] == sample;
+}
+
+void recorder_sample(struct recorder *r, uint64_t sample, struct view pcapng, uint32_t packets, bool redacted)
+{
+    struct error why;
+    if (!r->store || note_failure(r, store_add_sample(r->store, sample, pcapng, packets, redacted, &why), &why))
+        count(r->counters, COUNT_SAMPLES_STORED);
+}
+
+void recorder_server(struct recorder *r, const struct endpoint *server, enum protocol protocol, const char *version,
+                     bool tls, int64_t time_ns)
+{
+    struct seen_server *seen = NULL;
+    for (size_t i = 0; i < r->servers_used && !seen; i++)
+        if (r->servers[i].endpoint.port == server->port &&
+            memcmp(r->servers[i].endpoint.address, server->address, sizeof server->address) == 0)
+            seen = &r->servers[i];
+    if (!seen) {
+        if (r->servers_used == SERVERS_MAX)
+            return;
+        seen = &r->servers[r->servers_used++];
+        *seen = (struct seen_server){.endpoint = *server, .protocol = protocol, .first_ns = time_ns, .last_ns = time_ns};
+    }
+    if (*version) {
+        strncpy(seen->version, version, sizeof seen->version - 1);
+        seen->version[sizeof seen->version - 1] = 0;
+    }
+    seen->tls |= tls;
+    if (time_ns < seen->first_ns)
+        seen->first_ns = time_ns;
+    if (time_ns > seen->last_ns)
+        seen->last_ns = time_ns;
+}
+
+void recorder_finish(struct recorder *r)
+{
+    struct error why;
+    for (size_t i = 0; r->store && i < r->servers_used; i++) {
+        const struct seen_server *s = &r->servers[i];
+        const char *source = *s->version ? "greeting" : "";
+        bool worked = store_see_server(r->store, &s->endpoint, s->protocol, s->version, source, s->tls ? 1 : -1, s->first_ns, &why) &&
+                      store_see_server(r->store, &s->endpoint, s->protocol, "", "", s->tls ? 1 : -1, s->last_ns, &why);
+        if (!note_failure(r, worked, &why))
+            return;
+    }
+}
+
+const struct alert_sums *recorder_sums(const struct recorder *r)
+{
+    return &r->sums;
+}
+
+uint64_t recorder_rule_count(const struct recorder *r, uint32_t rule)
+{
+    return r->rule_counts[rule];
+}
+
+bool recorder_healthy(const struct recorder *r, struct error *why)
+{
+    if (r->broken)
+        *why = r->why;
+    return !r->broken;
+}

@@ -1,0 +1,39 @@
+/*
+ * The recorder: the one writer of the store. Takes alerts, samples, verdicts and servers in packet order, folds what
+ * repeats, and keeps the second sum exact: alerts raised = stored + folded + dropped (by reason).
+ */
+#ifndef DBHOUND_SRC_APP_RECORDER_H
+#define DBHOUND_SRC_APP_RECORDER_H
+
+#include "detect/detect.h"
+#include "store/store.h"
+
+struct recorder;
+
+/* Alerts by what the summary shows; rows by sid are kept for the rules of the set. */
+struct alert_sums {
+    uint64_t by_class[ANOMALY_CLASSES];
+    uint64_t by_severity[5]; /* 1 to 4 */
+};
+
+/* `store` NULL: counts only. The counters are the recorder's own. */
+struct recorder *recorder_open(const struct rule_set *rules, struct store *store, struct counters *counters);
+void recorder_close(struct recorder *r);
+/* `key` is unique in the run and never 0: verdicts and samples name the alert by it. Alerts of one sample share
+ * alert->sample. */
+void recorder_alert(struct recorder *r, const struct alert *alert, uint64_t key);
+void recorder_verdict(struct recorder *r, uint64_t key, const char *verdict);
+/* Whether a stored alert names this sample: alerts that were folded need none. */
+bool recorder_wants_sample(const struct recorder *r, uint64_t sample);
+void recorder_sample(struct recorder *r, uint64_t sample, struct view pcapng, uint32_t packets, bool redacted);
+void recorder_server(struct recorder *r, const struct endpoint *server, enum protocol protocol, const char *version,
+                     bool tls, int64_t time_ns);
+/* Writes what is still in memory (servers). */
+void recorder_finish(struct recorder *r);
+const struct alert_sums *recorder_sums(const struct recorder *r);
+/* Times the rule matched. */
+uint64_t recorder_rule_count(const struct recorder *r, uint32_t rule);
+/* False after the store refused something: *why says what. */
+bool recorder_healthy(const struct recorder *r, struct error *why);
+
+#endif

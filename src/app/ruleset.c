@@ -1,0 +1,50 @@
+/* The running rule set: see ruleset.h. */
+#include "app/ruleset.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "base/log.h"
+
+void ruleset_print_problems(const struct rule_set *set)
+{
+    struct rule_problem problem;
+    for (size_t i = 0; rules_problem(set, i, &problem); i++)
+        log_warning("%s:%u:%u: %s", problem.file, problem.line, problem.column, problem.text);
+}
+
+struct rule_set *ruleset_open(const struct options *o, struct error *why)
+{
+    struct rule_set *set = rules_open();
+    const char *only = options_text(o, OPTION_ONLY_RULES);
+    if (!set) {
+        error_set(why, EXIT_INTERNAL, "out of memory");
+        return NULL;
+    }
+    bool good = true;
+    if (only)
+        good = rules_add_file(set, only, why);
+    else
+        rules_add_anomalies(set);
+    for (size_t i = 0; good && options_nth(o, OPTION_RULES, i); i++)
+        good = rules_add_file(set, options_nth(o, OPTION_RULES, i), why);
+    if (!good || !rules_ready(set, why)) {
+        rules_close(set);
+        return NULL;
+    }
+    ruleset_print_problems(set);
+    return set;
+}
+
+/* FNV-1a, 64 bit: a name for people to compare, not a proof against forgery. */
+void ruleset_hash(const struct rule_set *set, struct text *out)
+{
+    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+    for (uint32_t i = 0; i < rules_loaded(set); i++) {
+        struct rule_facts rule;
+        rules_facts(set, i, &rule);
+        for (const char *c = rule.text; *c; c++)
+            hash = (hash ^ (uint8_t)*c) * UINT64_C(0x100000001b3);
+    }
+    text_add(out, "%016" PRIx64, hash);
+}

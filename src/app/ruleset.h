@@ -1,0 +1,14 @@
+/* The running rule set of a command: the catalogue's rules, files added with -s, or only those of -S. */
+#ifndef DBHOUND_SRC_APP_RULESET_H
+#define DBHOUND_SRC_APP_RULESET_H
+
+#include "app/options.h"
+#include "detect/rules.h"
+
+/* Problems are said on standard error; the rules that are right load. NULL only when a file cannot be read. */
+struct rule_set *ruleset_open(const struct options *o, struct error *why) MUST_CHECK;
+/* What names the running set: a hash of its rules' texts. */
+void ruleset_hash(const struct rule_set *set, struct text *out);
+void ruleset_print_problems(const struct rule_set *set);
+
+#endif

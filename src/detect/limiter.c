@@ -1,0 +1,132 @@
+/*
+ * The limiter: see detect/detect.h. A rule's threshold first, then folding. Time is the packets'; a packet from before
+ * the window counts into it, since captures go backwards now and then. Every alert gets exactly one answer.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "detect/detect.h"
+#include "detect/limit_table.h"
+#include "detect/rule.h"
+
+enum { KINDS_MAX = 65536 };
+
+struct limiter {
+    const struct rule_set *rules;
+    struct limit_table thresholds, connections, kinds;
+};
+
+struct limiter *limiter_open(const struct rule_set *rules)
+{
+    struct limiter *l = calloc(1, sizeof *l);
+    if (!l)
+        return NULL;
+    l->rules = rules;
+    if (!limit_table_open(&l->thresholds, KINDS_MAX) || !limit_table_open(&l->connections, KINDS_MAX) ||
+        !limit_table_open(&l->kinds, KINDS_MAX)) {
+        limiter_close(l);
+        return NULL;
+    }
+    return l;
+}
+
+void limiter_close(struct limiter *l)
+{
+    if (!l)
+        return;
+    limit_table_close(&l->thresholds);
+    limit_table_close(&l->connections);
+    limit_table_close(&l->kinds);
+    free(l);
+}
+
+static void key_address(struct limit_key *key, unsigned at, const struct endpoint *e)
+{
+    memcpy(&key->words[at], e->address, sizeof e->address);
+}
+
+static struct limit_key threshold_key(const struct alert *alert, enum threshold_track track)
+{
+    struct limit_key key = {{(uint64_t)alert->rule << 8 | track}};
+    const struct endpoint *source = alert->from == FROM_CLIENT ? &alert->client : &alert->server;
+    const struct endpoint *target = alert->from == FROM_CLIENT ? &alert->server : &alert->client;
+    switch (track) {
+    case TRACK_SRC:
+        key_address(&key, 1, source);
+        break;
+    case TRACK_DST:
+        key_address(&key, 1, target);
+        break;
+    case TRACK_CLIENT:
+        key_address(&key, 1, &alert->client);
+        break;
+    case TRACK_SERVER:
+        key_address(&key, 1, &alert->server);
+        key.words[3] = alert->server.port;
+        break;
+    case TRACK_BOTH:
+        key_address(&key, 1, &alert->client);
+        key_address(&key, 3, &alert->server);
+        break;
+    case TRACK_FLOW:
+        key.words[1] = alert->flow_id;
+        break;
+    case TRACK_RULE:
+        break;
+    }
+    return key;
+}
+
+/* Whether the rule's threshold lets this alert through. */
+static bool threshold_lets(struct limiter *l, const struct threshold *t, const struct alert *alert)
+{
+    struct limit_key key = threshold_key(alert, (enum threshold_track)t->track);
+    bool fresh;
+    struct limit_entry *e = limit_table_get(&l->thresholds, &key, &fresh);
+    const int64_t window_ns = (int64_t)t->seconds * 1000000000;
+    /* Unsigned, so that no pair of times overflows. */
+    const uint64_t passed_ns = (uint64_t)alert->time_ns - (uint64_t)e->since_ns;
+    if (fresh || (alert->time_ns > e->since_ns && passed_ns >= (uint64_t)window_ns)) {
+        e->since_ns = alert->time_ns;
+        e->count = 0;
+    }
+    e->count++;
+    switch ((enum threshold_type)t->type) {
+    case THRESHOLD_NONE:
+        break;
+    case THRESHOLD_LIMIT:
+        return e->count <= t->count;
+    case THRESHOLD_EVERY:
+        if (e->count < t->count)
+            return false;
+        e->count = 0;
+        return true;
+    case THRESHOLD_BOTH:
+        return e->count == t->count;
+    case THRESHOLD_AFTER:
+        return e->count > t->count;
+    }
+    return true;
+}
+
+enum limited limiter_alert(struct limiter *l, const struct alert *alert, uint64_t key, uint64_t *earlier)
+{
+    const struct rule *rule = alert->rule < l->rules->rules_used ? &l->rules->rules[alert->rule] : NULL;
+    if (rule && rule->threshold.type != THRESHOLD_NONE && !threshold_lets(l, &rule->threshold, alert))
+        return LIMIT_THRESHOLD;
+    struct limit_key connection = {{(uint64_t)alert->rule, alert->flow_id}};
+    struct limit_key kind = {{(uint64_t)alert->rule << 16 | alert->server.port}};
+    bool fresh;
+    key_address(&kind, 1, &alert->client);
+    key_address(&kind, 3, &alert->server);
+    struct limit_entry *here = limit_table_get(&l->connections, &connection, &fresh);
+    struct limit_entry *all = limit_table_get(&l->kinds, &kind, &fresh);
+    if (here->count < ALERTS_PER_CONNECTION && all->count < ALERTS_IN_FULL) {
+        here->count++;
+        all->count++;
+        here->stored = all->stored = key;
+        return LIMIT_STORE;
+    }
+    *earlier = here->count ? here->stored : all->stored;
+    return LIMIT_FOLD;
+}

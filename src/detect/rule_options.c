@@ -1,0 +1,281 @@
+/* The options that name, grade, direct and limit a rule; content has its own file. */
+#include <stdio.h>
+#include <string.h>
+
+#include "detect/draft.h"
+
+/* A number from `least` to `most` as the whole value. */
+static bool option_number(struct draft *d, const struct option *o, uint64_t least, uint64_t most, uint64_t *out)
+{
+    if (view_number(o->value, out) && *out >= least && *out <= most)
+        return true;
+    return draft_refuse(d, o->value.bytes, "%.*s is a number from %llu to %llu", (int)o->name.length,
+                        (const char *)o->name.bytes, (unsigned long long)least, (unsigned long long)most);
+}
+
+static bool option_once(struct draft *d, const struct option *o, bool *seen)
+{
+    if (*seen)
+        return draft_refuse(d, o->name.bytes, "%.*s stands twice", (int)o->name.length, (const char *)o->name.bytes);
+    return *seen = true;
+}
+
+bool keyword_msg(struct draft *d, const struct option *o)
+{
+    return option_once(d, o, &d->has_msg) && draft_quoted(d, o->value, d->msg, sizeof d->msg);
+}
+
+bool keyword_sid(struct draft *d, const struct option *o)
+{
+    uint64_t value;
+    if (!option_once(d, o, &d->has_sid) || !option_number(d, o, 1, UINT32_MAX, &value))
+        return false;
+    d->rule.sid = (uint32_t)value;
+    return true;
+}
+
+bool keyword_gid(struct draft *d, const struct option *o)
+{
+    uint64_t value;
+    if (!option_once(d, o, &d->has_gid) || !option_number(d, o, 1, UINT32_MAX, &value))
+        return false;
+    d->rule.gid = (uint32_t)value;
+    return true;
+}
+
+bool keyword_rev(struct draft *d, const struct option *o)
+{
+    uint64_t value;
+    if (!option_once(d, o, &d->has_rev) || !option_number(d, o, 0, UINT32_MAX, &value))
+        return false;
+    d->rule.rev = (uint32_t)value;
+    return true;
+}
+
+bool keyword_priority(struct draft *d, const struct option *o)
+{
+    uint64_t value;
+    bool seen = d->rule.priority != 0;
+    if (!option_once(d, o, &seen) || !option_number(d, o, 1, 255, &value))
+        return false;
+    d->rule.priority = (uint8_t)value;
+    return true;
+}
+
+bool keyword_classtype(struct draft *d, const struct option *o)
+{
+    bool seen = d->classtype[0] != 0;
+    if (!option_once(d, o, &seen))
+        return false;
+    if (o->value.length >= sizeof d->classtype)
+        return draft_refuse(d, o->value.bytes, "longer than %zu bytes", sizeof d->classtype - 1);
+    memcpy(d->classtype, o->value.bytes, o->value.length);
+    d->classtype[o->value.length] = 0;
+    if (classtype_find(d->classtype))
+        return true;
+    struct nearest near = {.wanted = o->value};
+    char hint[96];
+#define CLASSTYPE(name, priority) nearest_offer(&near, name);
+#include "detect/classtypes.def"
+#undef CLASSTYPE
+    draft_warn(d, o->value.bytes, "unknown classtype %s, priority 3 is used%s", d->classtype,
+               nearest_hint(&near, hint, sizeof hint));
+    return true;
+}
+
+/* Several of them are joined. */
+static bool option_join(struct draft *d, const struct option *o, char *to, size_t size, const char *between)
+{
+    size_t used = strlen(to), gap = used ? strlen(between) : 0;
+    if (o->value.length + gap >= size - used)
+        return draft_refuse(d, o->value.bytes, "more than %zu bytes together", size - 1);
+    memcpy(to + used, between, gap);
+    for (size_t i = 0; i < o->value.length; i++) {
+        uint8_t c = o->value.bytes[i];
+        to[used + gap + i] = c >= 0x20 && c != 0x7f ? (char)c : ' ';
+    }
+    to[used + gap + o->value.length] = 0;
+    return true;
+}
+
+bool keyword_reference(struct draft *d, const struct option *o)
+{
+    const uint8_t *comma = memchr(o->value.bytes, ',', o->value.length);
+    if (!comma || comma == o->value.bytes || comma == o->value.bytes + o->value.length - 1)
+        return draft_refuse(d, o->value.bytes, "a reference is type,value");
+    return option_join(d, o, d->references, sizeof d->references, ",");
+}
+
+bool keyword_metadata(struct draft *d, const struct option *o)
+{
+    static const char key[] = "dbhound_class";
+    struct view rest = o->value, part;
+    while (view_split(&rest, ',', &part)) {
+        if (part.length < sizeof key || memcmp(part.bytes, key, sizeof key - 1) != 0 || !is_space(part.bytes[sizeof key - 1]))
+            continue;
+        struct view word = view_trim(view_from(part, sizeof key));
+        for (unsigned i = 0; i < ANOMALY_CLASSES; i++)
+            if (view_is(word, anomaly_class_name((enum anomaly_class)i)))
+                d->class_word = anomaly_class_name((enum anomaly_class)i);
+        if (!d->class_word || !view_is(word, d->class_word))
+            return draft_refuse(d, word.bytes, "dbhound_class is malformed, violation, unusual or undecoded");
+    }
+    return option_join(d, o, d->metadata, sizeof d->metadata, ", ");
+}
+
+bool keyword_target(struct draft *d, const struct option *o)
+{
+    d->rule.target = view_is(o->value, "src_ip") ? 1 : view_is(o->value, "dest_ip") ? 2 : 0;
+    return d->rule.target ? true : draft_refuse(d, o->value.bytes, "target is src_ip or dest_ip");
+}
+
+bool keyword_flow(struct draft *d, const struct option *o)
+{
+    static const struct {
+        const char *name;
+        uint8_t word;
+    } words[] = {
+        {"to_server", FLOW_TO_SERVER},     {"from_client", FLOW_TO_SERVER},
+        {"to_client", FLOW_TO_CLIENT},     {"from_server", FLOW_TO_CLIENT},
+        {"established", FLOW_ESTABLISHED}, {"not_established", FLOW_NOT_ESTABLISHED},
+        {"stateless", FLOW_STATELESS},     {"only_stream", 0},
+    };
+    struct view rest = o->value, part;
+    const size_t count = sizeof words / sizeof words[0];
+    while (view_split(&rest, ',', &part)) {
+        struct nearest near = {.wanted = part};
+        char hint[96];
+        size_t i = 0;
+        while (i < count && !view_is(part, words[i].name))
+            nearest_offer(&near, words[i++].name);
+        if (i == count)
+            return draft_refuse(d, part.bytes, "flow has no \"%.*s\"%s", (int)(part.length > 60 ? 60 : part.length),
+                                (const char *)part.bytes, nearest_hint(&near, hint, sizeof hint));
+        d->rule.flow |= words[i].word;
+    }
+    const unsigned both = FLOW_TO_SERVER | FLOW_TO_CLIENT, state = FLOW_ESTABLISHED | FLOW_NOT_ESTABLISHED;
+    if ((d->rule.flow & both) == both)
+        return draft_refuse(d, o->value.bytes, "flow cannot be to_server and to_client at once");
+    if ((d->rule.flow & state) == state)
+        return draft_refuse(d, o->value.bytes, "flow cannot be established and not_established at once");
+    return true;
+}
+
+bool keyword_anomaly(struct draft *d, const struct option *o)
+{
+    struct view rest = o->value, part;
+    uint32_t protocols = 0;
+    struct test *t = draft_add_test(d, TEST_ANOMALY, FIELD_NONE, o->name.bytes);
+    if (!t)
+        return false;
+    t->parts = (struct span){(uint16_t)d->names_used, 0};
+    while (view_split(&rest, ',', &part)) {
+        struct nearest near = {.wanted = part};
+        char hint[96];
+        unsigned found = 1;
+        for (; found < ANOMALIES && !view_equal(part, view_text(anomaly_row((enum anomaly)found)->name)); found++)
+            nearest_offer(&near, anomaly_row((enum anomaly)found)->name);
+        if (found == ANOMALIES)
+            return draft_refuse(d, part.bytes, "unknown anomaly \"%.*s\"%s", (int)(part.length > 60 ? 60 : part.length),
+                                (const char *)part.bytes, nearest_hint(&near, hint, sizeof hint));
+        enum protocol owner = anomaly_row((enum anomaly)found)->protocol;
+        if (owner != PROTOCOL_NONE && !(d->rule.protocols & UINT32_C(1) << owner) && !d->proto_later)
+            return draft_refuse(d, part.bytes, "%s does not exist in %s", anomaly_row((enum anomaly)found)->name, d->proto);
+        protocols |= owner == PROTOCOL_NONE ? UINT32_MAX : UINT32_C(1) << owner;
+        if (d->names_used == DRAFT_NAMES_MAX)
+            return draft_refuse(d, part.bytes, "more than %d anomalies in one rule", DRAFT_NAMES_MAX);
+        d->names[d->names_used++] = (uint16_t)found;
+        t->parts.count++;
+    }
+    /* `db` is any decoded protocol; a report is made for a database connection even before its protocol is certain. */
+    if (strcmp(d->proto, "db") == 0)
+        d->rule.protocols |= UINT32_C(1) << PROTOCOL_NONE;
+    d->rule.protocols &= protocols;
+    return true;
+}
+
+/* ---- threshold, detection_filter */
+
+static const char *const tracks[] = {"by_src", "by_dst", "by_rule", "by_both", "by_flow", "by_client", "by_server"};
+
+static bool threshold_type(struct draft *d, struct view value)
+{
+    static const char *const types[] = {"limit", "threshold", "both"};
+    for (uint8_t i = 0; i < 3; i++) {
+        if (view_is(value, types[i])) {
+            d->rule.threshold.type = (uint8_t)(THRESHOLD_LIMIT + i);
+            return true;
+        }
+    }
+    return draft_refuse(d, value.bytes, "type is limit, threshold or both");
+}
+
+static bool threshold_track(struct draft *d, struct view value)
+{
+    for (uint8_t i = 0; i < sizeof tracks / sizeof tracks[0]; i++) {
+        if (view_is(value, tracks[i])) {
+            d->rule.threshold.track = i;
+            return true;
+        }
+    }
+    return draft_refuse(d, value.bytes, "track is by_src, by_dst, by_rule, by_both, by_flow, by_client or by_server");
+}
+
+static bool threshold_number(struct draft *d, struct view value, uint32_t *out)
+{
+    uint64_t number;
+    if (!view_number(value, &number) || number == 0 || number > UINT32_MAX)
+        return draft_refuse(d, value.bytes, "expected a number from 1 to %u", UINT32_MAX);
+    *out = (uint32_t)number;
+    return true;
+}
+
+static bool option_threshold(struct draft *d, const struct option *o, bool filter)
+{
+    enum { TYPE = 1, TRACK = 2, COUNT = 4, SECONDS = 8 };
+    struct view rest = o->value, part;
+    unsigned seen = filter ? TYPE : 0;
+    if (d->rule.threshold.type)
+        return draft_refuse(d, o->name.bytes, "a rule has one threshold or detection_filter");
+    if (filter)
+        d->rule.threshold.type = THRESHOLD_AFTER;
+    while (view_split(&rest, ',', &part)) {
+        struct view value = part, key;
+        if (!view_split(&value, ' ', &key) || !value.bytes)
+            return draft_refuse(d, part.bytes, "expected: key value, key value");
+        value = view_trim(value);
+        unsigned what = view_is(key, "type") ? TYPE : view_is(key, "track") ? TRACK : view_is(key, "count") ? COUNT
+                        : view_is(key, "seconds") ? SECONDS : 0;
+        if (!what || (filter && what == TYPE))
+            return draft_refuse(d, key.bytes, "\"%.*s\" is not one of %strack, count, seconds",
+                                (int)(key.length > 60 ? 60 : key.length), (const char *)key.bytes, filter ? "" : "type, ");
+        if (seen & what)
+            return draft_refuse(d, key.bytes, "%.*s stands twice", (int)key.length, (const char *)key.bytes);
+        seen |= what;
+        if (!(what == TYPE    ? threshold_type(d, value)
+              : what == TRACK ? threshold_track(d, value)
+                              : threshold_number(d, value, what == COUNT ? &d->rule.threshold.count
+                                                                        : &d->rule.threshold.seconds)))
+            return false;
+    }
+    if (seen != (TYPE | TRACK | COUNT | SECONDS))
+        return draft_refuse(d, o->value.bytes, "%s", filter ? "detection_filter needs track, count and seconds"
+                                                            : "threshold needs type, track, count and seconds");
+    return true;
+}
+
+bool keyword_threshold(struct draft *d, const struct option *o)
+{
+    return option_threshold(d, o, false);
+}
+
+bool keyword_detection_filter(struct draft *d, const struct option *o)
+{
+    return option_threshold(d, o, true);
+}
+
+bool keyword_dsize(struct draft *d, const struct option *o)
+{
+    struct test *t = draft_add_test(d, TEST_NUMBER, FIELD_DB_LENGTH, o->name.bytes);
+    return t && draft_items(d, o->value, FIELD_DB_LENGTH, &t->parts);
+}

@@ -1,0 +1,192 @@
+/*
+ * What the net room knows of one connection, and the net itself. Private to the room.
+ *
+ * Positions are 64-bit stream offsets (SYN is -1, FIN takes one), so that sequence numbers wrap in one place only.
+ * `received` is where a receiver that saw the same packets would be; `delivered` is how far the sink is. They differ
+ * only while segments wait, ready, for bytes of the other side that they acknowledge.
+ */
+#ifndef DBHOUND_NET_CONNECTION_H
+#define DBHOUND_NET_CONNECTION_H
+
+#include "net/reassembly.h"
+#include "net/stream.h"
+
+struct half {
+    uint32_t next;             /* sequence number at `received` */
+    uint32_t window_most;      /* largest window that was granted to this side */
+    int64_t received, delivered;
+    int64_t acked;             /* the furthest that the other side acknowledged */
+    int64_t edge;              /* the furthest that it allowed to send */
+    struct held *ready_first, *ready_last;
+    struct held_queue early;
+    int64_t excused;           /* acknowledged, never seen, and taken for a lost FIN */
+    size_t held_bytes;
+    int64_t grace_ns;          /* since when `grace_acked` bytes are acknowledged and missing */
+    uint64_t grace_packets;
+    int64_t grace_acked;
+    int64_t hole_ns;           /* since when something is early */
+    uint64_t gap_packets;      /* packets of this side when its last acknowledged gap was given up */
+    uint32_t acked_first, acked_seq; /* first and newest acknowledgement before the side was captured */
+    uint32_t stamp;            /* newest timestamp in order (RFC 7323 TS.Recent) */
+    uint32_t stray_start, stray_end; /* newest run of segments far outside the window */
+    uint32_t rewind_seq;       /* where a gap began that only an acknowledgement spoke for */
+    uint8_t strays;
+    uint8_t scale;             /* of the windows that this side announces */
+    uint8_t scale_offered;
+    bool seen;                 /* a packet of this side was captured */
+    bool started, acked_known, grace, gapped, rewindable, syn_data;
+    bool syn, scaled, stamped, signed_md5; /* what its SYN said */
+    bool fin_received, finished;
+};
+
+/* In the order in which they are dropped when memory is short. */
+enum standing { STANDING_CLOSED, STANDING_EMBRYONIC, STANDING_ESTABLISHED, STANDINGS };
+
+struct connection {
+    struct flow flow;          /* first: the sink's flow is the connection */
+    enum standing standing;
+    bool plain;                /* established, nothing waits, nobody said FIN: the short way is right */
+    bool told;                 /* the sink heard of it */
+    bool waiting;              /* in net.waiting */
+    bool spoke;                /* the client said more than SYN */
+    bool syn_pending;          /* a SYN on an open connection: the server's answer decides */
+    uint8_t end, end_by;       /* how it ended; enum flow_end, enum side */
+    uint32_t hash;
+    uint32_t syn_pending_seq;
+    uint64_t last_number;      /* of its newest packet */
+    struct half half[2];
+    struct connection *older, *newer;           /* queue of its standing */
+    int64_t queued_ns;
+    struct connection *wait_older, *wait_newer; /* queue of those that wait */
+    int64_t wait_ns;
+};
+
+struct connection_queue {
+    struct connection *oldest, *newest;
+    size_t count;
+};
+
+struct flow_table {
+    uint64_t key[2];
+    uint64_t *entries;         /* hash << 32 | slot + 1; 0 empty; linear probing, at most half full */
+    uint32_t mask;
+    struct pool connections;
+    struct connection_queue queues[STANDINGS];
+    size_t embryonic_most;
+    uint64_t recent[8];        /* hashes of coming packets, for the second stage of net_prefetch */
+    uint32_t recent_at;
+};
+
+struct net {
+    struct net_options options;
+    struct stream_sink sink;
+    struct counters *counters;
+    int64_t now_ns;            /* newest packet time */
+    struct connection_queue waiting;
+    struct flow_table table;
+    struct held_store held;
+    size_t held_per_half;
+};
+
+static inline struct connection *connection_of(struct flow *flow)
+{
+    return (struct connection *)flow;
+}
+
+static inline int64_t half_position(const struct half *h, uint32_t seq)
+{
+    return h->received + (int32_t)(seq - h->next);
+}
+
+/* Nothing that `ack` covers is still to come. A side that was never captured is not waited for. */
+static inline bool half_has_reached(const struct half *h, int64_t ack)
+{
+    return !h->started || !h->seen || ack <= h->delivered || ack <= h->excused;
+}
+
+/* flow_table.c */
+bool table_open(struct flow_table *t, struct arena *from, size_t connections) MUST_CHECK;
+uint64_t table_hash(const struct flow_table *t, const struct net_packet *p);
+struct connection *table_find(const struct flow_table *t, uint64_t hash, const struct net_packet *p);
+void table_prefetch(struct flow_table *t, uint64_t hash);
+/* A new, embryonic one; NULL when every slot is taken. */
+struct connection *table_add(struct flow_table *t, uint64_t hash, int64_t now_ns);
+void table_remove(struct flow_table *t, struct connection *c);
+void table_set_standing(struct flow_table *t, struct connection *c, enum standing standing, int64_t now_ns);
+/* The least valuable connection, or NULL. Bounded work. */
+struct connection *table_victim(struct flow_table *t, int64_t now_ns);
+/* One that had no packet for `idle_ns` among those of a standing, or NULL. Bounded work. */
+struct connection *table_idle(struct flow_table *t, enum standing standing, int64_t idle_ns, int64_t now_ns);
+
+/* net.c */
+struct segment connection_where(const struct net *n, const struct connection *c);
+/* Delivers what is held, tells the sink; the connection stays known as closed. */
+void connection_close(struct net *n, struct connection *c, enum flow_end end, enum side by);
+
+/* deliver.c */
+void stream_bytes(struct net *n, struct connection *c, enum side from, struct view bytes, int64_t position,
+                  const struct segment *where);
+void stream_lost(struct net *n, struct connection *c, enum side from, int64_t position, int64_t lost,
+                 const struct segment *where);
+void stream_finished(struct net *n, struct connection *c, enum side from, const struct segment *where);
+/* Puts a segment whose turn has come behind what waits already. */
+void stream_ready(struct net *n, struct connection *c, enum side from, struct held *h);
+/* Puts an early segment in its place. */
+void stream_queue(struct net *n, struct half *side, struct held *h);
+/* Moves early segments whose turn has come to the ready ones. */
+void stream_absorb(struct net *n, struct connection *c, enum side from);
+/* Everything of a side before `to` that was not seen is lost. */
+void stream_give_up(struct net *n, struct connection *c, enum side from, int64_t to);
+/* The side is at `seq` now, however far that is; what lies between is lost. */
+void stream_jump(struct net *n, struct connection *c, enum side from, uint32_t seq);
+/* Hands on what is ready, in causal order. */
+void stream_pump(struct net *n, struct connection *c);
+/* Gives up every hole and hands everything on. */
+void stream_drain(struct net *n, struct connection *c);
+void stream_drop_early(struct net *n, struct half *h);
+
+/* patience.c: how long holes are waited for */
+void patience_review(struct net *n, struct connection *c);
+void patience_tick(struct net *n);
+/* Makes room for a copy of so many bytes; false when there is none even so. May move any connection on. */
+bool patience_make_room(struct net *n, struct connection *c, size_t bytes);
+void patience_forget(struct net *n, struct connection *c);
+
+/* handshake.c */
+void handshake_syn(struct net *n, struct connection *c, enum side from, const struct net_packet *p);
+void handshake_start(struct half *h, uint32_t seq);
+/* The first packet of a side was captured. */
+void handshake_first_sight(struct half *h);
+/* What is acknowledged to a side that was not captured yet, or did not start. */
+static inline void handshake_note_ack(struct half *h, uint32_t ack)
+{
+    if (!h->acked_known)
+        h->acked_first = ack;
+    h->acked_known = true;
+    h->acked_seq = ack;
+}
+/* Starts a side whose SYN was not seen; false when this segment is older than what is known of it. */
+bool handshake_midstream(struct connection *c, enum side from, const struct net_packet *p);
+/* Whether this packet starts another connection between the same endpoints. */
+bool handshake_begins_anew(const struct connection *c, const struct net_packet *p, int64_t now_ns);
+enum side handshake_side(const struct net *n, const struct net_packet *p);
+void handshake_drop_syn_data(struct net *n, struct half *h);
+
+/* policy.c: what Linux discards */
+bool policy_options(struct connection *c, enum side from, const struct net_packet *p);
+/* Far outside what the other side allowed. */
+bool policy_outside(const struct half *h, int64_t start, int64_t end);
+/* An acknowledgement of bytes that cannot have been sent, or one that is older than the window. */
+bool policy_bad_ack(const struct half *acked, int64_t ack);
+
+static inline void policy_grant(struct half *h, int64_t ack, uint32_t window)
+{
+    if (ack > h->acked)
+        h->acked = ack;
+    if (window > h->window_most)
+        h->window_most = window;
+    if (ack + window > h->edge)
+        h->edge = ack + window;
+}
+
+#endif

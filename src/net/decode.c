@@ -1,0 +1,78 @@
+/* net_decode: walks a frame's layers down to TCP. The table below is the one place that knows what carries what. */
+#include "net/decode.h"
+
+static enum layer (*const steps[LAYERS])(struct decoding *d) = {
+    [LAYER_ETHERNET] = decode_ethernet,
+    [LAYER_VLAN] = decode_vlan,
+    [LAYER_COOKED] = decode_cooked,
+    [LAYER_COOKED2] = decode_cooked2,
+    [LAYER_LOOPBACK] = decode_loopback,
+    [LAYER_RAW] = decode_raw,
+    [LAYER_IPV4] = decode_ipv4,
+    [LAYER_IPV6] = decode_ipv6,
+    [LAYER_IPV6_OPTIONS] = decode_ipv6_options,
+    [LAYER_AUTHENTICATION] = decode_authentication,
+    [LAYER_FRAGMENT] = decode_fragment,
+};
+
+struct carried {
+    uint32_t value;
+    enum layer layer;
+};
+
+/* The frequent ones first. */
+static const struct carried by_link_type[] = {
+    {1, LAYER_ETHERNET}, {113, LAYER_COOKED}, {276, LAYER_COOKED2}, {101, LAYER_RAW}, {12, LAYER_RAW}, {14, LAYER_RAW},
+    {228, LAYER_IPV4},   {229, LAYER_IPV6},   {0, LAYER_LOOPBACK},  {108, LAYER_LOOPBACK},
+};
+static const struct carried by_ethertype[] = {
+    {0x0800, LAYER_IPV4}, {0x86dd, LAYER_IPV6}, {0x8100, LAYER_VLAN}, {0x88a8, LAYER_VLAN}, {0x9100, LAYER_VLAN},
+};
+static const struct carried by_ip_protocol[] = {
+    {6, LAYER_TCP},           {0, LAYER_IPV6_OPTIONS},   {43, LAYER_IPV6_OPTIONS},  {60, LAYER_IPV6_OPTIONS},
+    {44, LAYER_FRAGMENT},     {51, LAYER_AUTHENTICATION}, {135, LAYER_IPV6_OPTIONS}, {139, LAYER_IPV6_OPTIONS},
+    {140, LAYER_IPV6_OPTIONS},
+};
+/* AF_INET6 has another number on each system: NetBSD and OpenBSD 24, FreeBSD 28, Darwin 30, Linux 10. */
+static const struct carried by_address_family[] = {
+    {2, LAYER_IPV4}, {24, LAYER_IPV6}, {28, LAYER_IPV6}, {30, LAYER_IPV6}, {10, LAYER_IPV6},
+};
+
+#define ROWS(table) table, sizeof(table) / sizeof(table)[0]
+static const struct {
+    const struct carried *rows;
+    size_t count;
+    enum counter skipped;
+} carriers[] = {
+    [BY_LINK_TYPE] = {ROWS(by_link_type), COUNT_SKIPPED_LINK_TYPE},
+    [BY_ETHERTYPE] = {ROWS(by_ethertype), COUNT_SKIPPED_NOT_IP},
+    [BY_IP_PROTOCOL] = {ROWS(by_ip_protocol), COUNT_SKIPPED_NOT_TCP},
+    [BY_ADDRESS_FAMILY] = {ROWS(by_address_family), COUNT_SKIPPED_NOT_IP},
+};
+#undef ROWS
+
+enum layer decode_carried(struct decoding *d, enum carrier by, uint32_t value)
+{
+    for (size_t i = 0; i < carriers[by].count; i++)
+        if (carriers[by].rows[i].value == value)
+            return carriers[by].rows[i].layer;
+    return decode_skip(d, carriers[by].skipped);
+}
+
+bool net_decode(const struct raw_packet *raw, struct net_packet *out, enum counter *skipped)
+{
+    struct decoding d = {
+        .at = cursor_over(view_of(raw->bytes, raw->captured)),
+        .on_wire = raw->length > raw->captured ? raw->length : raw->captured,
+        .out = out,
+    };
+    out->raw = raw;
+    out->vlan = 0;
+    enum layer layer = decode_carried(&d, BY_LINK_TYPE, raw->link_type);
+    while (layer != LAYER_NONE && layer != LAYER_TCP)
+        layer = steps[layer](&d);
+    if (layer == LAYER_TCP && decode_tcp(&d) == LAYER_TCP)
+        return true;
+    *skipped = d.skipped;
+    return false;
+}

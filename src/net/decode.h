@@ -1,0 +1,87 @@
+/*
+ * The walk through the headers of one frame. Each layer is a step: it takes its own header and names the next layer.
+ * What carries what is one table (decode.c): a tunnel is a step function, a row, and nothing else.
+ */
+#ifndef DBHOUND_NET_DECODE_H
+#define DBHOUND_NET_DECODE_H
+
+#include "base/cursor.h"
+#include "net/packet.h"
+
+enum { VLAN_TAGS_MAX = 8, IP_HEADERS_MAX = 16 };
+
+struct decoding {
+    struct cursor at;       /* what was captured, from here to the end of the enclosing layer */
+    uint64_t on_wire;       /* what the wire carried of it; the enclosing IP header's length bounds it */
+    struct net_packet *out;
+    enum counter skipped;   /* why, when a step ends the walk */
+    uint8_t tags;
+    uint8_t ip_headers;     /* extension headers of the innermost IP header */
+    uint8_t ip_version;     /* 0: no IP header yet */
+};
+
+/* Takes one header from d->at. Returns the next step's layer, LAYER_TCP at the goal, or LAYER_NONE with d->skipped set. */
+enum layer {
+    LAYER_NONE,
+    LAYER_ETHERNET,
+    LAYER_VLAN,
+    LAYER_COOKED,
+    LAYER_COOKED2,
+    LAYER_LOOPBACK,
+    LAYER_RAW,
+    LAYER_IPV4,
+    LAYER_IPV6,
+    LAYER_IPV6_OPTIONS,
+    LAYER_AUTHENTICATION,
+    LAYER_FRAGMENT,
+    LAYER_TCP,
+    LAYERS
+};
+
+/* What a number in a header means depends on whose number it is. */
+enum carrier { BY_LINK_TYPE, BY_ETHERTYPE, BY_IP_PROTOCOL, BY_ADDRESS_FAMILY };
+
+/* LAYER_NONE, with d->skipped set, when nothing decodes it. */
+enum layer decode_carried(struct decoding *d, enum carrier by, uint32_t value);
+
+static inline enum layer decode_skip(struct decoding *d, enum counter why)
+{
+    d->skipped = why;
+    return LAYER_NONE;
+}
+
+/* The next `length` bytes as a header; NULL when they are not there, with d->skipped saying whether the capture or the
+ * packet itself is too short. */
+static inline const uint8_t *decode_header(struct decoding *d, uint32_t length)
+{
+    struct view header = take_view(&d->at, length);
+    if (d->at.failed) {
+        d->skipped = d->ip_version && length > d->on_wire ? COUNT_SKIPPED_MALFORMED : COUNT_SKIPPED_TRUNCATED;
+        return NULL;
+    }
+    d->on_wire -= length; /* what is captured is on the wire: the walk keeps at <= on_wire */
+    return header.bytes;
+}
+
+/* The enclosing layer says that it ends `length` bytes from here: what follows is padding. */
+static inline void decode_bound(struct decoding *d, uint64_t length)
+{
+    d->on_wire = length;
+    if (length < cursor_left(&d->at))
+        d->at = cursor_over(view_head(cursor_ahead(&d->at), (size_t)length));
+}
+
+enum layer decode_ethernet(struct decoding *d);
+enum layer decode_vlan(struct decoding *d);
+enum layer decode_cooked(struct decoding *d);
+enum layer decode_cooked2(struct decoding *d);
+enum layer decode_loopback(struct decoding *d);
+enum layer decode_raw(struct decoding *d);
+enum layer decode_ipv4(struct decoding *d);
+enum layer decode_ipv6(struct decoding *d);
+enum layer decode_ipv6_options(struct decoding *d);
+enum layer decode_authentication(struct decoding *d);
+enum layer decode_fragment(struct decoding *d);
+enum layer decode_tcp(struct decoding *d);
+
+#endif

@@ -1,0 +1,228 @@
+/*
+ * The flow table: open addressing over 8-byte entries (eight to a cache line), connections in a pool, and one queue per
+ * standing. The queues are second-chance: a packet does not move its connection, the search for an old one does.
+ */
+#include <sys/random.h>
+
+#include "net/connection.h"
+#include "net/hash.h"
+
+enum {
+    CONNECTIONS_MOST = 1 << 28,
+    SECOND_CHANCES = 16,    /* busy connections passed over in one search */
+    EMBRYONIC_SHARE = 4,    /* a quarter of the table may be connections that only one side spoke for */
+    PREFETCH_DISTANCE = 4,  /* packets between loading the entry and loading the connection */
+    PREFETCH_LINES = 4,
+};
+
+bool table_open(struct flow_table *t, struct arena *from, size_t connections)
+{
+    if (connections == 0 || connections > CONNECTIONS_MOST)
+        return false;
+    size_t entries = 16;
+    while (entries < connections * 2)
+        entries *= 2;
+    t->mask = (uint32_t)(entries - 1);
+    t->entries = arena_take(from, entries * sizeof *t->entries);
+    t->embryonic_most = connections / EMBRYONIC_SHARE ? connections / EMBRYONIC_SHARE : 1;
+    if (getrandom(t->key, sizeof t->key, 0) != (ssize_t)sizeof t->key)
+        return false;
+    return t->entries && pool_open(&t->connections, from, (sizeof(struct connection) + 63) & ~(size_t)63, connections);
+}
+
+static uint64_t load_u64(const uint8_t *at)
+{
+    uint64_t value;
+    memcpy(&value, at, sizeof value);
+    return value;
+}
+
+static bool is_ipv4(const struct endpoint *e)
+{
+    static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+    return memcmp(e->address, mapped, sizeof mapped) == 0;
+}
+
+static bool endpoint_less(const struct endpoint *a, const struct endpoint *b)
+{
+    int order = memcmp(a->address, b->address, sizeof a->address);
+    return order ? order < 0 : a->port < b->port;
+}
+
+/* Both directions hash alike: the lesser endpoint goes first. */
+uint64_t table_hash(const struct flow_table *t, const struct net_packet *p)
+{
+    bool swap = endpoint_less(&p->target, &p->source);
+    const struct endpoint *low = swap ? &p->target : &p->source, *high = swap ? &p->source : &p->target;
+    uint64_t ports = (uint64_t)low->port << 32 | (uint64_t)high->port << 16 | p->vlan;
+    struct hash h = hash_start(t->key);
+    if (is_ipv4(low) && is_ipv4(high)) {
+        uint32_t a, b;
+        memcpy(&a, low->address + 12, sizeof a);
+        memcpy(&b, high->address + 12, sizeof b);
+        hash_add(&h, (uint64_t)a << 32 | b);
+        hash_add(&h, ports);
+        return hash_end(&h, 16);
+    }
+    hash_add(&h, load_u64(low->address));
+    hash_add(&h, load_u64(low->address + 8));
+    hash_add(&h, load_u64(high->address));
+    hash_add(&h, load_u64(high->address + 8));
+    hash_add(&h, ports);
+    return hash_end(&h, 40);
+}
+
+static bool endpoint_equal(const struct endpoint *a, const struct endpoint *b)
+{
+    return a->port == b->port && load_u64(a->address) == load_u64(b->address) &&
+           load_u64(a->address + 8) == load_u64(b->address + 8);
+}
+
+static bool connection_matches(const struct connection *c, const struct net_packet *p)
+{
+    if (c->flow.vlan != p->vlan)
+        return false;
+    return (endpoint_equal(&p->source, &c->flow.client) && endpoint_equal(&p->target, &c->flow.server)) ||
+           (endpoint_equal(&p->source, &c->flow.server) && endpoint_equal(&p->target, &c->flow.client));
+}
+
+static struct connection *connection_at(const struct flow_table *t, uint64_t entry)
+{
+    return (struct connection *)(void *)(t->connections.memory + ((uint32_t)entry - 1) * t->connections.slot_size);
+}
+
+struct connection *table_find(const struct flow_table *t, uint64_t hash, const struct net_packet *p)
+{
+    uint32_t short_hash = (uint32_t)hash;
+    for (uint32_t i = short_hash & t->mask; t->entries[i]; i = (i + 1) & t->mask) {
+        if (t->entries[i] >> 32 != short_hash)
+            continue;
+        struct connection *c = connection_at(t, t->entries[i]);
+        if (connection_matches(c, p))
+            return c;
+    }
+    return NULL;
+}
+
+void table_prefetch(struct flow_table *t, uint64_t hash)
+{
+    __builtin_prefetch(&t->entries[(uint32_t)hash & t->mask]);
+    uint64_t earlier = t->recent[(t->recent_at - PREFETCH_DISTANCE) % 8];
+    t->recent[t->recent_at++ % 8] = hash;
+    uint32_t short_hash = (uint32_t)earlier;
+    for (uint32_t i = short_hash & t->mask; t->entries[i]; i = (i + 1) & t->mask) {
+        if (t->entries[i] >> 32 != short_hash)
+            continue;
+        const uint8_t *c = (const uint8_t *)connection_at(t, t->entries[i]);
+        for (unsigned line = 0; line < PREFETCH_LINES; line++)
+            __builtin_prefetch(c + (size_t)line * 64, 1);
+        return;
+    }
+}
+
+static void queue_add(struct connection_queue *q, struct connection *c, int64_t now_ns)
+{
+    c->queued_ns = now_ns;
+    c->newer = NULL;
+    c->older = q->newest;
+    if (q->newest)
+        q->newest->newer = c;
+    else
+        q->oldest = c;
+    q->newest = c;
+    q->count++;
+}
+
+static void queue_remove(struct connection_queue *q, struct connection *c)
+{
+    if (c->older)
+        c->older->newer = c->newer;
+    else
+        q->oldest = c->newer;
+    if (c->newer)
+        c->newer->older = c->older;
+    else
+        q->newest = c->older;
+    q->count--;
+}
+
+struct connection *table_add(struct flow_table *t, uint64_t hash, int64_t now_ns)
+{
+    struct connection *c = pool_take(&t->connections);
+    if (!c)
+        return NULL;
+    uint64_t slot = (uint64_t)((uint8_t *)c - t->connections.memory) / t->connections.slot_size;
+    c->hash = (uint32_t)hash;
+    uint32_t i = c->hash & t->mask;
+    while (t->entries[i])
+        i = (i + 1) & t->mask;
+    t->entries[i] = (uint64_t)c->hash << 32 | (slot + 1);
+    c->standing = STANDING_EMBRYONIC;
+    queue_add(&t->queues[STANDING_EMBRYONIC], c, now_ns);
+    return c;
+}
+
+void table_remove(struct flow_table *t, struct connection *c)
+{
+    queue_remove(&t->queues[c->standing], c);
+    uint32_t hole = c->hash & t->mask;
+    while (connection_at(t, t->entries[hole]) != c)
+        hole = (hole + 1) & t->mask;
+    /* Close the hole: an entry moves back into it unless its own home lies behind it. */
+    for (uint32_t i = (hole + 1) & t->mask; t->entries[i]; i = (i + 1) & t->mask) {
+        uint32_t home = (uint32_t)(t->entries[i] >> 32) & t->mask;
+        if (((i - home) & t->mask) >= ((i - hole) & t->mask)) {
+            t->entries[hole] = t->entries[i];
+            hole = i;
+        }
+    }
+    t->entries[hole] = 0;
+    pool_give(&t->connections, c);
+}
+
+void table_set_standing(struct flow_table *t, struct connection *c, enum standing standing, int64_t now_ns)
+{
+    queue_remove(&t->queues[c->standing], c);
+    c->standing = standing;
+    queue_add(&t->queues[standing], c, now_ns);
+}
+
+/* One that had no packet since it was queued is older than all behind it. Busy ones met on the way go to the end; when
+ * there are only such, the stalest of these. */
+static struct connection *queue_stalest(struct connection_queue *q, int64_t now_ns)
+{
+    struct connection *stalest = q->oldest;
+    for (unsigned i = 0; i < SECOND_CHANCES; i++) {
+        struct connection *c = q->oldest;
+        if (c->flow.last_ns <= c->queued_ns)
+            return c->flow.last_ns < stalest->flow.last_ns ? c : stalest;
+        if (c->flow.last_ns < stalest->flow.last_ns)
+            stalest = c;
+        queue_remove(q, c);
+        queue_add(q, c, now_ns);
+    }
+    return stalest;
+}
+
+struct connection *table_victim(struct flow_table *t, int64_t now_ns)
+{
+    for (unsigned standing = 0; standing < STANDING_ESTABLISHED; standing++)
+        if (t->queues[standing].oldest)
+            return t->queues[standing].oldest;
+    return t->queues[STANDING_ESTABLISHED].oldest ? queue_stalest(&t->queues[STANDING_ESTABLISHED], now_ns) : NULL;
+}
+
+struct connection *table_idle(struct flow_table *t, enum standing standing, int64_t idle_ns, int64_t now_ns)
+{
+    struct connection_queue *q = &t->queues[standing];
+    for (unsigned i = 0; i < SECOND_CHANCES && q->oldest; i++) {
+        struct connection *c = q->oldest;
+        if (now_ns - c->queued_ns < idle_ns)
+            return NULL;
+        if (now_ns - c->flow.last_ns >= idle_ns)
+            return c;
+        queue_remove(q, c);
+        queue_add(q, c, now_ns);
+    }
+    return NULL;
+}

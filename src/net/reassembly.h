@@ -1,0 +1,74 @@
+/*
+ * Segments that cannot be handed on yet: copies in pool memory, and the order among them.
+ *
+ * A queue holds what arrived before its turn, sorted by start in a treap whose priorities no sender can guess, so that
+ * any order of arrival costs O(log n) per segment. Positions are 64-bit offsets in the stream; a FIN takes one.
+ * Overlaps are decided as Linux does (tcp_data_queue_ofo): a segment inside another is dropped whatever its age, of the
+ * rest the one that starts first provides the bytes. So no segment in a queue contains another, and ends are sorted too.
+ */
+#ifndef DBHOUND_NET_REASSEMBLY_H
+#define DBHOUND_NET_REASSEMBLY_H
+
+#include <stdbool.h>
+
+#include "base/pool.h"
+#include "net/stream.h"
+
+enum { HELD_SLOT = 256, HELD_BLOCK_BYTES = 2048 - sizeof(void *) };
+
+struct held_block {
+    struct held_block *next;
+    uint8_t bytes[HELD_BLOCK_BYTES];
+};
+
+struct held {
+    struct held *next, *previous;          /* by position; in a list of ready ones only `next` */
+    struct held *left, *right, *parent;
+    int64_t start, end;                    /* as it was on the wire, FIN included */
+    int64_t begin;                         /* once ready: the first position that this segment provides */
+    int64_t ack;                           /* the other stream must be handed on to here first */
+    uint32_t priority;
+    uint32_t captured;                     /* bytes kept, from `start` */
+    bool fin, gap;
+    struct segment where;
+    struct held_block *blocks;             /* NULL: the bytes are in `few` */
+    uint8_t few[];
+};
+
+enum { HELD_FEW = HELD_SLOT - sizeof(struct held) };
+
+/* Memory that a segment takes, near enough to bound a side's share. */
+static inline size_t held_cost(const struct held *h)
+{
+    return HELD_SLOT + h->captured;
+}
+
+struct held_queue {
+    struct held *root, *first, *last;
+};
+
+struct held_store {
+    struct pool segments, blocks;
+    uint64_t random;
+};
+
+bool held_open(struct held_store *s, struct arena *from, size_t bytes, uint64_t random) MUST_CHECK;
+/* A segment of stream positions from `start` with a copy of its captured bytes; NULL when memory ran out. */
+struct held *held_make(struct held_store *s, int64_t start, uint64_t length, bool fin, struct view captured);
+void held_free(struct held_store *s, struct held *h);
+/* Memory that held_make would take for so many bytes is there. */
+bool held_fits(const struct held_store *s, size_t bytes);
+
+/* Whether a queued segment contains [start, end): the new one is then dropped. */
+const struct held *held_covering(const struct held_queue *q, int64_t start, int64_t end);
+/* Takes a segment that nothing covers; frees those that it covers and returns what they cost. */
+size_t held_insert(struct held_store *s, struct held_queue *q, struct held *h);
+struct held *held_take_first(struct held_queue *q);
+/* Whether captured bytes at the same positions differ between the queue and a segment that starts at `start`. Looks at
+ * no more than a few neighbours. */
+bool held_differs(const struct held_queue *q, int64_t start, struct view captured);
+/* Captured bytes at `position` up to the end of their block; empty behind the last. `*block` starts as h->blocks and
+ * keeps the place between calls with growing positions; `*block_start` starts as h->start. */
+struct view held_bytes(const struct held *h, int64_t position, const struct held_block **block, int64_t *block_start);
+
+#endif

@@ -1,0 +1,240 @@
+/* net_segment: one segment changes its connection. The short way serves what comes in order on a quiet connection. */
+#include "net/connection.h"
+
+enum { ONE_SIDED_PACKETS = 16, STRAYS_SURE = 3, QUICK_ACK_AGE = 1 << 20 };
+
+static void segment_note(struct net *n, struct connection *c, enum side from, const struct net_packet *p)
+{
+    struct flow *flow = &c->flow;
+    flow->packets[from]++;
+    flow->bytes[from] += p->payload_length;
+    if (p->raw->time_ns > flow->last_ns || flow->last_ns > n->now_ns)
+        flow->last_ns = p->raw->time_ns;
+    c->last_number = p->raw->number;
+}
+
+static struct segment segment_where(const struct connection *c, const struct net_packet *p)
+{
+    return (struct segment){.ticket = c->flow.ticket, .packet_number = p->raw->number, .time_ns = p->raw->time_ns};
+}
+
+/* A segment that starts at or before `received`, to the sink without a copy. */
+static void segment_hand_on(struct net *n, struct connection *c, enum side from, const struct net_packet *p)
+{
+    struct half *h = &c->half[from];
+    struct segment where = segment_where(c, p);
+    bool fin = p->flags & TCP_FIN;
+    uint32_t skip = h->next - p->seq;
+    struct view captured = view_from(p->payload, skip);
+    int64_t at = h->received, fresh = skip < p->payload_length ? (int64_t)p->payload_length - skip : 0;
+    h->received = at + fresh + fin;
+    h->next = p->seq + p->payload_length + fin;
+    if (captured.length)
+        stream_bytes(n, c, from, captured, at, &where);
+    if (fresh > (int64_t)captured.length)
+        stream_lost(n, c, from, at + (int64_t)captured.length, fresh - (int64_t)captured.length, &where);
+    if (fin) {
+        h->fin_received = true;
+        stream_finished(n, c, from, &where);
+    }
+}
+
+static bool segment_quick(struct net *n, struct connection *c, enum side from, const struct net_packet *p)
+{
+    struct half *h = &c->half[from], *other = &c->half[other_side(from)];
+    if ((p->flags & (TCP_FIN | TCP_SYN | TCP_RST | TCP_URG | TCP_ACK)) != TCP_ACK || p->seq != h->next || !h->started ||
+        !h->seen)
+        return false;
+    int32_t ahead = (int32_t)(p->ack - other->next);
+    if ((other->seen && (!other->started || ahead > 0 || ahead < -QUICK_ACK_AGE)) || policy_options(c, from, p))
+        return false;
+    if (other->seen)
+        policy_grant(other, other->received + ahead, (uint32_t)p->window << h->scale);
+    else
+        handshake_note_ack(other, p->ack);
+    if (p->payload_length) {
+        h->rewindable = false;
+        segment_hand_on(n, c, from, p);
+    }
+    return true;
+}
+
+/* Bytes that were handed on already. A later comparison with what was kept of them raises tcp.overlap-differs here. */
+static void segment_old(struct net *n, const struct net_packet *p)
+{
+    if (p->payload_length)
+        count(n->counters, COUNT_TCP_RETRANSMITTED);
+}
+
+static struct held *segment_hold(struct net *n, const struct connection *c, const struct net_packet *p, int64_t start,
+                                 int64_t ack)
+{
+    struct held *h = held_make(&n->held, start, p->payload_length, p->flags & TCP_FIN, p->payload);
+    h->where = segment_where(c, p);
+    h->ack = ack;
+    return h;
+}
+
+static void segment_take_early(struct net *n, struct connection *c, enum side from, const struct net_packet *p,
+                               int64_t start, int64_t end, int64_t ack)
+{
+    struct half *h = &c->half[from];
+    count(n->counters, COUNT_TCP_OUT_OF_ORDER);
+    if (held_differs(&h->early, start, p->payload))
+        count(n->counters, COUNT_TCP_OVERLAP_DIFFERS);
+    if (held_covering(&h->early, start, end))
+        count(n->counters, COUNT_TCP_RETRANSMITTED);
+    else
+        stream_queue(n, h, segment_hold(n, c, p, start, ack));
+}
+
+static void segment_take(struct net *n, struct connection *c, enum side from, const struct net_packet *p, int64_t ack)
+{
+    struct half *h = &c->half[from];
+    const struct half *other = &c->half[other_side(from)];
+    if (h->rewindable && p->seq == h->rewind_seq)
+        h->next = p->seq; /* an acknowledgement spoke of bytes that were never sent: the side goes on where it was */
+    int64_t start = half_position(h, p->seq), end = start + p->payload_length + (p->flags & TCP_FIN ? 1 : 0);
+    if (start > h->received && h->syn_data) {
+        h->syn_data = false;
+        stream_absorb(n, c, from);
+    }
+    if (end <= h->received || h->fin_received) {
+        segment_old(n, p);
+        return;
+    }
+    h->rewindable = false;
+    bool direct = start <= h->received && !h->ready_first && half_has_reached(other, ack);
+    if (!direct && !held_fits(&n->held, p->payload.length)) {
+        bool room = patience_make_room(n, c, p->payload.length);
+        if (!room) {
+            stream_drain(n, c);
+            stream_give_up(n, c, from, start);
+        }
+        if (end <= h->received || h->fin_received)
+            return;
+        direct = start <= h->received && !h->ready_first && (!room || half_has_reached(other, ack));
+    }
+    if (direct)
+        segment_hand_on(n, c, from, p);
+    else if (start <= h->received)
+        stream_ready(n, c, from, segment_hold(n, c, p, start, ack));
+    else
+        segment_take_early(n, c, from, p, start, end, ack);
+    stream_absorb(n, c, from);
+}
+
+/* Segments far outside the window are ignored, but a long loss looks the same: a run of them is remembered. */
+static void segment_stray(struct net *n, struct connection *c, enum side from, const struct net_packet *p)
+{
+    struct half *h = &c->half[from];
+    count(n->counters, COUNT_TCP_OUT_OF_WINDOW);
+    if (p->payload_length == 0)
+        return;
+    if (h->strays == 0 || p->seq != h->stray_end) {
+        h->strays = 0;
+        h->stray_start = p->seq;
+    }
+    h->stray_end = p->seq + p->payload_length;
+    if (h->strays < STRAYS_SURE)
+        h->strays++;
+    /* Nobody of the other side is there to confirm. */
+    if (c->flow.packets[other_side(from)] == 0 && h->strays == STRAYS_SURE)
+        stream_jump(n, c, from, h->stray_end);
+}
+
+/* The other side acknowledges the strays: they were real, and everything before them is lost. */
+static bool segment_confirms_strays(struct net *n, struct connection *c, enum side strayed, uint32_t ack)
+{
+    const struct half *h = &c->half[strayed];
+    if (h->strays == 0 || (int32_t)(ack - h->stray_start) <= 0 || (int32_t)(ack - h->stray_end) > 0)
+        return false;
+    stream_jump(n, c, strayed, ack);
+    return true;
+}
+
+static void segment_data(struct net *n, struct connection *c, enum side from, const struct net_packet *p)
+{
+    struct half *h = &c->half[from], *other = &c->half[other_side(from)];
+    if (policy_options(c, from, p)) {
+        count(n->counters, COUNT_TCP_OUT_OF_WINDOW);
+        return;
+    }
+    int64_t length = p->payload_length + (p->flags & TCP_FIN ? 1 : 0), start = half_position(h, p->seq), ack = INT64_MIN;
+    if (h->started && policy_outside(h, start, start + length)) {
+        segment_stray(n, c, from, p);
+        return;
+    }
+    if (other->started && other->seen) {
+        if (policy_bad_ack(other, half_position(other, p->ack)) &&
+            !segment_confirms_strays(n, c, other_side(from), p->ack)) {
+            count(n->counters, COUNT_TCP_OUT_OF_WINDOW);
+            return;
+        }
+        ack = half_position(other, p->ack);
+        policy_grant(other, ack, (uint32_t)p->window << h->scale);
+    } else {
+        handshake_note_ack(other, p->ack);
+    }
+    if (length && (h->started || handshake_midstream(c, from, p)))
+        segment_take(n, c, from, p, ack);
+}
+
+/* Linux believes a reset only at exactly the next sequence number (RFC 5961). When bytes are missing to us we do not know
+ * that number: then inside the window must do. */
+static bool segment_reset_counts(const struct connection *c, enum side from, const struct net_packet *p)
+{
+    const struct half *h = &c->half[from], *other = &c->half[other_side(from)];
+    if (!h->started)
+        return p->flags & TCP_ACK && other->started ? p->ack == other->next || c->flow.midstream
+                                                     : !h->acked_known || p->seq == h->acked_seq;
+    int64_t at = half_position(h, p->seq);
+    if (at == h->received)
+        return true;
+    bool unsure = c->waiting || h->acked > h->received || c->flow.midstream;
+    return unsure && at > h->received && !policy_outside(h, at, at);
+}
+
+static void segment_settle(struct net *n, struct connection *c)
+{
+    struct flow *flow = &c->flow;
+    bool both = flow->packets[FROM_CLIENT] && flow->packets[FROM_SERVER];
+    if (c->standing == STANDING_EMBRYONIC && (flow->one_sided || (both && c->spoke)))
+        table_set_standing(&n->table, c, STANDING_ESTABLISHED, n->now_ns);
+    patience_review(n, c);
+    const struct half *client = &c->half[FROM_CLIENT], *server = &c->half[FROM_SERVER];
+    if (client->finished && server->finished && client->acked >= client->received && server->acked >= server->received)
+        connection_close(n, c, END_FIN, (enum side)c->end_by);
+}
+
+void net_segment(struct net *n, struct flow *flow, const struct net_packet *packet)
+{
+    struct connection *c = connection_of(flow);
+    enum side from = net_side(flow, packet);
+    count(n->counters, COUNT_PACKETS_DECODED);
+    segment_note(n, c, from, packet);
+    if (n->waiting.oldest)
+        patience_tick(n);
+    if (c->plain && segment_quick(n, c, from, packet))
+        return;
+    if (!c->half[from].seen)
+        handshake_first_sight(&c->half[from]);
+    flow->one_sided = (!flow->packets[FROM_CLIENT] || !flow->packets[FROM_SERVER]) &&
+                      flow->packets[from] >= ONE_SIDED_PACKETS;
+    if (c->standing == STANDING_CLOSED)
+        return;
+    if (packet->flags & TCP_RST) {
+        if (segment_reset_counts(c, from, packet))
+            connection_close(n, c, END_RESET, from);
+        else
+            count(n->counters, COUNT_TCP_OUT_OF_WINDOW);
+        return;
+    }
+    if (packet->flags & TCP_SYN) {
+        handshake_syn(n, c, from, packet);
+    } else if (packet->flags & TCP_ACK) {
+        c->spoke |= from == FROM_CLIENT;
+        segment_data(n, c, from, packet);
+    }
+    segment_settle(n, c);
+}

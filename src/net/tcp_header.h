@@ -1,0 +1,18 @@
+/* TCP options that decide whether a segment counts. RFC 9293 section 3.2, RFC 7323, RFC 2385. */
+#ifndef DBHOUND_NET_TCP_HEADER_H
+#define DBHOUND_NET_TCP_HEADER_H
+
+#include <stdbool.h>
+
+#include "base/view.h"
+
+struct tcp_options {
+    bool scaled, stamped, signed_md5;
+    uint8_t scale;
+    uint32_t stamp;
+};
+
+/* Stops at the first option that is cut or shorter than its own header, as Linux does. */
+void tcp_options_read(struct view options, struct tcp_options *out);
+
+#endif

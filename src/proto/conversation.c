@@ -1,0 +1,411 @@
+/*
+ * Streams become messages: see proto/conversation.h. This file cuts one direction's bytes into messages, in place when
+ * they lie in one segment, and tells what the decoder found. Connections as a whole are in dialogue.c.
+ */
+#include "dialogue.h"
+
+struct findings *findings_begin(struct conversation *c, uint64_t length)
+{
+    struct findings *f = &c->dialogue->findings;
+    f->session = &c->session;
+    f->notes = &c->notes;
+    f->message_length = length;
+    f->message = 0;
+    f->reports_used = f->fields_used = f->facts_used = f->depth = 0;
+    f->facts_seen = 0;
+    f->secret = f->fields_cut = false;
+    return f;
+}
+
+const struct segment *message_segment(const struct message *message, uint32_t offset)
+{
+    const struct segment *found = message->first;
+    for (unsigned i = 0; i < message->marks_used && message->marks[i].offset <= offset; i++)
+        found = &message->marks[i].where;
+    return found;
+}
+
+static uint8_t confidence_now(const struct conversation *c)
+{
+    uint8_t confidence = c->confidence;
+    if (c->session.midstream && confidence > 70)
+        confidence = 70;
+    if (c->flow->one_sided && confidence > 60)
+        confidence = 60;
+    return confidence;
+}
+
+static void secret_keep(struct conversation *c, enum side from, uint64_t stream_offset, uint64_t length)
+{
+    c->secrets[c->secrets_next] = (struct secret_range){from, stream_offset, (uint32_t)length};
+    c->secrets_next = (uint8_t)((c->secrets_next + 1) % SECRETS_MAX);
+    if (c->secrets_used < SECRETS_MAX)
+        c->secrets_used++;
+}
+
+/* Inside a wrapper a secret has no place of its own in the stream: the whole frame that carries it is covered. */
+static void secrets_note(struct conversation *c, enum side from, uint64_t stream_offset, const struct segment *last)
+{
+    const struct findings *f = &c->dialogue->findings;
+    if (c->transport == TRANSPORT_WRAPPED) {
+        secret_keep(c, from, stream_offset, last->stream_offset - stream_offset + 65536);
+        return;
+    }
+    for (unsigned i = 0; i < f->fields_used; i++)
+        if (field_flags_of[f->fields[i].field] & FIELD_SECRET)
+            secret_keep(c, from, stream_offset + f->fields[i].offset, f->fields[i].length);
+}
+
+void conversation_tell(struct conversation *c, enum side from, struct view head, const struct segment *first, size_t offset,
+                       const struct segment *last, const struct held *held)
+{
+    struct dialogue *d = c->dialogue;
+    struct findings *f = &d->findings;
+    if (f->secret)
+        secrets_note(c, from, first->stream_offset + offset, last);
+    if (c->tentative)
+        f->reports_used = 0;
+    if (!f->reports_used && !(f->facts_seen & d->sink.facts) && !d->wants[c->decoder->protocol][from] && !c->flow->sample)
+        return;
+    struct message message = {
+        .flow = c->flow,
+        .decoder = c->decoder,
+        .from = from,
+        .findings = f,
+        .head = head,
+        .stream_offset = first->stream_offset + offset,
+        .first = first,
+        .last = last,
+        .marks = held ? held->marks : NULL,
+        .marks_used = held ? held->marks_used : 0,
+        .confidence = confidence_now(c),
+    };
+    d->sink.message(d->sink.context, &message);
+}
+
+/* ---- unfinished messages wait for their rest, in order of when they began to wait. The list is lazy: progress only
+ * stamps the direction, and dialogue_tick puts it back to the end. */
+
+void waiting_leave(struct dialogue *d, struct direction *side)
+{
+    if (!side->waiting)
+        return;
+    *(side->waiting_before ? &side->waiting_before->waiting_next : &d->waiting_first) = side->waiting_next;
+    *(side->waiting_next ? &side->waiting_next->waiting_before : &d->waiting_last) = side->waiting_before;
+    side->waiting = false;
+}
+
+void waiting_again(struct dialogue *d, struct direction *side)
+{
+    side->queued_ns = side->since_ns;
+    side->waiting_next = NULL;
+    side->waiting_before = d->waiting_last;
+    *(d->waiting_last ? &d->waiting_last->waiting_next : &d->waiting_first) = side;
+    d->waiting_last = side;
+    side->waiting = true;
+}
+
+void waiting_join(struct dialogue *d, struct direction *side, int64_t now_ns)
+{
+    side->since_ns = now_ns;
+    if (!side->waiting)
+        waiting_again(d, side);
+}
+
+/* ---- buffers */
+
+static void held_give(struct direction *side)
+{
+    if (side->held)
+        pool_give(side->held->home, side->held);
+    side->held = NULL;
+}
+
+static struct held *held_take(struct pool *home)
+{
+    struct held *held = pool_take_dirty(home);
+    if (held) {
+        held->length = held->marks_used = 0;
+        held->home = home;
+        held->size = (uint32_t)(home->slot_size - sizeof *held);
+    }
+    return held;
+}
+
+/* Adds bytes to the unfinished message, moving it to a large buffer when it outgrows the small one. */
+static bool held_add(struct dialogue *d, struct direction *side, struct view bytes, const struct segment *where)
+{
+    struct held *held = side->held;
+    if (!held)
+        held = side->held = held_take(bytes.length <= SMALL_BUFFER ? &d->small : &d->large);
+    if (!held)
+        return false;
+    if (bytes.length > held->size - held->length) {
+        struct held *larger = held->home == &d->large ? NULL : held_take(&d->large);
+        if (!larger || bytes.length > larger->size - held->length)
+            return false;
+        memcpy(larger->bytes, held->bytes, held->length);
+        memcpy(larger->marks, held->marks, sizeof held->marks);
+        larger->length = held->length;
+        larger->marks_used = held->marks_used;
+        held_give(side);
+        side->held = held = larger;
+    }
+    if (held->marks_used < MARKS_MAX)
+        held->marks[held->marks_used++] = (struct segment_mark){held->length, *where};
+    memcpy(held->bytes + held->length, bytes.bytes, bytes.length);
+    held->length += (uint32_t)bytes.length;
+    return true;
+}
+
+static struct segment segment_at(const struct segment *where, size_t offset)
+{
+    struct segment here = *where;
+    here.stream_offset += offset;
+    return here;
+}
+
+/* ---- messages */
+
+/* The current message of a direction can no longer be told from what follows it. */
+static void lose_track(struct conversation *c, enum side from)
+{
+    struct direction *side = &c->sides[from];
+    held_give(side);
+    side->skip = side->declared = side->arrived = 0;
+    side->trusted = 0;
+    side->reading = c->decoder->resync ? SEARCHING : STOPPED;
+}
+
+void conversation_gap(struct conversation *c, enum side from, uint64_t lost)
+{
+    struct direction *side = &c->sides[from];
+    if (side->reading == STOPPED)
+        return;
+    c->confidence = c->confidence > 40 ? (uint8_t)(c->confidence - 20) : 20;
+    /* A hole inside bytes that nobody wanted to see loses nothing. */
+    if (!side->held && side->skip >= lost && side->skip > 0) {
+        side->skip -= lost;
+        return;
+    }
+    if (side->held || side->skip)
+        count(c->dialogue->counters, COUNT_MESSAGES_LOST);
+    lose_track(c, from);
+    c->session.midstream = true;
+    c->decoder->gap(c->state, from, lost);
+}
+
+static void verdict_apply(struct conversation *c, enum side from, enum verdict verdict)
+{
+    switch (verdict) {
+    case VERDICT_OK:
+        return;
+    case VERDICT_TLS:
+        c->transport = TRANSPORT_TLS;
+        c->session.tls = true;
+        return;
+    case VERDICT_COMPRESSED:
+        c->transport = c->decoder->wrapper ? TRANSPORT_WRAPPED : TRANSPORT_OPAQUE;
+        return;
+    case VERDICT_OPAQUE:
+        c->transport = TRANSPORT_OPAQUE;
+        return;
+    case VERDICT_BROKEN:
+        lose_track(c, from);
+        c->session.midstream = true;
+        c->decoder->gap(c->state, from, 0);
+        return;
+    }
+}
+
+/* Decodes one message whose wanted head is here. */
+static enum verdict decode(struct conversation *c, enum side from, struct view head, uint64_t total,
+                           const struct segment *first, size_t offset, const struct segment *last, const struct held *held)
+{
+    struct dialogue *d = c->dialogue;
+    struct findings *f = findings_begin(c, total);
+    enum verdict verdict = c->decoder->message(c->state, from, cursor_over(head), f);
+    struct direction *side = &c->sides[from];
+    if (side->trusted < 255)
+        side->trusted++;
+    count(d->counters, COUNT_MESSAGES);
+    d->messages[c->decoder->protocol]++;
+    if (from == FROM_SERVER && !c->confirmed && f->reports_used == 0 && !c->session.midstream) {
+        c->confirmed = true;
+        c->tentative = false;
+        identify_learn(d, &c->flow->server, c->decoder->protocol);
+    }
+    conversation_tell(c, from, head, first, offset, last, held);
+    return verdict;
+}
+
+/* A decoder that breaks its contract loses the direction, not the program. */
+static bool frame_is_sane(const struct frame *frame)
+{
+    return frame->wanted > 0 && frame->wanted <= frame->total && frame->wanted <= MESSAGE_BYTES_MAX;
+}
+
+static void stop_direction(struct conversation *c, enum side from)
+{
+    lose_track(c, from);
+    c->sides[from].reading = STOPPED;
+}
+
+/* How many of these bytes complete the head of the message that is held, given what frame() says now. */
+static size_t head_needs(const struct conversation *c, enum side from, const struct held *held, struct frame *frame)
+{
+    enum { STEP = 64 }; /* enough for any header; what is too much is given back */
+    struct view so_far = view_of(held->bytes, held->length);
+    *frame = (struct frame){0, 0};
+    if (c->decoder->frame(c->state, from, cursor_over(so_far), frame) == FRAME_NEEDS_MORE)
+        return STEP;
+    return frame->wanted > held->length ? frame->wanted - held->length : 0;
+}
+
+/* Continues a held message with the next bytes; returns how many of them belong to it. */
+static size_t continue_held(struct conversation *c, enum side from, struct view bytes, const struct segment *where, size_t offset)
+{
+    struct direction *side = &c->sides[from];
+    size_t taken = 0;
+    struct frame frame;
+    size_t needs;
+    while ((needs = head_needs(c, from, side->held, &frame)) > 0) {
+        if (frame.total)
+            side->declared = frame.total;
+        struct view more = view_head(view_from(bytes, taken), needs);
+        struct segment here = segment_at(where, offset + taken);
+        if (more.length == 0) {
+            side->arrived = side->held->length;
+            return taken;
+        }
+        if (!held_add(c->dialogue, side, more, &here)) {
+            count(c->dialogue->counters, COUNT_MESSAGES_LOST);
+            conversation_gap(c, from, 1);
+            return bytes.length;
+        }
+        taken += more.length;
+    }
+    if (!frame_is_sane(&frame)) {
+        stop_direction(c, from);
+        return bytes.length;
+    }
+    struct held *held = side->held;
+    if (held->length > frame.total) {
+        size_t excess = (size_t)(held->length - frame.total);
+        taken -= excess;
+        held->length -= (uint32_t)excess;
+    }
+    side->held = NULL;
+    side->skip = frame.total - held->length;
+    side->declared = side->skip ? frame.total : 0;
+    side->arrived = held->length;
+    struct segment first = side->first;
+    verdict_apply(c, from, decode(c, from, view_of(held->bytes, frame.wanted), frame.total, &first, 0, where, held));
+    pool_give(held->home, held);
+    return taken;
+}
+
+/* Begins a message at the start of `bytes`; returns how many of them belong to it (all, when it is not whole). */
+static size_t begin_message(struct conversation *c, enum side from, struct view bytes, const struct segment *where, size_t offset)
+{
+    struct direction *side = &c->sides[from];
+    struct frame frame = {0, 0};
+    enum framing framing = c->decoder->frame(c->state, from, cursor_over(bytes), &frame);
+    if (framing == FRAME_READY) {
+        if (!frame_is_sane(&frame)) {
+            stop_direction(c, from);
+            return bytes.length;
+        }
+        if (frame.wanted <= bytes.length) {
+            size_t here = frame.total < bytes.length ? (size_t)frame.total : bytes.length;
+            side->skip = frame.total - here;
+            if (side->skip) {
+                side->first = segment_at(where, offset);
+                side->declared = frame.total;
+                side->arrived = here;
+                side->incomplete_told = false;
+            }
+            verdict_apply(c, from, decode(c, from, view_of(bytes.bytes, frame.wanted), frame.total, where, offset, where, NULL));
+            return here;
+        }
+    }
+    side->first = segment_at(where, offset);
+    side->declared = frame.total;
+    side->arrived = bytes.length;
+    side->incomplete_told = false;
+    if (!held_add(c->dialogue, side, bytes, &side->first))
+        conversation_gap(c, from, 1);
+    return bytes.length;
+}
+
+/* The bytes before the next message boundary; all of them when there is none here. */
+static size_t search_boundary(struct conversation *c, enum side from, struct view bytes)
+{
+    size_t offset = 0;
+    if (!c->decoder->resync(c->state, from, cursor_over(bytes), &offset) || offset >= bytes.length)
+        return bytes.length;
+    c->sides[from].reading = READING;
+    return offset;
+}
+
+void conversation_bytes(struct conversation *c, enum side from, struct view bytes, const struct segment *where)
+{
+    struct dialogue *d = c->dialogue;
+    struct direction *side = &c->sides[from];
+    uint8_t transport = c->transport;
+    size_t done = 0, blind = 0;
+    while (done < bytes.length && side->reading != STOPPED && c->transport == transport) {
+        struct view rest = view_from(bytes, done);
+        if (side->reading == SEARCHING) {
+            size_t passed = search_boundary(c, from, rest);
+            blind += passed;
+            done += passed;
+        } else if (side->skip) {
+            size_t passed = side->skip < rest.length ? (size_t)side->skip : rest.length;
+            side->skip -= passed;
+            side->arrived += passed;
+            done += passed;
+        } else {
+            done += side->held ? continue_held(c, from, rest, where, done) : begin_message(c, from, rest, where, done);
+        }
+    }
+    if (side->reading == STOPPED) {
+        blind += bytes.length - done;
+        done = bytes.length;
+    }
+    count_many(d->counters, COUNT_BYTES_DECODED, done - blind);
+    count_many(d->counters, COUNT_BYTES_BLIND, blind);
+    if (direction_is_open(side))
+        waiting_join(d, side, where->time_ns);
+    if (done < bytes.length) {
+        struct segment here = segment_at(where, done);
+        dialogue_route(c, from, view_from(bytes, done), &here);
+    }
+}
+
+/* ---- messages that never complete */
+
+void conversation_incomplete(struct conversation *c, enum side from, const struct segment *where)
+{
+    struct direction *side = &c->sides[from];
+    if (!direction_is_open(side) || side->incomplete_told || side->reading != READING || (c->session.midstream && side->trusted < 3))
+        return;
+    side->incomplete_told = true;
+    struct segment first = side->first;
+    struct view head = side->held ? view_of(side->held->bytes, side->held->length) : view_of(NULL, 0);
+    uint64_t declared = side->declared, arrived = side->arrived;
+    bool framed = side->inflater && unwrap_is_open(side->inflater);
+    if (framed)
+        unwrap_progress(side->inflater, &first, &head, &declared, &arrived);
+    struct findings *f = findings_begin(c, declared);
+    note_field(f, FIELD_DB_MESSAGE_BYTES, 0, 0, arrived);
+    report(f, (struct report){
+                  .anomaly = (uint16_t)c->decoder->incomplete,
+                  .field = (uint16_t)(declared ? c->decoder->length_field : FIELD_NONE),
+                  .relation = MUST_NOT_EXCEED,
+                  .got = declared,
+                  .expected = arrived,
+                  .note = "the bytes that arrived",
+              });
+    conversation_tell(c, from, head, &first, 0, where, framed ? NULL : side->held);
+}

@@ -1,0 +1,243 @@
+/* Connections as a whole: who claims them, what transport they speak, when they end. See proto/conversation.h. */
+#include "dialogue.h"
+
+struct conversation not_a_database;
+
+static const struct decoder *const decoders[] = {
+    NULL,
+#define DECODER(name, SYMBOL, title) &name##_decoder,
+#include "model/decoders.def"
+#undef DECODER
+};
+
+const struct decoder *decoder_of(enum protocol protocol)
+{
+    return protocol < PROTOCOLS ? decoders[protocol] : NULL;
+}
+
+const struct decoder *dialogue_decoder(const struct flow *flow)
+{
+    const struct conversation *c = conversation_of(flow);
+    return c ? c->decoder : NULL;
+}
+
+const struct session *dialogue_session(const struct flow *flow)
+{
+    const struct conversation *c = conversation_of(flow);
+    return c ? &c->session : NULL;
+}
+
+size_t dialogue_secrets(const struct flow *flow, struct secret_range *out, size_t most)
+{
+    const struct conversation *c = conversation_of(flow);
+    size_t used = c ? c->secrets_used : 0;
+    if (used > most)
+        used = most;
+    if (used)
+        memcpy(out, c->secrets, used * sizeof *out);
+    return used;
+}
+
+uint64_t dialogue_flows(const struct dialogue *d, enum protocol protocol)
+{
+    return d->flows[protocol];
+}
+
+uint64_t dialogue_messages(const struct dialogue *d, enum protocol protocol)
+{
+    return d->messages[protocol];
+}
+
+struct dialogue *dialogue_open(struct arena *from, const struct dialogue_options *options, const struct message_sink *sink,
+                               struct counters *counters)
+{
+    struct dialogue *d = arena_take(from, sizeof *d);
+    if (!d)
+        return NULL;
+    d->sink = *sink;
+    d->counters = counters;
+    d->incomplete_ns = options->incomplete_ns;
+    for (unsigned p = 1; p < PROTOCOLS && sink->wants; p++)
+        for (int side = FROM_CLIENT; side <= FROM_SERVER; side++)
+            d->wants[p][side] = sink->wants(sink->context, (enum protocol)p, (enum side)side);
+    for (d->servers_size = 64; d->servers_size < options->servers * 2;)
+        d->servers_size *= 2;
+    d->servers = arena_take(from, d->servers_size * sizeof *d->servers);
+    d->opened = arena_take(from, OPENED_BYTES);
+    bool fits = d->servers && d->opened &&
+                pool_open(&d->conversations, from, sizeof(struct conversation) + DECODER_STATE_MAX, options->conversations) &&
+                pool_open(&d->small, from, sizeof(struct held) + SMALL_BUFFER, options->message_buffers * 4) &&
+                pool_open(&d->large, from, sizeof(struct held) + MESSAGE_BYTES_MAX, options->message_buffers) &&
+                pool_open(&d->note_blocks, from, sizeof(struct note), options->note_blocks) &&
+                pool_open(&d->note_tables, from, sizeof(struct note_table), options->note_blocks / 4) &&
+                unwrap_pool(d, from, options->inflaters);
+    return fits ? d : NULL;
+}
+
+struct conversation *conversation_open(struct dialogue *d, struct flow *flow, const struct decoder *decoder)
+{
+    struct conversation *c = pool_take(&d->conversations);
+    if (!c)
+        return NULL;
+    c->decoder = decoder;
+    c->flow = flow;
+    c->dialogue = d;
+    c->notes = (struct notes){.blocks = &d->note_blocks, .tables = &d->note_tables};
+    c->sides[FROM_CLIENT].of = c->sides[FROM_SERVER].of = c;
+    c->confidence = 100;
+    c->session.phase = PHASE_PRE_AUTH;
+    if (flow->midstream) {
+        c->session.phase = PHASE_UNKNOWN;
+        c->session.midstream = true;
+        c->sides[FROM_CLIENT].reading = c->sides[FROM_SERVER].reading = SEARCHING;
+        decoder->gap(c->state, FROM_CLIENT, 0);
+        decoder->gap(c->state, FROM_SERVER, 0);
+    }
+    flow->user = c;
+    count(d->counters, COUNT_FLOWS_DATABASE);
+    d->flows[decoder->protocol]++;
+    return c;
+}
+
+/* The first bytes of each direction after both sides agreed on TLS must be a record of it (RFC 8446 5.1). */
+static void tls_bytes(struct conversation *c, enum side from, struct view bytes, const struct segment *where)
+{
+    enum { CONTENT_ALERT = 0x15, CONTENT_HANDSHAKE = 0x16 };
+    struct direction *side = &c->sides[from];
+    count_many(c->dialogue->counters, COUNT_BYTES_ENCRYPTED, bytes.length);
+    if (side->tls_begun)
+        return;
+    side->tls_begun = true;
+    uint8_t content = bytes.bytes[0];
+    if (content == CONTENT_HANDSHAKE || content == CONTENT_ALERT || c->flow->midstream)
+        return;
+    struct findings *f = findings_begin(c, bytes.length);
+    report(f, (struct report){
+                  .anomaly = ANOMALY_DB_CLEAR_AFTER_TLS,
+                  .field = FIELD_DB_TLS,
+                  .relation = MUST_BE,
+                  .length = 1,
+                  .got = content,
+                  .note = "a TLS record: 0x16 (handshake) or 0x15 (alert)",
+              });
+    conversation_tell(c, from, view_head(bytes, MESSAGE_BYTES_MAX), where, 0, where, NULL);
+}
+
+void dialogue_route(struct conversation *c, enum side from, struct view bytes, const struct segment *where)
+{
+    switch (c->transport) {
+    case TRANSPORT_CLEAR:
+        conversation_bytes(c, from, bytes, where);
+        return;
+    case TRANSPORT_WRAPPED:
+        unwrap_bytes(c, from, bytes, where);
+        return;
+    case TRANSPORT_TLS:
+        tls_bytes(c, from, bytes, where);
+        return;
+    default:
+        count_many(c->dialogue->counters, COUNT_BYTES_UNSUPPORTED, bytes.length);
+        return;
+    }
+}
+
+static void take_bytes(void *context, struct flow *flow, enum side from, struct view bytes, const struct segment *where)
+{
+    struct dialogue *d = context;
+    struct conversation *c = flow->user;
+    if (!c)
+        c = identify(d, flow, from, bytes, where);
+    if (!c || c == &not_a_database) {
+        count_many(d->counters, COUNT_BYTES_OTHER, bytes.length);
+        return;
+    }
+    /* A login is lockstep: a server that answers has read the message, and what it declares beyond never comes. */
+    if (from == FROM_SERVER && c->session.phase == PHASE_PRE_AUTH && direction_is_open(&c->sides[FROM_CLIENT]))
+        conversation_incomplete(c, FROM_CLIENT, where);
+    dialogue_route(c, from, bytes, where);
+}
+
+static void take_gap(void *context, struct flow *flow, enum side from, uint64_t lost, const struct segment *where)
+{
+    (void)context;
+    (void)where;
+    struct conversation *c = conversation_of(flow);
+    if (!c)
+        return;
+    if (c->transport == TRANSPORT_CLEAR)
+        conversation_gap(c, from, lost);
+    else if (c->transport == TRANSPORT_WRAPPED)
+        unwrap_gap(c, from, lost);
+    else
+        c->sides[from].tls_begun = true;
+}
+
+static void side_ended(struct conversation *c, enum side from, bool reset, const struct segment *where)
+{
+    if (c->transport != TRANSPORT_CLEAR && c->transport != TRANSPORT_WRAPPED)
+        return;
+    conversation_incomplete(c, from, where);
+    if (!c->decoder->end)
+        return;
+    struct findings *f = findings_begin(c, 0);
+    c->decoder->end(c->state, from, reset, f);
+    if (f->reports_used || f->facts_used)
+        conversation_tell(c, from, view_of(NULL, 0), where, 0, where, NULL);
+}
+
+static void take_finished(void *context, struct flow *flow, enum side from, const struct segment *where)
+{
+    (void)context;
+    struct conversation *c = conversation_of(flow);
+    if (c)
+        side_ended(c, from, false, where);
+}
+
+static void take_closed(void *context, struct flow *flow, enum flow_end end, enum side by, const struct segment *where)
+{
+    struct dialogue *d = context;
+    struct conversation *c = conversation_of(flow);
+    if (!c)
+        return;
+    if (end == END_RESET)
+        side_ended(c, by, true, where);
+    d->sink.closed(d->sink.context, flow, end, by, where);
+    for (int from = FROM_CLIENT; from <= FROM_SERVER; from++) {
+        waiting_leave(d, &c->sides[from]);
+        if (c->sides[from].held)
+            pool_give(c->sides[from].held->home, c->sides[from].held);
+    }
+    unwrap_close(c);
+    notes_clear(&c->notes);
+    pool_give(&d->conversations, c);
+    flow->user = NULL;
+}
+
+static bool knows_server(void *context, const struct endpoint *endpoint)
+{
+    return identify_known(context, endpoint) != PROTOCOL_NONE;
+}
+
+struct stream_sink dialogue_sink(struct dialogue *d)
+{
+    return (struct stream_sink){d, take_bytes, take_gap, take_finished, take_closed, knows_server};
+}
+
+void dialogue_tick(struct dialogue *d, int64_t now_ns)
+{
+    struct direction *side;
+    d->now_ns = now_ns;
+    while ((side = d->waiting_first) && now_ns - side->queued_ns >= d->incomplete_ns) {
+        struct conversation *c = side->of;
+        enum side from = side == &c->sides[FROM_CLIENT] ? FROM_CLIENT : FROM_SERVER;
+        waiting_leave(d, side);
+        if (!direction_is_open(side))
+            continue;
+        if (now_ns - side->since_ns >= d->incomplete_ns) {
+            struct segment now = side->first;
+            conversation_incomplete(c, from, &now);
+        } else {
+            waiting_again(d, side);
+        }
+    }
+}

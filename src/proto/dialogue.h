@@ -1,0 +1,136 @@
+/*
+ * The inside of the proto room: connections that a decoder claimed, and what they share. Private.
+ */
+#ifndef DBHOUND_SRC_PROTO_DIALOGUE_H
+#define DBHOUND_SRC_PROTO_DIALOGUE_H
+
+#include "notes.h"
+#include "proto/conversation.h"
+
+struct inflater;
+
+enum { SMALL_BUFFER = 2048, MARKS_MAX = 12, SECRETS_MAX = 8, WRAP_HEADER_MAX = 16 };
+
+/* A message that is split over segments: its bytes so far, as many as its decoder wants. */
+struct held {
+    struct pool *home;
+    uint32_t size;    /* of bytes */
+    uint32_t length;
+    unsigned marks_used;
+    struct segment_mark marks[MARKS_MAX];
+    uint8_t bytes[];
+};
+
+enum reading {
+    READING,      /* messages follow each other */
+    SEARCHING,    /* bytes were lost: looking for a boundary */
+    STOPPED,      /* this direction is no longer decoded */
+};
+
+/* Where a direction stands in its stream of messages (inside the wrapper, if there is one). */
+struct direction {
+    struct held *held;
+    uint64_t skip;           /* bytes of the current message that nobody wants to see */
+    uint64_t declared;       /* length of the current, unfinished message; 0: none known */
+    uint64_t arrived;        /* bytes of it that came */
+    struct segment first;    /* its first byte */
+    int64_t since_ns;        /* when it last made progress */
+    int64_t queued_ns;       /* when it was put at the end of the waiting list */
+    struct direction *waiting_next, *waiting_before;
+    struct conversation *of;
+    struct inflater *inflater;
+    uint8_t reading;
+    bool waiting, incomplete_told, tls_begun;
+    uint8_t trusted;         /* messages since the last resynchronisation, at most 255 */
+};
+
+enum transport { TRANSPORT_CLEAR, TRANSPORT_WRAPPED, TRANSPORT_TLS, TRANSPORT_OPAQUE };
+
+struct conversation {
+    const struct decoder *decoder;
+    struct flow *flow;
+    struct dialogue *dialogue;
+    struct session session;
+    struct notes notes;
+    struct direction sides[2];
+    struct secret_range secrets[SECRETS_MAX];
+    uint8_t secrets_used, secrets_next;
+    uint8_t transport;
+    uint8_t confidence;
+    bool confirmed;      /* the endpoint is known to speak this protocol */
+    bool tentative;      /* claimed by its first bytes alone, on no known port: silent until the peer answers in kind */
+    bool wrong_protocol; /* another protocol on a database's port */
+    _Alignas(16) uint8_t state[];
+};
+
+/* flow->user of a connection that no decoder claims. */
+extern struct conversation not_a_database;
+
+static inline struct conversation *conversation_of(const struct flow *flow)
+{
+    return flow->user == &not_a_database ? NULL : flow->user;
+}
+
+struct known_server {
+    struct endpoint endpoint;
+    uint8_t protocol;
+    bool used;
+};
+
+struct dialogue {
+    struct message_sink sink;
+    struct counters *counters;
+    struct pool conversations, small, large, note_blocks, note_tables, inflaters;
+    struct known_server *servers;
+    size_t servers_size, servers_used;
+    struct direction *waiting_first, *waiting_last;
+    int64_t incomplete_ns, now_ns;
+    uint64_t flows[PROTOCOLS], messages[PROTOCOLS];
+    uint8_t *opened; /* scratch for decompressed bytes */
+    bool wants[PROTOCOLS][2];
+    struct findings findings;
+};
+
+enum { OPENED_BYTES = 65536 };
+
+/* identify.c: whose connection is this? Returns the conversation, or NULL when it is no database's (flow->user is then set
+ * so that it is not asked again), or when more bytes must decide. */
+struct conversation *identify(struct dialogue *d, struct flow *flow, enum side from, struct view bytes, const struct segment *where);
+const char *identify_other(struct view bytes); /* "HTTP", "TLS", "SSH", ...; NULL */
+void identify_learn(struct dialogue *d, const struct endpoint *server, enum protocol protocol);
+enum protocol identify_known(const struct dialogue *d, const struct endpoint *server);
+
+/* conversation.c */
+struct conversation *conversation_open(struct dialogue *d, struct flow *flow, const struct decoder *decoder);
+/* Bytes of messages of one direction, after any unwrapping. */
+void conversation_bytes(struct conversation *c, enum side from, struct view bytes, const struct segment *where);
+void conversation_gap(struct conversation *c, enum side from, uint64_t lost);
+/* Clears the findings for a message of this length. */
+struct findings *findings_begin(struct conversation *c, uint64_t length);
+/* Gives the findings of a message to the sink, if it wants them. The message begins `offset` bytes into its first segment. */
+void conversation_tell(struct conversation *c, enum side from, struct view head, const struct segment *first, size_t offset,
+                       const struct segment *last, const struct held *held);
+
+/* A wrapping frame began and is not whole. */
+bool unwrap_is_open(const struct inflater *i);
+/* Its first segment, its header so far, how many bytes it says it has (0: not known yet), and how many came. */
+void unwrap_progress(const struct inflater *i, struct segment *first, struct view *header, uint64_t *declared, uint64_t *arrived);
+/* The direction's message is unfinished and nothing more will come: says so once. */
+void conversation_incomplete(struct conversation *c, enum side from, const struct segment *where);
+static inline bool direction_is_open(const struct direction *side)
+{
+    return side->held || side->skip || (side->inflater && unwrap_is_open(side->inflater));
+}
+void waiting_join(struct dialogue *d, struct direction *side, int64_t now_ns); /* it made progress and is not whole */
+void waiting_again(struct dialogue *d, struct direction *side); /* to the end of the list */
+void waiting_leave(struct dialogue *d, struct direction *side);
+/* dialogue.c: bytes of a claimed connection, to where its transport says. */
+void dialogue_route(struct conversation *c, enum side from, struct view bytes, const struct segment *where);
+
+/* unwrap.c: bytes of one direction of a wrapped connection. */
+void unwrap_bytes(struct conversation *c, enum side from, struct view bytes, const struct segment *where);
+void unwrap_gap(struct conversation *c, enum side from, uint64_t lost);
+void unwrap_close(struct conversation *c);
+bool unwrap_pool(struct dialogue *d, struct arena *from, size_t inflaters);
+
+#endif

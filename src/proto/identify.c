@@ -1,0 +1,132 @@
+/*
+ * Whose connection is this? The endpoint first: a server is known by what it said on other connections, or by its port.
+ * The first bytes second: they find databases on unknown ports, and name other protocols on database ports. A malformed
+ * first packet to a known server is decoded and flagged, never waved through as "something else".
+ */
+#include "dialogue.h"
+
+#include <stdio.h>
+
+static size_t server_slot(const struct dialogue *d, const struct endpoint *endpoint)
+{
+    uint64_t hash = endpoint->port;
+    for (unsigned i = 0; i < sizeof endpoint->address; i++)
+        hash = (hash ^ endpoint->address[i]) * UINT64_C(0x100000001b3);
+    return (size_t)(hash ^ hash >> 29) & (d->servers_size - 1);
+}
+
+static bool same_endpoint(const struct endpoint *a, const struct endpoint *b)
+{
+    return a->port == b->port && memcmp(a->address, b->address, sizeof a->address) == 0;
+}
+
+enum protocol identify_known(const struct dialogue *d, const struct endpoint *server)
+{
+    for (size_t i = server_slot(d, server); d->servers[i].used; i = (i + 1) & (d->servers_size - 1))
+        if (same_endpoint(&d->servers[i].endpoint, server))
+            return (enum protocol)d->servers[i].protocol;
+    return PROTOCOL_NONE;
+}
+
+void identify_learn(struct dialogue *d, const struct endpoint *server, enum protocol protocol)
+{
+    size_t i = server_slot(d, server);
+    for (; d->servers[i].used; i = (i + 1) & (d->servers_size - 1)) {
+        if (same_endpoint(&d->servers[i].endpoint, server)) {
+            d->servers[i].protocol = (uint8_t)protocol;
+            return;
+        }
+    }
+    if (d->servers_used >= d->servers_size / 2)
+        return; /* still found by port and first bytes */
+    d->servers[i] = (struct known_server){*server, (uint8_t)protocol, true};
+    d->servers_used++;
+}
+
+static const struct decoder *decoder_at_port(uint16_t port)
+{
+    for (unsigned p = 1; p < PROTOCOLS; p++)
+        for (const uint16_t *at = decoder_of((enum protocol)p)->ports; *at; at++)
+            if (*at == port)
+                return decoder_of((enum protocol)p);
+    return NULL;
+}
+
+static const struct decoder *decoder_by_probe(enum side from, struct view bytes)
+{
+    for (unsigned p = 1; p < PROTOCOLS; p++)
+        if (decoder_of((enum protocol)p)->probe(from, cursor_over(bytes)) == MATCH_YES)
+            return decoder_of((enum protocol)p);
+    return NULL;
+}
+
+const char *identify_other(struct view bytes)
+{
+    static const struct {
+        const char *name, *start;
+        uint8_t offset, length;
+    } signs[] = {
+        {"HTTP", "GET ", 0, 4},       {"HTTP", "POST ", 0, 5},     {"HTTP", "HEAD ", 0, 5},
+        {"HTTP", "PUT ", 0, 4},       {"HTTP", "OPTIONS ", 0, 8},  {"HTTP", "DELETE ", 0, 7},
+        {"HTTP", "CONNECT ", 0, 8},   {"HTTP", "PRI * HTTP", 0, 10}, {"HTTP", "HTTP/", 0, 5},
+        {"RTSP/SIP", "OPTIONS ", 0, 8}, {"TLS", "\x16\x03", 0, 2}, {"SSH", "SSH-", 0, 4},
+        {"SMB", "\xffSMB", 4, 4},     {"SMB", "\xfeSMB", 4, 4},    {"RDP", "\x03\x00\x00", 0, 3},
+        {"AMQP", "AMQP", 0, 4},       {"BitTorrent", "\x13" "BitTorrent", 0, 11}, {"RPC over TCP", "\x80\x00\x00\x28", 0, 4},
+    };
+    for (size_t i = 0; i < sizeof signs / sizeof signs[0]; i++)
+        if (bytes.length >= (size_t)signs[i].offset + signs[i].length &&
+            memcmp(bytes.bytes + signs[i].offset, signs[i].start, signs[i].length) == 0)
+            return signs[i].name;
+    return NULL;
+}
+
+/* Another protocol on a database's port: said once, then the connection is left alone. */
+static struct conversation *not_ours(struct dialogue *d, struct flow *flow, const struct decoder *expected, enum side from,
+                                     struct view bytes, const struct segment *where)
+{
+    struct conversation *c = expected && !flow->midstream ? conversation_open(d, flow, expected) : NULL;
+    if (!c) {
+        flow->user = &not_a_database;
+        return NULL;
+    }
+    struct findings *f = findings_begin(c, bytes.length);
+    report(f, (struct report){
+                  .anomaly = ANOMALY_DB_WRONG_PROTOCOL,
+                  .field = FIELD_DB_MESSAGE,
+                  .relation = MUST_BE,
+                  .length = (uint32_t)(bytes.length < 16 ? bytes.length : 16),
+                  .note = protocol_title(expected->protocol),
+              });
+    c->transport = TRANSPORT_OPAQUE;
+    conversation_tell(c, from, view_head(bytes, MESSAGE_BYTES_MAX), where, 0, where, NULL);
+    return c;
+}
+
+struct conversation *identify(struct dialogue *d, struct flow *flow, enum side from, struct view bytes, const struct segment *where)
+{
+    enum protocol known = identify_known(d, &flow->server);
+    const struct decoder *expected = known ? decoder_of(known) : decoder_at_port(flow->server.port);
+    struct conversation *c = NULL;
+    if (!known && !flow->midstream) {
+        /* On a default port alone, bytes that are surely something else are believed. */
+        const struct decoder *spoken = decoder_by_probe(from, bytes);
+        if (!spoken && (!expected || expected->probe(from, cursor_over(bytes)) == MATCH_NO) && identify_other(bytes))
+            return not_ours(d, flow, expected, from, bytes, where);
+        if (spoken && spoken != expected) {
+            c = conversation_open(d, flow, spoken);
+            if (c)
+                c->tentative = from == FROM_CLIENT;
+            return c;
+        }
+    }
+    if (!expected) {
+        flow->user = &not_a_database;
+        return NULL;
+    }
+    c = conversation_open(d, flow, expected);
+    if (c)
+        c->confirmed = known != PROTOCOL_NONE;
+    else
+        count(d->counters, COUNT_SKIPPED_NO_MEMORY);
+    return c;
+}

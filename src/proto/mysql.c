@@ -1,0 +1,439 @@
+/*
+ * MySQL and MariaDB: framing, sequence numbers, dispatch, loss and the end of a connection.
+ *
+ * A message here is one packet: 3 bytes length, 1 byte sequence, payload. A payload of 0xffffff goes on in the next packet.
+ * Specification: MySQL "Client/Server Protocol" (page_protocol_basic_packets); the judge is sql/net_serv.cc of both servers.
+ */
+#include "mysql.h"
+
+static bool sequence_of_client(const struct mysql_state *s, uint8_t *expected)
+{
+    switch (s->phase) {
+    case PHASE_GREETING:
+    case PHASE_LOGIN:
+        *expected = (uint8_t)(s->phase == PHASE_LOGIN ? s->sequence + 1 : 1);
+        return true;
+    case PHASE_AUTH:
+        *expected = (uint8_t)(s->servers_turn ? 0 : s->sequence + 1);
+        return true;
+    default:
+        *expected = (uint8_t)(s->file ? s->sequence + 1 : 0);
+        return true;
+    }
+}
+
+static bool sequence_of_server(const struct mysql_state *s, uint8_t *expected)
+{
+    switch (s->phase) {
+    case PHASE_GREETING:
+        *expected = 0;
+        return true;
+    case PHASE_LOGIN:
+        return false;
+    case PHASE_AUTH:
+        *expected = (uint8_t)(s->sequence + 1);
+        return true;
+    default:
+        *expected = s->reply_sequence;
+        return s->used > 0;
+    }
+}
+
+/* The number that the next packet of a side must carry; false when nobody can say. Inside compressed frames servers do
+ * not look at it: the frames have their own. */
+static bool sequence_expected(const struct mysql_state *s, enum side from, uint8_t *expected)
+{
+    if (s->lost || s->compressed || s->phase >= PHASE_STREAM)
+        return false;
+    if (s->message_bytes[from]) {
+        *expected = from == FROM_CLIENT ? s->client_sequence : s->reply_sequence;
+        return true;
+    }
+    return from == FROM_CLIENT ? sequence_of_client(s, expected) : sequence_of_server(s, expected);
+}
+
+static bool login_is_oversize(const struct mysql_state *s, enum side from, uint32_t length)
+{
+    return from == FROM_CLIENT && s->phase < PHASE_COMMAND && !s->lost && s->used == 0 && length > MYSQL_LOGIN_BYTES_MAX;
+}
+
+static uint32_t wanted_of(const struct mysql_state *s, enum side from, uint32_t length, uint8_t sequence)
+{
+    uint8_t expected;
+    uint32_t total = MYSQL_HEADER + length;
+    if (s->message_bytes[from] || (from == FROM_CLIENT && s->file))
+        return MYSQL_HEADER;
+    if (from == FROM_CLIENT && sequence_expected(s, from, &expected) && sequence != expected)
+        return MYSQL_HEADER;
+    if (login_is_oversize(s, from, length))
+        return MYSQL_HEADER;
+    if (total <= MESSAGE_BYTES_MAX)
+        return total;
+    return from == FROM_SERVER ? MYSQL_ROW_HEAD : MESSAGE_BYTES_MAX;
+}
+
+/* The first TLS record of the client, or one byte of something else. */
+static enum framing tls_frame(struct cursor ahead, struct frame *out)
+{
+    uint8_t first = peek_u8(&ahead);
+    size_t left = cursor_left(&ahead);
+    bool may_be = first == 0x16 || (first & 0x80);
+    if (left == 0 || (may_be && left < 6))
+        return FRAME_NEEDS_MORE;
+    *out = (struct frame){.total = 1, .wanted = 1};
+    if (may_be && mysql_tls_begins(ahead)) {
+        take_skip(&ahead, 3);
+        uint32_t length = take_u16be(&ahead);
+        out->total = first == 0x16 ? 5 + (uint64_t)length : 6;
+        out->wanted = 6;
+        if (out->total < 6)
+            out->total = 6;
+    }
+    return FRAME_READY;
+}
+
+static enum framing mysql_frame(const void *state, enum side from, struct cursor ahead, struct frame *out)
+{
+    const struct mysql_state *s = state;
+    if (mysql_proxy_possible(s, from)) {
+        if (mysql_proxy_frame(ahead, out) == FRAME_NEEDS_MORE)
+            return FRAME_NEEDS_MORE;
+        if (out->total)
+            return FRAME_READY;
+    }
+    if (s->tls_due && from == FROM_CLIENT)
+        return tls_frame(ahead, out);
+    if (cursor_left(&ahead) < MYSQL_HEADER)
+        return FRAME_NEEDS_MORE;
+    uint32_t length = take_u24le(&ahead);
+    uint8_t sequence = take_u8(&ahead);
+    out->total = MYSQL_HEADER + (uint64_t)length;
+    out->wanted = wanted_of(s, from, length, sequence);
+    return FRAME_READY;
+}
+
+/* The client's next message is not where it should be: a server closes now, a proxy may go on. */
+static enum verdict client_out_of_order(struct packet *p, uint8_t expected)
+{
+    struct mysql_state *s = p->s;
+    bool early = s->phase == PHASE_AUTH && s->servers_turn;
+    p->out->message = MYSQL_UNKNOWN;
+    packet_blame(p, (struct report){.anomaly = early ? ANOMALY_MYSQL_OUT_OF_TURN : ANOMALY_MYSQL_SEQUENCE,
+                                    .field = FIELD_MYSQL_SEQUENCE, .relation = MUST_EQUAL,
+                                    .offset = 3, .length = 1, .got = p->sequence, .expected = expected});
+    if (!early)
+        s->blamed = true;
+    s->lost = true;
+    s->file = false;
+    s->used = 0;
+    s->message_bytes[FROM_CLIENT] = 0;
+    return VERDICT_BROKEN;
+}
+
+/* Errors about the connection itself are sent with whatever number the server was at. */
+static bool error_has_any_number(struct cursor c)
+{
+    if (take_u8(&c) != 0xff)
+        return false;
+    switch (take_u16le(&c)) {
+    case ER_SERVER_SHUTDOWN:
+    case ER_NET_PACKET_TOO_LARGE:
+    case ER_NET_PACKETS_OUT_OF_ORDER:
+    case ER_NET_UNCOMPRESS_ERROR:
+    case ER_NET_READ_ERROR:
+    case ER_NET_READ_INTERRUPTED:
+    case ER_NET_ERROR_ON_WRITE:
+    case ER_NET_WRITE_INTERRUPTED:
+    case ER_CONNECTION_KILLED:
+    case ER_CLIENT_INTERACTION_TIMEOUT:
+        return true;
+    default:
+        return false;
+    }
+}
+
+static void server_out_of_order(struct packet *p, uint8_t expected)
+{
+    if (p->s->midstream && !p->s->aligned)
+        return;
+    packet_blame(p, (struct report){.anomaly = ANOMALY_MYSQL_SEQUENCE, .field = FIELD_MYSQL_SEQUENCE, .relation = MUST_EQUAL,
+                                    .offset = 3, .length = 1, .got = p->sequence, .expected = expected});
+}
+
+/* Sums the parts of a split message; true: this packet only continues one. */
+static bool is_continuation(struct packet *p)
+{
+    struct mysql_state *s = p->s;
+    uint64_t before = s->message_bytes[p->from];
+    uint64_t now = before + p->payload;
+    if (before <= MYSQL_MESSAGE_MAX && now > MYSQL_MESSAGE_MAX)
+        packet_blame(p, (struct report){.anomaly = ANOMALY_MYSQL_MESSAGE_OVERSIZE, .field = FIELD_MYSQL_LENGTH,
+                                        .relation = MUST_NOT_EXCEED, .offset = 0, .length = 3, .got = now,
+                                        .expected = MYSQL_MESSAGE_MAX, .note = "the hard maximum of max_allowed_packet"});
+    s->message_bytes[p->from] = p->payload == MYSQL_SPLIT ? now : 0;
+    return before > 0;
+}
+
+static void continuation(struct packet *p)
+{
+    struct mysql_state *s = p->s;
+    p->out->message = MYSQL_CONTINUATION;
+    if (p->from == FROM_CLIENT && s->used && !s->file && p->payload < MYSQL_SPLIT) {
+        struct mysql_request *last = &s->requests[(s->first + s->used - 1) % MYSQL_REQUESTS_MAX];
+        last->sequence = p->sequence;
+        if (s->used == 1 && s->reply == REPLY_FIRST)
+            s->reply_sequence = (uint8_t)(p->sequence + 1);
+        observe(p->out, (struct fact){.kind = FACT_REQUEST, .number = last->command});
+    }
+}
+
+static enum verdict file_data(struct packet *p)
+{
+    struct mysql_state *s = p->s;
+    p->out->message = MYSQL_FILE_DATA;
+    s->sequence = p->sequence;
+    s->reply_sequence = (uint8_t)(p->sequence + 1);
+    if (p->payload == 0)
+        s->file = false;
+    else
+        note_field(p->out, FIELD_MYSQL_FILE_DATA, MYSQL_HEADER, p->payload, 0);
+    return VERDICT_OK;
+}
+
+static enum verdict from_client(struct packet *p)
+{
+    struct mysql_state *s = p->s;
+    if (login_is_oversize(s, p->from, p->payload)) {
+        p->out->message = s->phase == PHASE_AUTH ? MYSQL_AUTH_RESPONSE : MYSQL_LOGIN;
+        packet_blame(p, (struct report){.anomaly = ANOMALY_MYSQL_LOGIN_OVERSIZE, .field = FIELD_MYSQL_LENGTH,
+                                        .relation = MUST_NOT_EXCEED, .offset = 0, .length = 3, .got = p->payload,
+                                        .expected = MYSQL_LOGIN_BYTES_MAX});
+        s->blamed = true;
+        s->servers_turn = true;
+        s->login_sent = true;
+        s->sequence = p->sequence;
+        if (s->phase != PHASE_AUTH)
+            s->phase = PHASE_AUTH;
+        return VERDICT_OK;
+    }
+    switch (s->phase) {
+    case PHASE_GREETING:
+    case PHASE_LOGIN:
+        return mysql_login(p);
+    case PHASE_AUTH:
+        return s->servers_turn && p->sequence == 0 ? mysql_command(p) : mysql_auth_client(p);
+    case PHASE_COMMAND:
+        if (s->file)
+            return file_data(p);
+        if (s->lost && p->sequence != 0)
+            break;
+        return mysql_command(p);
+    case PHASE_STREAM:
+        return mysql_semisync_ack(p);
+    default:
+        break;
+    }
+    p->out->message = MYSQL_UNKNOWN;
+    return VERDICT_OK;
+}
+
+static enum verdict from_server(struct packet *p)
+{
+    struct mysql_state *s = p->s;
+    switch (s->phase) {
+    case PHASE_GREETING:
+        return mysql_greeting(p);
+    case PHASE_AUTH:
+        return mysql_auth_server(p);
+    case PHASE_COMMAND:
+    case PHASE_LOGIN:
+        return mysql_reply(p);
+    case PHASE_STREAM:
+        return mysql_binlog_event(p);
+    default:
+        break;
+    }
+    if (peek_u8(&p->c) == 0xff)
+        return mysql_error(p);
+    p->out->message = MYSQL_UNKNOWN;
+    return VERDICT_OK;
+}
+
+static enum verdict mysql_message(void *state, enum side from, struct cursor body, struct findings *out)
+{
+    struct mysql_state *s = state;
+    if (mysql_proxy_possible(s, from) && mysql_proxy_begins(body))
+        return mysql_proxy(s, body, out);
+    if (s->tls_due && from == FROM_CLIENT)
+        return mysql_tls_hello(s, body, out);
+    struct packet p = {.s = s, .out = out, .c = body, .from = from};
+    p.payload = take_u24le(&p.c);
+    p.sequence = take_u8(&p.c);
+    p.cut = cursor_left(&p.c) < p.payload;
+    note_field(out, FIELD_MYSQL_LENGTH, 0, 3, p.payload);
+    note_field(out, FIELD_MYSQL_SEQUENCE, 3, 1, p.sequence);
+    if (s->midstream)
+        out->session->midstream = true;
+    if (s->compressed)
+        s->wrapped_bytes[from] -= s->wrapped_bytes[from] < out->message_length ? s->wrapped_bytes[from] : out->message_length;
+
+    uint8_t expected;
+    if (sequence_expected(s, from, &expected) && p.sequence != expected) {
+        if (from == FROM_CLIENT) {
+            if (login_is_oversize(s, from, p.payload) && !s->servers_turn)
+                (void)from_client(&p);
+            return client_out_of_order(&p, expected);
+        }
+        if (!error_has_any_number(p.c))
+            server_out_of_order(&p, expected);
+    }
+    if (from == FROM_CLIENT)
+        s->client_sequence = (uint8_t)(p.sequence + 1);
+    bool continues = is_continuation(&p);
+    if (from == FROM_SERVER && !s->lost)
+        s->reply_sequence = (uint8_t)(p.sequence + 1);
+    if (continues) {
+        if (from == FROM_CLIENT && s->file) {
+            s->sequence = p.sequence;
+            s->reply_sequence = (uint8_t)(p.sequence + 1);
+        }
+        continuation(&p);
+        return VERDICT_OK;
+    }
+    return from == FROM_CLIENT ? from_client(&p) : from_server(&p);
+}
+
+static void mysql_gap(void *state, enum side from, uint64_t lost)
+{
+    struct mysql_state *s = state;
+    s->midstream = true;
+    s->aligned = false;
+    s->lost = true;
+    s->used = 0;
+    s->file = false;
+    s->tls_due = false;
+    s->reply = REPLY_FIRST;
+    s->epoch++;
+    s->message_bytes[FROM_CLIENT] = s->message_bytes[FROM_SERVER] = 0;
+    s->wrapped_bytes[from] = 0;
+    if (lost == 0 && s->phase == PHASE_GREETING)
+        s->known = false;
+    if (s->phase == PHASE_AUTH && s->login_sent)
+        s->phase = PHASE_COMMAND; /* what was agreed is known; that it was accepted is likely */
+    else if (s->phase < PHASE_COMMAND) {
+        s->phase = PHASE_COMMAND;
+        s->known = false;
+    }
+}
+
+/* A chain of packets whose headers fit together from here: to the end of the bytes exactly, or for a while. */
+static bool chain_fits(enum side from, struct cursor c)
+{
+    enum { CHAIN_SURE = 6 };
+    uint8_t next = 0;
+    for (unsigned i = 0; i < CHAIN_SURE; i++) {
+        if (cursor_left(&c) == 0)
+            return i > 0;
+        if (cursor_left(&c) < MYSQL_HEADER + 1)
+            return false;
+        uint32_t length = take_u24le(&c);
+        uint8_t sequence = take_u8(&c);
+        if (length == 0 || length > cursor_left(&c))
+            return false;
+        if (from == FROM_CLIENT && (sequence != 0 || (peek_u8(&c) > COM_SUBSCRIBE_GROUP_REPLICATION_STREAM &&
+                                                      peek_u8(&c) != COM_STMT_BULK_EXECUTE)))
+            return false;
+        if (from == FROM_SERVER && (i == 0 ? sequence == 0 : sequence != next && sequence != 1))
+            return false;
+        next = (uint8_t)(sequence + 1);
+        take_skip(&c, length);
+    }
+    return true;
+}
+
+static bool mysql_resync(const void *state, enum side from, struct cursor ahead, size_t *offset)
+{
+    (void)state;
+    for (size_t at = 0; cursor_left(&ahead) > MYSQL_HEADER; at++) {
+        if (chain_fits(from, ahead)) {
+            *offset = at;
+            return true;
+        }
+        take_skip(&ahead, 1);
+    }
+    return false;
+}
+
+/* A server that ends a connection without a word has refused what it read last. Not so when a well-formed query is open:
+ * then the server died or was stopped, and that is not the message's fault. */
+static void mysql_end(void *state, enum side from, bool reset, struct findings *out)
+{
+    struct mysql_state *s = state;
+    (void)reset;
+    if (from == FROM_CLIENT) {
+        s->client_ended = true;
+        return;
+    }
+    bool login = s->phase == PHASE_AUTH && s->servers_turn && s->login_sent && !s->blamed;
+    struct mysql_request *oldest = s->phase == PHASE_COMMAND ? mysql_request_open(s) : NULL;
+    bool odd = oldest && (oldest->flags & REQUEST_ODD) && !(oldest->flags & REQUEST_BLAMED);
+    if (s->client_ended || s->client_quit || s->midstream || s->lost || (!login && !odd))
+        return;
+    report(out, (struct report){.anomaly = ANOMALY_MYSQL_CLOSED_WITHOUT_ANSWER, .field = FIELD_MYSQL_SEQUENCE,
+                                .relation = MUST_BE, .note = "an answer to the client's last message"});
+}
+
+static bool plausible_version(struct cursor c)
+{
+    struct view version = take_until(&c, 0);
+    if (c.failed || version.length == 0 || version.length > 128)
+        return false;
+    for (size_t i = 0; i < version.length; i++)
+        if (version.bytes[i] < 0x20 || version.bytes[i] > 0x7e)
+            return false;
+    return true;
+}
+
+static enum match mysql_probe(enum side from, struct cursor head)
+{
+    if (from == FROM_CLIENT && mysql_proxy_begins(head))
+        return MATCH_MAYBE;
+    uint32_t length = take_u24le(&head);
+    uint8_t sequence = take_u8(&head);
+    uint8_t first = take_u8(&head);
+    if (head.failed || length == 0)
+        return MATCH_NO;
+    if (from == FROM_SERVER) {
+        if (sequence != 0)
+            return sequence == 1 && length < 4096 ? MATCH_MAYBE : MATCH_NO;
+        if (first == 0xff && length >= 9 && length < 1024)
+            return MATCH_MAYBE;
+        return (first == 9 || first == 10) && length >= 15 && length < 1024 && plausible_version(head) ? MATCH_YES : MATCH_NO;
+    }
+    if (sequence == 1)
+        return length >= 6 && length <= MYSQL_LOGIN_BYTES_MAX ? MATCH_MAYBE : MATCH_NO;
+    return sequence == 0 && (first <= COM_SUBSCRIBE_GROUP_REPLICATION_STREAM || first >= COM_STMT_BULK_EXECUTE) ? MATCH_MAYBE
+                                                                                                         : MATCH_NO;
+}
+
+static const uint16_t ports[] = {3306, 0};
+
+const struct decoder mysql_decoder = {
+    .protocol = PROTOCOL_MYSQL,
+    .name = "mysql",
+    .ports = ports,
+    .state_size = sizeof(struct mysql_state),
+    .messages = NAMES_mysql_message,
+    .incomplete = ANOMALY_MYSQL_INCOMPLETE_MESSAGE,
+    .length_field = FIELD_MYSQL_LENGTH,
+    .server_first = true,
+    .probe = mysql_probe,
+    .frame = mysql_frame,
+    .message = mysql_message,
+    .gap = mysql_gap,
+    .resync = mysql_resync,
+    .end = mysql_end,
+    .wrapper = &mysql_wrapper,
+};
+
+_Static_assert(sizeof(struct mysql_state) <= DECODER_STATE_MAX, "the state fits its slot");

@@ -1,0 +1,112 @@
+/* Reading the pieces that all MySQL packets are made of, and saying what is wrong with them. */
+#include "mysql.h"
+
+void packet_blame(struct packet *p, struct report found)
+{
+    report(p->out, found);
+    if (p->from == FROM_CLIENT)
+        p->flags |= anomaly_row((enum anomaly)found.anomaly)->severity <= 3 ? REQUEST_BLAMED : REQUEST_ODD;
+}
+
+void packet_misses(struct packet *p, enum anomaly anomaly, enum field field, uint64_t needs)
+{
+    if (p->payload == MYSQL_SPLIT)
+        return;
+    uint32_t end = p->payload + MYSQL_HEADER;
+    uint32_t at = p->c.failed ? end : packet_at(p);
+    packet_blame(p, (struct report){.anomaly = (uint16_t)anomaly, .field = (uint16_t)field, .relation = MUST_REACH, .offset = at,
+                                    .length = end - at, .got = end - at, .expected = needs, .note = "bytes"});
+}
+
+void packet_trailing(struct packet *p, enum anomaly anomaly)
+{
+    uint64_t left = packet_left(p);
+    if (left == 0 || p->c.failed)
+        return;
+    packet_blame(p, (struct report){.anomaly = (uint16_t)anomaly, .field = FIELD_MYSQL_TRAILING, .relation = MUST_EQUAL,
+                                    .offset = packet_at(p), .length = (uint32_t)left, .got = left, .expected = 0, .note = "bytes"});
+}
+
+void packet_number(struct packet *p, enum field field, uint64_t value, uint32_t length)
+{
+    note_field(p->out, field, packet_at(p) - length, length, value);
+}
+
+enum lenenc packet_lenenc(struct packet *p, enum field field, uint64_t *value)
+{
+    uint32_t at = packet_at(p);
+    uint64_t left = packet_left(p);
+    uint8_t first = take_u8(&p->c);
+    uint64_t size = first < 0xfb ? 1 : first == 0xfc ? 3 : first == 0xfd ? 4 : first == 0xfe ? 9 : 1;
+    *value = first;
+    if (left < size) {
+        if (left == 0)
+            packet_misses(p, ANOMALY_MYSQL_FIELD_MISSING, field, 1);
+        else if (p->payload < MYSQL_SPLIT)
+            packet_blame(p, (struct report){.anomaly = ANOMALY_MYSQL_LENENC_CUT, .field = (uint16_t)field, .relation = MUST_REACH,
+                                            .offset = at, .length = (uint32_t)left, .got = left, .expected = size,
+                                            .note = "bytes of the length itself"});
+        cursor_fail(&p->c);
+        return LENENC_BAD;
+    }
+    if (p->c.failed)
+        return LENENC_BAD;
+    if (first == 0xff) {
+        packet_blame(p, (struct report){.anomaly = ANOMALY_MYSQL_LENENC_RESERVED, .field = (uint16_t)field, .relation = MUST_NOT_EXCEED,
+                                        .offset = at, .length = 1, .got = first, .expected = 0xfe});
+        return LENENC_BAD;
+    }
+    if (first == 0xfb)
+        return LENENC_NULL;
+    if (size == 3)
+        *value = take_u16le(&p->c);
+    else if (size == 4)
+        *value = take_u24le(&p->c);
+    else if (size == 9)
+        *value = take_u64le(&p->c);
+    return p->c.failed ? LENENC_BAD : LENENC_VALUE;
+}
+
+bool packet_text(struct packet *p, enum field field, enum anomaly overrun, struct view *text)
+{
+    uint32_t at = packet_at(p);
+    uint64_t length;
+    *text = view_of("", 0);
+    enum lenenc kind = packet_lenenc(p, field, &length);
+    if (kind == LENENC_BAD)
+        return false;
+    if (kind == LENENC_NULL)
+        return true;
+    if (length > packet_left(p)) {
+        packet_blame(p, (struct report){.anomaly = (uint16_t)overrun, .field = (uint16_t)field, .relation = MUST_NOT_EXCEED,
+                                        .offset = at, .length = packet_at(p) - at, .got = length, .expected = packet_left(p)});
+        cursor_fail(&p->c);
+        return false;
+    }
+    *text = take_view(&p->c, length);
+    if (p->c.failed)
+        return false;
+    note_bytes(p->out, field, *text, &p->c);
+    return true;
+}
+
+bool packet_string(struct packet *p, enum field field, bool open_end, enum anomaly unterminated, struct view *text)
+{
+    struct view ahead = cursor_ahead(&p->c);
+    const uint8_t *end = ahead.length ? memchr(ahead.bytes, 0, ahead.length) : NULL;
+    if (end) {
+        *text = take_view(&p->c, (uint64_t)(end - ahead.bytes));
+        note_bytes(p->out, field, *text, &p->c);
+        take_skip(&p->c, 1);
+        return true;
+    }
+    uint32_t at = packet_at(p);
+    *text = take_rest(&p->c);
+    note_bytes(p->out, field, *text, &p->c);
+    if (p->cut)
+        return false;
+    if (!open_end)
+        packet_blame(p, (struct report){.anomaly = (uint16_t)unterminated, .field = (uint16_t)field, .relation = MUST_BE, .offset = at,
+                                        .length = (uint32_t)text->length, .note = "a string that ends in a NUL"});
+    return open_end;
+}

@@ -1,0 +1,200 @@
+/*
+ * The schema as numbered migrations: the i-th takes a file from version i to i + 1, all in one transaction, so that a
+ * kill leaves the old version whole. Tables are private and may change; the views are the contract (column names and
+ * meaning stay, columns are added at the end). Times are integer nanoseconds since 1970.
+ */
+#include "store/schema.h"
+
+#include <sqlite3.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/text.h"
+
+/* Floor division, because packets may claim times before 1970. Written as text_add_time writes it. */
+#define TIME_TEXT(column)                                                                                              \
+    "strftime('%Y-%m-%dT%H:%M:%S', (" column " - (" column " % 1000000000 + 1000000000) % 1000000000) / 1000000000, "  \
+    "'unixepoch') || printf('.%06d+0000', (" column " % 1000000000 + 1000000000) % 1000000000 / 1000)"
+
+static const char first_tables[] =
+    "CREATE TABLE runs("
+    " run_id INTEGER PRIMARY KEY AUTOINCREMENT, began_ns INTEGER NOT NULL, ended_ns INTEGER, program TEXT NOT NULL,"
+    " command TEXT NOT NULL, sources TEXT NOT NULL, rules_hash TEXT NOT NULL, result INTEGER) STRICT;"
+
+    "CREATE TABLE run_counters("
+    " run_id INTEGER NOT NULL REFERENCES runs, name TEXT NOT NULL, value INTEGER NOT NULL,"
+    " PRIMARY KEY(run_id, name)) STRICT, WITHOUT ROWID;"
+
+    "CREATE TABLE rule_stats("
+    " run_id INTEGER NOT NULL REFERENCES runs, sid INTEGER NOT NULL, evaluated INTEGER, matched INTEGER,"
+    " suppressed INTEGER, cost_ns INTEGER, PRIMARY KEY(run_id, sid)) STRICT, WITHOUT ROWID;"
+
+    "CREATE TABLE rules("
+    " rule_id INTEGER PRIMARY KEY, gid INTEGER NOT NULL, sid INTEGER NOT NULL, rev INTEGER NOT NULL, msg TEXT NOT NULL,"
+    " classtype TEXT NOT NULL, refs TEXT NOT NULL, text TEXT NOT NULL) STRICT;"
+    "CREATE INDEX rules_by_sid ON rules(sid, gid, rev);"
+
+    "CREATE TABLE samples("
+    " sample_id INTEGER PRIMARY KEY AUTOINCREMENT, run_id INTEGER NOT NULL REFERENCES runs, key INTEGER NOT NULL,"
+    " packets INTEGER NOT NULL, bytes INTEGER NOT NULL, sha256 TEXT NOT NULL, redacted INTEGER NOT NULL,"
+    " pcapng BLOB NOT NULL, UNIQUE(run_id, key)) STRICT;"
+
+    "CREATE TABLE alerts("
+    " alert_id INTEGER PRIMARY KEY AUTOINCREMENT, run_id INTEGER NOT NULL REFERENCES runs,"
+    " rule_id INTEGER NOT NULL REFERENCES rules, time_ns INTEGER NOT NULL, last_time_ns INTEGER NOT NULL,"
+    " count INTEGER NOT NULL DEFAULT 1, class TEXT NOT NULL, severity INTEGER NOT NULL, confidence INTEGER NOT NULL,"
+    " proto TEXT NOT NULL, anomaly TEXT, direction TEXT NOT NULL, client_ip TEXT NOT NULL, client_port INTEGER NOT NULL,"
+    " server_ip TEXT NOT NULL, server_port INTEGER NOT NULL, user_name TEXT, database_name TEXT, flow_id INTEGER NOT NULL,"
+    " community_id TEXT NOT NULL, message_type TEXT, field TEXT, got TEXT, expected TEXT, stream_offset INTEGER NOT NULL,"
+    " message_offset INTEGER NOT NULL, packet_number INTEGER NOT NULL, server_verdict TEXT,"
+    " state TEXT NOT NULL DEFAULT 'new', sample_key INTEGER) STRICT;"
+    "CREATE INDEX alerts_by_time ON alerts(time_ns);"
+    "CREATE INDEX alerts_by_rule ON alerts(rule_id, time_ns);"
+    "CREATE INDEX alerts_by_state ON alerts(state, time_ns);"
+    "CREATE INDEX alerts_by_client ON alerts(client_ip, time_ns);"
+    "CREATE INDEX alerts_by_server ON alerts(server_ip, server_port, time_ns);"
+    "CREATE INDEX alerts_by_community ON alerts(community_id);"
+    "CREATE INDEX alerts_by_run ON alerts(run_id, sample_key);"
+
+    /* Apart from the alerts, so that a list does not page through what only `show` reads. */
+    "CREATE TABLE evidence("
+    " alert_id INTEGER PRIMARY KEY REFERENCES alerts ON DELETE CASCADE, why TEXT NOT NULL, head BLOB NOT NULL) STRICT;"
+
+    "CREATE TABLE servers("
+    " server_ip TEXT NOT NULL, server_port INTEGER NOT NULL, proto TEXT NOT NULL, version TEXT, version_source TEXT,"
+    " tls INTEGER, first_seen_ns INTEGER NOT NULL, last_seen_ns INTEGER NOT NULL,"
+    " PRIMARY KEY(server_ip, server_port, proto)) STRICT, WITHOUT ROWID;";
+
+/* The joins on unique keys cost nothing in a query that names none of their columns. */
+static const char first_views[] =
+    "CREATE VIEW v_alerts AS SELECT a.alert_id, a.run_id, a.time_ns, " TIME_TEXT("a.time_ns") " AS time, a.last_time_ns,"
+    " a.count, r.gid, r.sid, r.rev, r.msg, a.class, a.severity, a.confidence, a.proto, a.anomaly, a.direction,"
+    " a.client_ip, a.client_port, a.server_ip, a.server_port, a.user_name, a.database_name, a.flow_id, a.community_id,"
+    " a.message_type, a.field, a.got, a.expected, a.stream_offset, a.message_offset, a.packet_number, e.why,"
+    " a.server_verdict, a.state, s.sample_id, CAST(NULL AS TEXT) AS client_country, CAST(NULL AS INTEGER) AS client_asn"
+    " FROM alerts a LEFT JOIN rules r ON r.rule_id = a.rule_id LEFT JOIN evidence e ON e.alert_id = a.alert_id"
+    " LEFT JOIN samples s ON s.run_id = a.run_id AND s.key = a.sample_key;"
+
+    "CREATE VIEW v_samples AS SELECT sample_id, packets, bytes, pcapng, sha256, redacted FROM samples;"
+    "CREATE VIEW v_servers AS SELECT server_ip, server_port, proto, version, version_source, tls, first_seen_ns,"
+    " last_seen_ns, '[]' AS advisories FROM servers;"
+    "CREATE VIEW v_runs AS SELECT run_id, began_ns, ended_ns, program, command, sources, rules_hash, result FROM runs;"
+    "CREATE VIEW v_run_counters AS SELECT run_id, name, value FROM run_counters;"
+    "CREATE VIEW v_rule_stats AS SELECT run_id, sid, evaluated, matched, suppressed, cost_ns FROM rule_stats;"
+
+    /* Columns are promised before their tables are built: these have no rows yet. */
+    "CREATE VIEW v_incidents AS SELECT NULL AS incident_id, NULL AS server_ip, NULL AS server_port, NULL AS proto,"
+    " NULL AS kind, NULL AS began_ns, NULL AS ended_ns, NULL AS clients, NULL AS clients_affected, NULL AS verdict,"
+    " NULL AS confidence, NULL AS suspect_alert_id, NULL AS backup_ip, NULL AS backup_port, NULL AS summary WHERE 0;"
+    "CREATE VIEW v_suspects AS SELECT NULL AS incident_id, NULL AS rank, NULL AS client_ip, NULL AS client_port,"
+    " NULL AS time_ns, NULL AS message_type, NULL AS shape, NULL AS score, NULL AS reasons, NULL AS alert_id,"
+    " NULL AS sample_id WHERE 0;"
+    "CREATE VIEW v_health AS SELECT NULL AS server_ip, NULL AS server_port, NULL AS minute_ns, NULL AS requests,"
+    " NULL AS replies, NULL AS errors, NULL AS unanswered, NULL AS p50_us, NULL AS p95_us, NULL AS p99_us,"
+    " NULL AS retransmissions, NULL AS resets, NULL AS refused WHERE 0;";
+
+static const struct {
+    const char *tables, *views;
+} migrations[] = {
+    {first_tables, first_views},
+};
+
+_Static_assert(sizeof migrations / sizeof migrations[0] == STORE_SCHEMA_VERSION, "one migration for each version");
+
+bool schema_error(struct sqlite3 *db, struct error *why, const char *what)
+{
+    enum exit_code code = EXIT_INTERNAL;
+    switch (sqlite3_errcode(db) & 0xff) {
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+    case SQLITE_FORMAT:
+    case SQLITE_SCHEMA:
+        code = EXIT_DATA;
+        break;
+    case SQLITE_CANTOPEN:
+        code = EXIT_CANNOT_CREATE;
+        break;
+    case SQLITE_FULL:
+    case SQLITE_IOERR:
+    case SQLITE_BUSY:
+    case SQLITE_LOCKED:
+    case SQLITE_READONLY:
+    case SQLITE_PERM:
+        code = EXIT_IO;
+        break;
+    default:
+        break;
+    }
+    /* The words may quote names from a damaged file. */
+    TEXT_ON_STACK(words, 384);
+    text_add_escaped(&words, view_text(sqlite3_errmsg(db)));
+    return error_set(why, code, "%s: %s", what, words.chars);
+}
+
+static bool run_text(struct sqlite3 *db, const char *sql, struct error *why, const char *what)
+{
+    return sqlite3_exec(db, sql, NULL, NULL, NULL) == SQLITE_OK || schema_error(db, why, what);
+}
+
+bool schema_settle(struct sqlite3 *db, struct error *why)
+{
+    sqlite3_extended_result_codes(db, 1);
+    sqlite3_busy_timeout(db, 5000);
+    sqlite3_db_config(db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
+    sqlite3_db_config(db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+    return run_text(db, "PRAGMA mmap_size=0; PRAGMA temp_store=MEMORY; PRAGMA cell_size_check=ON; PRAGMA foreign_keys=ON;",
+                    why, "settings");
+}
+
+static bool read_number(struct sqlite3 *db, const char *sql, int *number, struct error *why)
+{
+    sqlite3_stmt *statement = NULL;
+    bool read = sqlite3_prepare_v2(db, sql, -1, &statement, NULL) == SQLITE_OK && sqlite3_step(statement) == SQLITE_ROW;
+    if (read)
+        *number = sqlite3_column_int(statement, 0);
+    else
+        schema_error(db, why, "cannot be read");
+    sqlite3_finalize(statement);
+    return read;
+}
+
+bool schema_check(struct sqlite3 *db, const char *path, int *version, struct error *why)
+{
+    int application = 0, objects = 0;
+    if (!read_number(db, "PRAGMA application_id", &application, why) ||
+        !read_number(db, "PRAGMA user_version", version, why) ||
+        !read_number(db, "SELECT count(*) FROM sqlite_schema", &objects, why)) {
+        if (why->code == EXIT_DATA)
+            return error_set(why, EXIT_DATA, "%s is not a database, or it is damaged", path);
+        return error_add(why, "%s", path);
+    }
+    if (application == 0 && *version == 0 && objects == 0)
+        return true;
+    if (application != STORE_APPLICATION_ID)
+        return error_set(why, EXIT_DATA, "%s is a database of another application, not a dbhound store", path);
+    if (*version > STORE_SCHEMA_VERSION)
+        return error_set(why, EXIT_DATA, "%s was written by a newer dbhound (schema %d; this program knows %d)", path,
+                         *version, STORE_SCHEMA_VERSION);
+    if (*version < 1)
+        return error_set(why, EXIT_DATA, "%s says it is a dbhound store but has no schema version", path);
+    return true;
+}
+
+bool schema_migrate(struct sqlite3 *db, int version, struct error *why)
+{
+    char mark[96];
+    if (version == STORE_SCHEMA_VERSION)
+        return true;
+    if (!run_text(db, "BEGIN IMMEDIATE", why, "cannot lock the store"))
+        return false;
+    bool done = true;
+    for (int i = version; done && i < STORE_SCHEMA_VERSION; i++)
+        done = run_text(db, migrations[i].tables, why, "cannot make the tables") &&
+               run_text(db, migrations[i].views, why, "cannot make the views");
+    snprintf(mark, sizeof mark, "PRAGMA application_id=%d; PRAGMA user_version=%d; COMMIT", STORE_APPLICATION_ID,
+             STORE_SCHEMA_VERSION);
+    done = done && run_text(db, mark, why, "cannot write the schema");
+    if (!done)
+        sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+    return done;
+}

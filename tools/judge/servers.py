@@ -1,0 +1,199 @@
+"""Starts the real servers in a scratch directory, watches them, restarts them when they die, stops them by pid."""
+import os
+import re
+import shutil
+import socket
+import subprocess
+import tempfile
+import threading
+import time
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def _wait_for(port, process, seconds=60):
+    end = time.time() + seconds
+    while time.time() < end:
+        if process.poll() is not None:
+            return False
+        try:
+            socket.create_connection(("127.0.0.1", port), timeout=1).close()
+            return True
+        except OSError:
+            time.sleep(0.1)
+    return False
+
+
+class Server:
+    user = None
+
+    def __init__(self):
+        self.dir = tempfile.mkdtemp(prefix="judge-")
+        os.chmod(self.dir, 0o755)
+        self.port, self.generation, self.lock, self.process = free_port(), 0, threading.Lock(), None
+        self.log = os.path.join(self.dir, "server.log")
+        self.who = {"user": self.user, "group": self.user, "extra_groups": []} if os.getuid() == 0 else {}
+        if self.who:
+            shutil.chown(self.dir, self.user, self.user)
+        self.prepare()
+        self.start()
+
+    def start(self):
+        with open(self.log, "ab") as log:
+            self.process = subprocess.Popen(self.command(), cwd=self.dir, stdin=subprocess.DEVNULL, stdout=log, stderr=log, **self.who)
+        if not _wait_for(self.port, self.process):
+            raise SystemExit("judge: the server does not start, see " + self.log)
+
+    def stop(self):
+        if self.process and self.process.poll() is None:
+            self.process.send_signal(self.stop_signal)
+            try:
+                self.process.wait(20)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+        shutil.rmtree(self.dir, ignore_errors=True)
+
+    def run(self, *args):
+        r = subprocess.run(args, cwd=self.dir, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **self.who)
+        if r.returncode:
+            raise SystemExit("judge: %s failed:\n%s" % (args[0], r.stdout.decode("utf-8", "replace")))
+
+    def died_since(self, generation, suspicious):
+        """whether the server has died since that generation; restarts it"""
+        if suspicious:
+            time.sleep(0.05)
+        with self.lock:
+            if self.dead():
+                self.generation += 1
+                self.revive()
+            return self.generation != generation
+
+
+class MariaDB(Server):
+    user, stop_signal = "mysql", 15
+
+    def prepare(self):
+        self.data = os.path.join(self.dir, "data")
+        self.run("mariadb-install-db", "--no-defaults", "--datadir=" + self.data, "--auth-root-authentication-method=normal",
+                 "--skip-test-db")
+        cert, key = os.path.join(self.dir, "cert.pem"), os.path.join(self.dir, "key.pem")
+        self.run("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=judge",
+                 "-keyout", key, "-out", cert)
+        with open(os.path.join(self.dir, "init.sql"), "w") as f:
+            f.write("""INSTALL SONAME 'auth_ed25519';
+CREATE DATABASE IF NOT EXISTS judge CHARACTER SET utf8mb4;
+CREATE TABLE IF NOT EXISTS judge.t (a INT PRIMARY KEY, b VARCHAR(100), c DATETIME, d BLOB);
+REPLACE INTO judge.t VALUES (1, 'one', '2024-01-01 10:00:00', 'x'), (2, NULL, NULL, NULL), (3, 'three', NULL, REPEAT('z', 400));
+CREATE OR REPLACE USER nat IDENTIFIED BY 'natpw';
+CREATE OR REPLACE USER nopw;
+CREATE OR REPLACE USER repl IDENTIFIED BY 'replpw';
+CREATE OR REPLACE USER ed IDENTIFIED VIA ed25519 USING PASSWORD('edpw');
+GRANT SELECT, INSERT, UPDATE, DELETE, CREATE TEMPORARY TABLES ON judge.* TO nat, nopw, repl, ed;
+GRANT REPLICATION SLAVE ON *.* TO repl;
+""")
+
+    def command(self):
+        d = self.dir
+        return ["/usr/sbin/mariadbd", "--no-defaults", "--datadir=" + self.data, "--socket=" + os.path.join(d, "s.sock"),
+                "--pid-file=" + os.path.join(d, "pid"), "--bind-address=127.0.0.1", "--port=%d" % self.port,
+                "--init-file=" + os.path.join(d, "init.sql"), "--max-allowed-packet=16M", "--max-connect-errors=4000000000",
+                "--skip-name-resolve", "--max-connections=400", "--local-infile=1", "--server-id=1",
+                "--log-bin=judge-bin", "--binlog-ignore-db=judge", "--ssl-cert=" + os.path.join(d, "cert.pem"),
+                "--ssl-key=" + os.path.join(d, "key.pem"), "--innodb-flush-log-at-trx-commit=0", "--sync-binlog=0",
+                "--innodb-buffer-pool-size=64M", "--log-warnings=1", "--skip-stack-trace"]
+
+    def dead(self):
+        return self.process.poll() is not None
+
+    def revive(self):
+        self.start()
+
+    def remarks(self):
+        return []
+
+    def version(self):
+        return subprocess.run(["/usr/sbin/mariadbd", "--version"], stdout=subprocess.PIPE).stdout.decode().strip()
+
+
+class PostgreSQL(Server):
+    user, stop_signal = "postgres", 2
+
+    def prepare(self):
+        binaries = "/usr/lib/postgresql"
+        newest = max(os.listdir(binaries), key=lambda x: float(x))
+        self.bin = os.path.join(binaries, newest, "bin")
+        self.data, self.seen = os.path.join(self.dir, "data"), 0
+        self.run(os.path.join(self.bin, "initdb"), "-D", self.data, "-A", "trust", "-U", "postgres", "-E", "UTF8", "--locale=C", "-N")
+        with open(os.path.join(self.data, "pg_hba.conf"), "w") as f:
+            f.write("""local all postgres trust
+local all pw password
+local all md5u md5
+local all scramu scram-sha-256
+local all all trust
+host all pw 127.0.0.1/32 password
+host all md5u 127.0.0.1/32 md5
+host all scramu 127.0.0.1/32 scram-sha-256
+host replication repl 127.0.0.1/32 trust
+host all all 127.0.0.1/32 trust
+""")
+
+    def command(self):
+        options = {"port": self.port, "listen_addresses": "127.0.0.1", "unix_socket_directories": self.dir, "fsync": "off",
+                   "autovacuum": "off", "max_connections": 200, "max_wal_senders": 60, "shared_buffers": "64MB", "ssl": "off",
+                   "log_min_messages": "log", "log_line_prefix": "%n|%r|%e|", "log_min_error_statement": "panic", "restart_after_crash": "on",
+                   "wal_keep_size": "256MB", "superuser_reserved_connections": 10}
+        return [os.path.join(self.bin, "postgres"), "-D", self.data] + ["-c%s=%s" % kv for kv in options.items()]
+
+    def start(self):
+        super().start()
+        if os.path.exists(os.path.join(self.dir, "ready")):
+            return
+        sql = """SET password_encryption = 'md5';
+CREATE ROLE md5u LOGIN PASSWORD 'md5pw'; SET password_encryption = 'scram-sha-256';
+CREATE ROLE pw LOGIN PASSWORD 'pwpw'; CREATE ROLE scramu LOGIN PASSWORD 'scrampw';
+CREATE ROLE app LOGIN; CREATE ROLE repl LOGIN REPLICATION; CREATE DATABASE judge;
+GRANT ALL ON DATABASE judge TO PUBLIC;
+\\c judge
+CREATE UNLOGGED TABLE t (a int, b text, c timestamp, d bytea);
+INSERT INTO t VALUES (1, 'one', '2024-01-01', 'x'), (2, NULL, NULL, NULL), (3, 'three', NULL, repeat('z', 400)::bytea);
+CREATE UNLOGGED TABLE c (a int, b text);
+GRANT SELECT ON t TO PUBLIC; GRANT SELECT, INSERT ON c TO PUBLIC;
+"""
+        with open(os.path.join(self.dir, "ready"), "w") as f:
+            f.write(sql)
+        self.run(os.path.join(self.bin, "psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1", "-h", self.dir, "-p", str(self.port), "-U", "postgres",
+                 "-f", os.path.join(self.dir, "ready"))
+
+    def dead(self):
+        with open(self.log, "rb") as f:
+            f.seek(self.seen)
+            fresh = f.read()
+        self.seen += len(fresh)
+        return self.process.poll() is not None or re.search(rb"terminated by signal|PANIC:", fresh) is not None
+
+    def revive(self):
+        if self.process.poll() is not None:
+            self.start()
+        time.sleep(1)
+        _wait_for(self.port, self.process)
+
+    def path(self):
+        return os.path.join(self.dir, ".s.PGSQL.%d" % self.port)
+
+    def remarks(self):
+        """what the server wrote to its log: (time, client port, SQLSTATE, text)"""
+        out = []
+        with open(self.log, encoding="utf-8", errors="replace") as f:
+            for line in f:
+                m = re.match(r"(\d+\.\d+)\|[\d.]+\((\d+)\)\|(\w{5})\|(?:LOG|ERROR|FATAL):\s+(.*)", line)
+                if m:
+                    out.append((float(m[1]), int(m[2]), m[3], m[4]))
+        return out
+
+    def version(self):
+        return subprocess.run([os.path.join(self.bin, "postgres"), "--version"], stdout=subprocess.PIPE).stdout.decode().strip()

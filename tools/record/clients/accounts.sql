@@ -1,0 +1,13 @@
+install soname 'auth_ed25519';
+create database shop;
+create database empty_one;
+create user app@'%' identified by 'app-word';
+grant all on shop.* to app@'%';
+grant process, reload, replication client, replication slave, connection admin on *.* to app@'%';
+create user other@'%' identified by 'other-word';
+grant select on shop.* to other@'%';
+create user nopass@'%';
+create user edward@'%' identified via ed25519 using password('ed-word');
+grant select on shop.* to edward@'%';
+create user replica@'%' identified by 'replica-word';
+grant replication slave, replication client on *.* to replica@'%';

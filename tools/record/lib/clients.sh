@@ -1,0 +1,28 @@
+# shellcheck shell=bash
+# Clients that are not in Debian's server packages: fetched or compiled once a
+# run, outside the repository.
+
+node_up() {
+    [ ! -d "$WORK/node/node_modules" ] || return 0
+    mkdir -p "$WORK/node"
+    (cd "$WORK/node" && npm install --no-audit --no-fund mysql2 mariadb pg pg-query-stream pg-copy-streams) \
+        >"$WORK/log/npm" 2>&1 || { complain "npm could not fetch the drivers: $(tail -n 1 "$WORK/log/npm")"; return 1; }
+}
+
+# with_node SCRIPT ARGUMENT...
+with_node() {
+    local script=$1
+    shift
+    node_up || return 1
+    NODE_PATH=$WORK/node/node_modules talk node "$HERE/clients/$script" "$@"
+}
+
+# compiled NAME: builds clients/NAME.c if it is not yet built
+compiled() {
+    [ ! -x "$WORK/$1" ] || return 0
+    case $1 in
+    capi) # shellcheck disable=SC2046 # the flags are several words
+        cc -O1 -Wall -o "$WORK/$1" "$HERE/clients/$1.c" $(mariadb_config --cflags --libs) ;;
+    *) cc -O1 -Wall -I/usr/include/postgresql -o "$WORK/$1" "$HERE/clients/$1.c" -lpq ;;
+    esac
+}
