@@ -65,8 +65,10 @@ struct pgsql_state {
     bool reported;         /* an anomaly of the client since the last ReadyForQuery */
     bool client_ended, farewell; /* the client closed first; the server said why it goes */
     bool copy_aborted;     /* the server ended a COPY with an error: the client's data may still be under way */
+    bool copy_asked;       /* a COPY was sent and its answer was not seen */
     bool answered;         /* the open simple query was answered already (CopyInResponse) */
     bool started;          /* the first ReadyForQuery came, or was not seen */
+    bool early_broken;     /* framing was lost in bytes that the server may never read */
     bool hello_told, early_told, unrequested_told, stray_told;
     bool utf8;             /* client_encoding is UTF8 */
     bool sql_prepare;      /* statements may exist that no Parse made */
