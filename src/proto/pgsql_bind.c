@@ -98,7 +98,7 @@ static uint32_t take_formats(struct pgsql_reading *r, enum field field, struct c
     uint32_t count = pgsql_u16(r, field);
     uint32_t at = cursor_offset(&r->c);
     bool told = false;
-    *codes = r->c;
+    *codes = cursor_over(view_head(cursor_ahead(&r->c), 2 * (size_t)count));
     for (uint32_t i = 0; i < count && !pgsql_stop(r); i++) {
         if (cursor_left(&r->c) < 2) {
             (void)pgsql_u16(r, FIELD_PGSQL_FORMAT);
@@ -174,11 +174,10 @@ void pgsql_bind(struct pgsql_reading *r, uint32_t *portal)
     take_result_formats(r, &v);
 }
 
-/* What libpq and drivers call: large objects. */
-static bool is_large_object(uint32_t function)
+/* Object numbers of built-in functions (FirstGenbkiObjectId): most of them exist. */
+static bool is_built_in(uint32_t function)
 {
-    return function == 715 || function == 764 || (function >= 952 && function <= 958) || function == 964 ||
-           function == 1004 || (function >= 3170 && function <= 3172);
+    return function > 0 && function < 10000;
 }
 
 void pgsql_function_call(struct pgsql_reading *r, uint32_t *function)
@@ -188,7 +187,7 @@ void pgsql_function_call(struct pgsql_reading *r, uint32_t *function)
     r->unread |= s->transaction == PGSQL_TRANSACTION_FAILED && s->queue_used == 0 && !s->untracked;
     *function = pgsql_u32(r, FIELD_PGSQL_FUNCTION);
     /* An unknown function is an ordinary error, raised before the arguments are read. */
-    r->unread |= !is_large_object(*function) && !pgsql_function_known(r->out, *function);
+    r->unread |= !is_built_in(*function) && !pgsql_function_known(r->out, *function);
     uint32_t formats_at = cursor_offset(&r->c);
     v.format_count = take_formats(r, FIELD_PGSQL_FORMAT_COUNT, &v.formats);
     v.count = pgsql_u16(r, FIELD_PGSQL_PARAMETER_COUNT);

@@ -26,11 +26,13 @@ static void wrong_type(struct pgsql_reading *r, enum anomaly anomaly, uint32_t t
                                     .offset = 0, .length = 1, .got = type, .note = note});
 }
 
-/* A startup packet read as a message: type 0, and a length whose last byte is the 0 of version 3. */
+/* A startup packet read as a message: type 0, and a length whose last byte begins the version 3 or a request code. */
 static bool looks_like_startup(uint8_t type, uint32_t length)
 {
-    uint32_t startup_length = length >> 8;
-    return type == 0 && (length & 0xff) == 0 && startup_length >= 8 && startup_length <= 4 + PGSQL_STARTUP_BODY_MAX;
+    uint32_t startup_length = length >> 8, version = length & 0xff;
+    if (version == PGSQL_NEGOTIATE_SSL_CODE >> 24)
+        return type == 0 && startup_length == 8;
+    return type == 0 && version == 0 && startup_length >= 8 && startup_length <= 4 + PGSQL_STARTUP_BODY_MAX;
 }
 
 /* Sent before the server has decided about the login: it comes to read it only when it lets the client in. */

@@ -252,6 +252,25 @@ static void the_server_leaves(void **state)
     talk_close(t);
 }
 
+/* Bytes behind the password are read only when the server lets the client in: then it says so, or leaves. */
+static void what_comes_behind_the_password(void **state)
+{
+    (void)state;
+    struct talk *t = talk_after("cleartext", 3);
+    talk_hex(t, FROM_CLIENT, "0000000000");
+    assert_int_equal(t->verdict, VERDICT_BROKEN);
+    assert_int_equal(t->reports_used, 1);
+    assert_int_equal(t->reports[0].anomaly, ANOMALY_PGSQL_DEFECT_NOT_READ);
+    assert_true(end_is_flagged(t, FROM_SERVER));
+    talk_close(t);
+
+    t = talk_after("cleartext", 3);
+    talk_hex(t, FROM_CLIENT, "0000000000");
+    talk_hex(t, FROM_SERVER, "'E' 00000018 'SFATAL' 00 'C28P01' 00 'Mbad' 00 00");
+    assert_false(end_is_flagged(t, FROM_SERVER));
+    talk_close(t);
+}
+
 /* Rows are checked against the description of their own portal only. */
 static void descriptions_and_rows(void **state)
 {
@@ -290,6 +309,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_damage_is_flagged), cmocka_unit_test(the_server_is_the_judge), cmocka_unit_test(codes_become_facts),
         cmocka_unit_test(the_server_leaves),       cmocka_unit_test(descriptions_and_rows),
+        cmocka_unit_test(what_comes_behind_the_password),
     };
     return cmocka_run_group_tests_name("pgsql backend", tests, NULL, NULL);
 }

@@ -59,9 +59,18 @@ static const struct damage frontend_damage[] = {
     {"flush with a body", "trust", 2, FROM_CLIENT, ANOMALY_PGSQL_BODY_NOT_EMPTY, FIELD_PGSQL_LENGTH, 1,
      "'H' 00000005 00",
      "'H' 00000004"},
-    {"query whose type became X", "trust", 2, FROM_CLIENT, ANOMALY_PGSQL_BODY_NOT_EMPTY, FIELD_PGSQL_LENGTH, 1,
+    {"terminate with a text", "trust", 2, FROM_CLIENT, ANOMALY_PGSQL_IGNORED_BYTES, FIELD_PGSQL_LENGTH, 1,
      "'X' 0000000d 'select 1' 00",
      "'X' 00000004"},
+    {"flush with a body behind a COPY", "copy_fail", 2, FROM_CLIENT, ANOMALY_PGSQL_DEFECT_NOT_READ, FIELD_PGSQL_LENGTH, 1,
+     "'P' 00000019 00 'copy t from stdin' 00 0000 "
+     "'B' 0000000c 0000 0000 0000 0000 "
+     "'E' 00000009 00 00000000 "
+     "'H' 00000005 00",
+     "'P' 00000019 00 'copy t from stdin' 00 0000 "
+     "'B' 0000000c 0000 0000 0000 0000 "
+     "'E' 00000009 00 00000000 "
+     "'H' 00000004"},
     {"terminate with padding", "trust", 2, FROM_CLIENT, ANOMALY_PGSQL_IGNORED_BYTES, FIELD_PGSQL_LENGTH, 1,
      "'X' 00000005 00",
      "'X' 00000004"},
@@ -99,6 +108,12 @@ static const struct damage frontend_damage[] = {
     {"int4 of three bytes", "extended", 4, FROM_CLIENT, ANOMALY_PGSQL_PARAMETER_SIZE, FIELD_PGSQL_PARAMETER, 19,
      "'B' 0000001c 00 's1' 00000100 01000200 000003 'abc' 00000001 780000",
      "'B' 0000001d 00 's1' 00000100 01000200 000004 'abcd' 00000001 780000"},
+    {"one format for both, and a byte too many", "extended", 4, FROM_CLIENT, ANOMALY_PGSQL_TRAILING_BYTES, FIELD_PGSQL_LENGTH, 30,
+     "'B' 0000001e 00 's1' 00 0001 0001 0002 00000004 00000007 00000001 'x' 0000 00",
+     "'B' 0000001d 00 's1' 00 0001 0001 0002 00000004 00000007 00000001 'x' 0000"},
+    {"function call of a function that may not exist", "function", 4, FROM_CLIENT, ANOMALY_PGSQL_DEFECT_NOT_READ, FIELD_PGSQL_LENGTH, 15,
+     "'F' 0000000f 00004000 0000 0000 0000 00",
+     "'F' 0000000e 00004000 0000 0000 0000"},
     {"describe X", "trust", 2, FROM_CLIENT, ANOMALY_PGSQL_TARGET, FIELD_PGSQL_TARGET, 5,
      "'D' 00000007 'Xa' 00",
      "'D' 00000007 'Pa' 00"},
