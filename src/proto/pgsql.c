@@ -153,8 +153,10 @@ static enum verdict message(void *state, enum side from, struct cursor body, str
     else if (out->session->midstream)
         expect_less(r.state);
     enum verdict verdict = from == FROM_CLIENT ? from_client(&r) : from_server(&r);
-    if (verdict == VERDICT_BROKEN)
+    if (verdict == VERDICT_BROKEN) {
+        r.state->early_broken |= from == FROM_CLIENT && r.unread && !r.state->joined;
         expect_less(r.state);
+    }
     return verdict;
 }
 
@@ -175,12 +177,14 @@ static void end(void *state, enum side from, bool reset, struct findings *out)
         s->client_ended = true;
         return;
     }
-    if (s->client_ended || s->farewell || s->reported || s->joined || out->session->midstream)
+    if (s->client_ended || s->farewell || s->reported)
+        return;
+    if ((s->joined || out->session->midstream) && !s->early_broken)
         return;
     bool starting = s->stage == STAGE_AUTHENTICATION && s->awaited == AWAIT_NOTHING;
     bool logging_in = s->stage == STAGE_SESSION && !s->started;
     bool working = s->stage == STAGE_SESSION && (s->queue_used || s->untracked);
-    if (!s->negotiation && !starting && !logging_in && !working)
+    if (!s->early_broken && !s->negotiation && !starting && !logging_in && !working)
         return;
     report(out, (struct report){.anomaly = ANOMALY_PGSQL_CLOSED, .field = FIELD_DB_PHASE, .relation = MUST_BE,
                                 .note = "an answer, or an ErrorResponse before the end"});

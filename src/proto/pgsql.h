@@ -46,7 +46,7 @@ enum pgsql_copy { COPY_NONE, COPY_IN, COPY_OUT, COPY_BOTH };
 struct pgsql_request {
     uint8_t kind;    /* type byte of the client's message */
     uint8_t target;  /* Describe: S or P */
-    uint32_t name;   /* hash of the statement (Parse, Describe) or portal (Describe, Execute) */
+    uint32_t name;   /* hash of the statement (Parse, Describe) or portal (Bind, Describe, Execute), or the function */
 };
 
 struct pgsql_state {
@@ -65,8 +65,10 @@ struct pgsql_state {
     bool reported;         /* an anomaly of the client since the last ReadyForQuery */
     bool client_ended, farewell; /* the client closed first; the server said why it goes */
     bool copy_aborted;     /* the server ended a COPY with an error: the client's data may still be under way */
+    bool copy_asked;       /* a COPY was sent and its answer was not seen */
     bool answered;         /* the open simple query was answered already (CopyInResponse) */
     bool started;          /* the first ReadyForQuery came, or was not seen */
+    bool early_broken;     /* framing was lost in bytes that the server may never read */
     bool hello_told, early_told, unrequested_told, stray_told;
     bool utf8;             /* client_encoding is UTF8 */
     bool sql_prepare;      /* statements may exist that no Parse made */
@@ -97,6 +99,8 @@ struct pgsql_reading {
     struct findings *out;
     struct cursor c;
     enum side from;
+    uint8_t strings_read;
+    struct view strings[3]; /* of the client, converted by the server before it reads on */
     bool bad;    /* a defect was reported: what follows in the message means nothing */
     bool unread; /* the server does not come to read what is read now */
 };
@@ -151,17 +155,21 @@ struct pgsql_kind {
 extern const struct pgsql_kind pgsql_frontend_kinds[256], pgsql_backend_kinds[256];
 
 /* pgsql_bind.c */
-void pgsql_bind(struct pgsql_reading *r);
-void pgsql_function_call(struct pgsql_reading *r);
+void pgsql_bind(struct pgsql_reading *r, uint32_t *portal);
+void pgsql_function_call(struct pgsql_reading *r, uint32_t *function);
 
 /* pgsql_statement.c: what is remembered of statements, and whether the server would take a value. */
 void pgsql_statement_parsed(struct pgsql_reading *r, struct view name, struct view query, struct cursor types, uint32_t count);
 struct pgsql_statement *pgsql_statement_find(struct findings *out, uint32_t name);
 void pgsql_statement_drop(struct findings *out, uint32_t name);
+/* A function that the server called before on this connection. */
+void pgsql_function_called(struct findings *out, uint32_t function);
+bool pgsql_function_known(struct findings *out, uint32_t function);
 /* Surely not there: every Parse of this connection was seen and none made it. */
 bool pgsql_statement_missing(struct pgsql_reading *r, uint32_t name);
 /* Bytes of a binary value of this type, 0 when it varies or is not known. */
 uint32_t pgsql_type_size(uint32_t type);
+bool pgsql_is_utf8(struct view text);
 /* The server refuses this value with an ordinary error and reads no further. */
 bool pgsql_value_refused(struct view value, uint32_t format, uint32_t type, bool utf8);
 

@@ -98,7 +98,7 @@ static uint32_t take_formats(struct pgsql_reading *r, enum field field, struct c
     uint32_t count = pgsql_u16(r, field);
     uint32_t at = cursor_offset(&r->c);
     bool told = false;
-    *codes = r->c;
+    *codes = cursor_over(view_head(cursor_ahead(&r->c), 2 * (size_t)count));
     for (uint32_t i = 0; i < count && !pgsql_stop(r); i++) {
         if (cursor_left(&r->c) < 2) {
             (void)pgsql_u16(r, FIELD_PGSQL_FORMAT);
@@ -144,11 +144,11 @@ static void take_result_formats(struct pgsql_reading *r, const struct values *v)
                                     .expected = v->statement->columns, .note = "the columns of the statement (or 0, or 1)"});
 }
 
-void pgsql_bind(struct pgsql_reading *r)
+void pgsql_bind(struct pgsql_reading *r, uint32_t *portal)
 {
     struct pgsql_state *s = r->state;
     struct values v = {0};
-    (void)pgsql_string(r, FIELD_PGSQL_PORTAL);
+    *portal = pgsql_hash(pgsql_string(r, FIELD_PGSQL_PORTAL));
     struct view name = pgsql_string(r, FIELD_PGSQL_STATEMENT);
     if (pgsql_stop(r))
         return;
@@ -174,12 +174,20 @@ void pgsql_bind(struct pgsql_reading *r)
     take_result_formats(r, &v);
 }
 
-void pgsql_function_call(struct pgsql_reading *r)
+/* Object numbers of built-in functions (FirstGenbkiObjectId): most of them exist. */
+static bool is_built_in(uint32_t function)
+{
+    return function > 0 && function < 10000;
+}
+
+void pgsql_function_call(struct pgsql_reading *r, uint32_t *function)
 {
     struct pgsql_state *s = r->state;
     struct values v = {0};
     r->unread |= s->transaction == PGSQL_TRANSACTION_FAILED && s->queue_used == 0 && !s->untracked;
-    (void)pgsql_u32(r, FIELD_PGSQL_FUNCTION);
+    *function = pgsql_u32(r, FIELD_PGSQL_FUNCTION);
+    /* An unknown function is an ordinary error, raised before the arguments are read. */
+    r->unread |= !is_built_in(*function) && !pgsql_function_known(r->out, *function);
     uint32_t formats_at = cursor_offset(&r->c);
     v.format_count = take_formats(r, FIELD_PGSQL_FORMAT_COUNT, &v.formats);
     v.count = pgsql_u16(r, FIELD_PGSQL_PARAMETER_COUNT);

@@ -26,15 +26,24 @@ static void wrong_type(struct pgsql_reading *r, enum anomaly anomaly, uint32_t t
                                     .offset = 0, .length = 1, .got = type, .note = note});
 }
 
-/* A startup packet read as a message: type 0, and a length whose last byte is the 0 of version 3. */
+/* A startup packet read as a message: type 0, and a length whose last byte begins the version 3 or a request code. */
 static bool looks_like_startup(uint8_t type, uint32_t length)
 {
-    uint32_t startup_length = length >> 8;
-    return type == 0 && (length & 0xff) == 0 && startup_length >= 8 && startup_length <= 4 + PGSQL_STARTUP_BODY_MAX;
+    uint32_t startup_length = length >> 8, version = length & 0xff;
+    if (version == PGSQL_NEGOTIATE_SSL_CODE >> 24)
+        return type == 0 && startup_length == 8;
+    return type == 0 && version == 0 && startup_length >= 8 && startup_length <= 4 + PGSQL_STARTUP_BODY_MAX;
+}
+
+/* Sent before the server has decided about the login: it comes to read it only when it lets the client in. */
+static bool is_early(const struct pgsql_state *s)
+{
+    return s->stage == STAGE_AUTHENTICATION && s->awaited == AWAIT_NOTHING;
 }
 
 static enum verdict unknown_type(struct pgsql_reading *r, uint8_t type, uint32_t length)
 {
+    r->unread |= is_early(r->state) && !looks_like_startup(type, length);
     r->out->message = PGSQL_UNKNOWN_MESSAGE;
     if (looks_like_startup(type, length))
         wrong_type(r, ANOMALY_PGSQL_STARTUP_REPEATED, type, "a message with a type byte");
@@ -52,7 +61,8 @@ static bool legal_now(struct pgsql_reading *r, uint8_t type)
             wrong_type(r, ANOMALY_PGSQL_AUTHENTICATION_EXPECTED, type, "p, which answers the authentication request");
             return false;
         }
-        if (s->awaited == AWAIT_NOTHING && !s->early_told) {
+        r->unread |= is_early(s);
+        if (is_early(s) && !s->early_told) {
             s->early_told = true;
             pgsql_remark(r, (struct report){.anomaly = ANOMALY_PGSQL_EARLY_MESSAGE, .field = FIELD_PGSQL_TYPE,
                                             .relation = MUST_BE, .offset = 0, .length = 1, .got = type,
@@ -88,7 +98,7 @@ static bool legal_length(struct pgsql_reading *r, uint8_t type, uint32_t length)
                                           : ANOMALY_PGSQL_LENGTH_TOO_LARGE;
     if (type == 'p' && length > 4)
         note_field(r->out, FIELD_PGSQL_PASSWORD_DATA, PGSQL_HEADER, length - 4, 0);
-    r->unread = false; /* a length is read whatever the server makes of the message */
+    r->unread = is_early(s); /* a length is read whatever the server makes of the message */
     pgsql_defect(r, (struct report){.anomaly = (uint16_t)anomaly, .field = FIELD_PGSQL_LENGTH,
                                     .relation = length < 4 ? MUST_REACH : MUST_NOT_EXCEED, .offset = 1, .length = 4,
                                     .got = length, .expected = length < 4 ? 4 : limit,
@@ -96,18 +106,28 @@ static bool legal_length(struct pgsql_reading *r, uint8_t type, uint32_t length)
     return false;
 }
 
-/* A Query that makes statements of its own: what Parse did not make may exist. */
-static bool begins_prepare(struct view query)
+static bool begins(struct view query, const char *word)
 {
-    static const uint8_t word[] = "prepare";
-    size_t at = 0;
+    size_t at = 0, length = strlen(word);
     while (at < query.length && query.bytes[at] <= ' ')
         at++;
     query = view_from(query, at);
-    for (size_t i = 0; i < sizeof word - 1; i++)
-        if (i >= query.length || (query.bytes[i] | 0x20) != word[i])
+    for (size_t i = 0; i < length; i++)
+        if (i >= query.length || (query.bytes[i] | 0x20) != (uint8_t)word[i])
             return false;
     return true;
+}
+
+/* A Query that makes statements of its own: what Parse did not make may exist. */
+static bool begins_prepare(struct view query)
+{
+    return begins(query, "prepare");
+}
+
+/* Until CopyInResponse comes, Flush and Sync behind it may be read as part of the COPY, and then they are not looked at. */
+static bool begins_copy(struct view query)
+{
+    return begins(query, "copy");
 }
 
 static void query(struct pgsql_reading *r)
@@ -115,6 +135,7 @@ static void query(struct pgsql_reading *r)
     struct view text = pgsql_string(r, FIELD_PGSQL_QUERY_TEXT);
     pgsql_end(r);
     r->state->sql_prepare |= begins_prepare(text);
+    r->state->copy_asked = begins_copy(text);
     if (!r->state->skipping) /* a simple query does away with the unnamed statement */
         pgsql_statement_drop(r->out, pgsql_hash(view_of("", 0)));
     pgsql_request(r, 'Q', 0, 0);
@@ -124,6 +145,7 @@ static void parse(struct pgsql_reading *r)
 {
     struct view name = pgsql_string(r, FIELD_PGSQL_STATEMENT);
     struct view text = pgsql_string(r, FIELD_PGSQL_QUERY_TEXT);
+    r->state->copy_asked = begins_copy(text);
     uint32_t count = pgsql_u16(r, FIELD_PGSQL_PARAMETER_COUNT);
     struct cursor types = r->c;
     for (uint32_t i = 0; i < count && !pgsql_stop(r); i++) {
@@ -173,7 +195,7 @@ static void sync(struct pgsql_reading *r)
 {
     if (r->state->copy == COPY_IN) /* read and ignored */
         return;
-    r->unread = false;
+    r->unread = r->state->copy_asked;
     empty_body(r);
     r->state->skipping = false;
     pgsql_request(r, 'S', 0, 0);
@@ -181,15 +203,9 @@ static void sync(struct pgsql_reading *r)
 
 static void flush(struct pgsql_reading *r)
 {
+    r->unread |= r->state->copy_asked;
     if (r->state->copy != COPY_IN)
         empty_body(r);
-}
-
-static void terminate(struct pgsql_reading *r)
-{
-    empty_body(r);
-    r->state->stage = STAGE_TERMINATED;
-    r->out->session->phase = PHASE_CLOSED;
 }
 
 static void ignored_bytes(struct pgsql_reading *r, uint32_t at)
@@ -199,6 +215,14 @@ static void ignored_bytes(struct pgsql_reading *r, uint32_t at)
         pgsql_remark(r, (struct report){.anomaly = ANOMALY_PGSQL_IGNORED_BYTES, .field = FIELD_PGSQL_LENGTH,
                                         .relation = MUST_EQUAL, .offset = 1, .length = 4, .got = length - 1,
                                         .expected = at - 1});
+}
+
+/* The server leaves without a look at the body. */
+static void terminate(struct pgsql_reading *r)
+{
+    ignored_bytes(r, PGSQL_HEADER);
+    r->state->stage = STAGE_TERMINATED;
+    r->out->session->phase = PHASE_CLOSED;
 }
 
 static void copy_message(struct pgsql_reading *r, uint8_t type)
@@ -235,6 +259,7 @@ static void copy_message(struct pgsql_reading *r, uint8_t type)
 
 static void body(struct pgsql_reading *r, uint8_t type)
 {
+    uint32_t name = 0;
     switch (type) {
     case PGSQL_QUERY:
         query(r);
@@ -243,8 +268,8 @@ static void body(struct pgsql_reading *r, uint8_t type)
         parse(r);
         break;
     case PGSQL_BIND:
-        pgsql_bind(r);
-        pgsql_request(r, 'B', 0, 0);
+        pgsql_bind(r, &name);
+        pgsql_request(r, 'B', 0, name);
         break;
     case PGSQL_EXECUTE:
         execute(r);
@@ -254,8 +279,8 @@ static void body(struct pgsql_reading *r, uint8_t type)
         target(r, type);
         break;
     case PGSQL_FUNCTION_CALL:
-        pgsql_function_call(r);
-        pgsql_request(r, 'F', 0, 0);
+        pgsql_function_call(r, &name);
+        pgsql_request(r, 'F', 0, name);
         break;
     case PGSQL_SYNC:
         sync(r);

@@ -1,11 +1,20 @@
 /* Reading the fields of a PostgreSQL message with reports: the counterpart of src/backend/libpq/pqformat.c. */
 #include "proto/pgsql.h"
 
+/* Text in a wrong encoding is an ordinary error, raised where the string is read. */
+static bool badly_encoded(const struct pgsql_reading *r)
+{
+    for (unsigned i = 0; i < r->strings_read && r->state->utf8; i++)
+        if (!pgsql_is_utf8(r->strings[i]))
+            return true;
+    return false;
+}
+
 void pgsql_defect(struct pgsql_reading *r, struct report found)
 {
     r->bad = true;
     if (r->from == FROM_CLIENT) {
-        if (r->unread)
+        if (r->unread || badly_encoded(r))
             found.anomaly = ANOMALY_PGSQL_DEFECT_NOT_READ;
         else
             r->state->reported = true;
@@ -91,6 +100,8 @@ struct view pgsql_string(struct pgsql_reading *r, enum field field)
     struct view text = take_until(&r->c, 0);
     if (!r->c.failed) {
         note_field(r->out, field, at, (uint32_t)text.length, 0);
+        if (r->strings_read < sizeof r->strings / sizeof r->strings[0])
+            r->strings[r->strings_read++] = text;
         return text;
     }
     if (ahead.length)

@@ -108,6 +108,7 @@ static void ready(struct pgsql_reading *r)
     s->answered = false;
     s->rows = 0;
     s->copy = COPY_NONE;
+    s->copy_asked = false;
 }
 
 static bool answers(const struct pgsql_request *oldest, uint8_t type)
@@ -150,6 +151,10 @@ void pgsql_answer(struct pgsql_reading *r, uint8_t type)
         unrequested(r);
         return;
     }
+    if (type == '2' && oldest->name == s->described_portal)
+        s->portal_columns_known = false;
+    if (type == 'V')
+        pgsql_function_called(r->out, oldest->name);
     bool last = type != 't' && type != 'D' && type != 'V' && oldest->kind != 'Q';
     if (last)
         drop_oldest(s);
@@ -183,6 +188,7 @@ void pgsql_answer_copy(struct pgsql_reading *r, enum pgsql_copy copy)
 {
     struct pgsql_state *s = r->state;
     s->copy = (uint8_t)copy;
+    s->copy_asked = false;
     if (copy == COPY_OUT)
         return;
     observe(r->out, (struct fact){.kind = FACT_REPLY});

@@ -5,6 +5,7 @@
 #include "model/name.h"
 #include "proto/pgsql.h"
 
+enum { CANCEL_KEY_3_0 = 4, CANCEL_KEY_3_2 = 32 }; /* as PostgreSQL makes them; 3.2 allows 4 to 256 */
 enum { TLS_HANDSHAKE = 0x16, TLS_RECORD_HEADER = 5, TLS_RECORD_MAX = 16384 + 2048 };
 
 /* A TLS record begins with its type and version 3.0 to 3.4; as a startup length that would be 369 MB. */
@@ -45,14 +46,11 @@ static bool equal_text(struct view a, const char *b)
     return view_equal(a, view_text(b));
 }
 
-/* parse_bool in src/backend/utils/adt/bool.c, and the value `database`. */
-static bool asks_replication(struct view value)
+/* A prefix of a word of parse_bool (src/backend/utils/adt/bool.c); on and off need two letters. */
+static bool is_word(struct view value, const char *const *words, size_t count)
 {
-    static const char *const yes[] = {"true", "yes", "on", "1"};
-    if (equal_text(value, "database"))
-        return true;
-    for (size_t i = 0; i < sizeof yes / sizeof yes[0]; i++) {
-        struct view word = view_text(yes[i]);
+    for (size_t i = 0; i < count; i++) {
+        struct view word = view_text(words[i]);
         size_t least = word.bytes[0] == 'o' ? 2 : 1;
         bool same = value.length >= least && value.length <= word.length;
         for (size_t k = 0; same && k < value.length; k++)
@@ -61,6 +59,18 @@ static bool asks_replication(struct view value)
             return true;
     }
     return false;
+}
+
+static bool asks_replication(struct view value)
+{
+    static const char *const words[] = {"true", "yes", "on", "1"};
+    return equal_text(value, "database") || is_word(value, words, sizeof words / sizeof words[0]);
+}
+
+static bool is_off(struct view value)
+{
+    static const char *const words[] = {"false", "no", "off", "0"};
+    return is_word(value, words, sizeof words / sizeof words[0]);
 }
 
 struct startup_login {
@@ -101,30 +111,45 @@ static void take_parameter(struct pgsql_reading *r, struct view name, struct vie
     }
     if (field == FIELD_PGSQL_APPLICATION_NAME)
         login->program = value;
-    if (field == FIELD_PGSQL_REPLICATION_MODE)
+    if (field == FIELD_PGSQL_REPLICATION_MODE) {
         r->state->replication = asks_replication(value);
+        /* Another value is an ordinary error, raised before the layout is looked at. */
+        r->unread |= !r->state->replication && !is_off(value);
+    }
 }
 
 /* Name and value pairs up to an empty name, which must be the last byte. A string that lacks its NUL ends with the
  * packet: the server reads it so, and then misses the terminator. */
 static void take_parameters(struct pgsql_reading *r, struct startup_login *login)
 {
+    uint32_t name_at;
     for (;;) {
-        uint32_t name_at = cursor_offset(&r->c);
+        name_at = cursor_offset(&r->c);
         struct view name = take_until(&r->c, 0);
         if (r->c.failed || name.length == 0)
             break;
         note_field(r->out, FIELD_PGSQL_PARAMETER_NAME, name_at, (uint32_t)name.length, 0);
         uint32_t value_at = cursor_offset(&r->c);
+        struct view rest = cursor_ahead(&r->c);
         struct view value = take_until(&r->c, 0);
-        if (r->c.failed)
+        if (r->c.failed) {
+            if (rest.length)
+                take_parameter(r, name, rest, value_at, login);
             break;
+        }
         take_parameter(r, name, value, value_at, login);
     }
     uint32_t at = cursor_offset(&r->c);
     size_t left = cursor_left(&r->c);
     if (!r->c.failed && left == 0)
         return;
+    if (r->c.failed && name_at == r->out->message_length - 1) {
+        /* A single byte where the terminator should be: the server takes it for a name without a value and is content. */
+        pgsql_remark(r, (struct report){.anomaly = ANOMALY_PGSQL_IGNORED_BYTES, .field = FIELD_PGSQL_PARAMETER_NAME,
+                                        .relation = MUST_BE, .offset = name_at, .length = 1,
+                                        .note = "a NUL as the last byte"});
+        return;
+    }
     pgsql_defect(r, (struct report){.anomaly = ANOMALY_PGSQL_STARTUP_LAYOUT, .field = FIELD_PGSQL_PARAMETER_NAME,
                                     .relation = MUST_BE, .offset = at, .length = (uint32_t)left, .got = left,
                                     .note = "name and value pairs, then one NUL as the last byte"});
@@ -183,10 +208,10 @@ static enum verdict cancel_request(struct pgsql_reading *r)
     (void)pgsql_u32(r, FIELD_PGSQL_BACKEND_PID);
     struct view key = take_rest(&r->c);
     note_bytes(r->out, FIELD_PGSQL_CANCEL_KEY, key, &r->c);
-    if (length > 16)
-        pgsql_remark(r, (struct report){.anomaly = ANOMALY_PGSQL_CANCEL_KEY_LENGTH, .field = FIELD_PGSQL_CANCEL_KEY,
+    if (key.length != CANCEL_KEY_3_0 && key.length != CANCEL_KEY_3_2)
+        pgsql_defect(r, (struct report){.anomaly = ANOMALY_PGSQL_CANCEL_KEY_LENGTH, .field = FIELD_PGSQL_CANCEL_KEY,
                                         .relation = MUST_EQUAL, .offset = 12, .length = (uint32_t)key.length,
-                                        .got = key.length, .expected = 4, .note = "in protocol 3.0"});
+                                        .got = key.length, .expected = CANCEL_KEY_3_0, .note = "in protocol 3.0, and 32 in 3.2"});
     return VERDICT_OK;
 }
 

@@ -23,6 +23,22 @@ void pgsql_statement_drop(struct findings *out, uint32_t name)
     note_drop(out, key_of(name));
 }
 
+static uint64_t function_key(uint32_t function)
+{
+    return UINT64_C(0x666e) << 32 | function;
+}
+
+void pgsql_function_called(struct findings *out, uint32_t function)
+{
+    if (!pgsql_function_known(out, function))
+        (void)note_keep(out, function_key(function), 1);
+}
+
+bool pgsql_function_known(struct findings *out, uint32_t function)
+{
+    return note_find(out, function_key(function)) != NULL;
+}
+
 bool pgsql_statement_missing(struct pgsql_reading *r, uint32_t name)
 {
     const struct pgsql_state *s = r->state;
@@ -155,7 +171,7 @@ uint32_t pgsql_type_size(uint32_t type)
 }
 
 /* As pg_utf8_islegal and its caller: no overlong forms, no surrogates, nothing above 10FFFF. */
-static bool is_utf8(struct view text)
+bool pgsql_is_utf8(struct view text)
 {
     for (size_t i = 0; i < text.length;) {
         uint8_t c = text.bytes[i];
@@ -213,7 +229,7 @@ bool pgsql_value_refused(struct view value, uint32_t format, uint32_t type, bool
         return true;
     if (text && value.length && memchr(value.bytes, 0, value.length))
         return true;
-    if (text && utf8 && !is_utf8(value))
+    if (text && utf8 && !pgsql_is_utf8(value))
         return true;
     if (format == 0)
         return is_integer_type(type) && !is_integer(value);
