@@ -102,14 +102,14 @@ struct conversation *conversation_open(struct dialogue *d, struct flow *flow, co
 /* The first bytes of each direction after both sides agreed on TLS must be a record of it (RFC 8446 5.1). */
 static void tls_bytes(struct conversation *c, enum side from, struct view bytes, const struct segment *where)
 {
-    enum { CONTENT_ALERT = 0x15, CONTENT_HANDSHAKE = 0x16 };
+    enum { CONTENT_CHANGE_CIPHER_SPEC = 0x14, CONTENT_APPLICATION_DATA = 0x17 };
     struct direction *side = &c->sides[from];
     count_many(c->dialogue->counters, COUNT_BYTES_ENCRYPTED, bytes.length);
     if (side->tls_begun)
         return;
     side->tls_begun = true;
     uint8_t content = bytes.bytes[0];
-    if (content == CONTENT_HANDSHAKE || content == CONTENT_ALERT || c->flow->midstream)
+    if ((content >= CONTENT_CHANGE_CIPHER_SPEC && content <= CONTENT_APPLICATION_DATA) || c->flow->midstream)
         return;
     struct findings *f = findings_begin(c, bytes.length);
     report(f, (struct report){
@@ -118,7 +118,7 @@ static void tls_bytes(struct conversation *c, enum side from, struct view bytes,
                   .relation = MUST_BE,
                   .length = 1,
                   .got = content,
-                  .note = "a TLS record: 0x16 (handshake) or 0x15 (alert)",
+                  .note = "a TLS record: 0x14 to 0x17",
               });
     conversation_tell(c, from, view_head(bytes, MESSAGE_BYTES_MAX), where, 0, where, NULL);
 }
