@@ -28,6 +28,8 @@ struct recorder {
     struct limiter *limiter;
     struct alert_sums sums;
     uint64_t *rule_counts;
+    int64_t worst_alert;
+    uint8_t worst_severity; /* 0: none yet */
     struct kept_alert kept[KEPT_KEYS];
     uint64_t samples[KEPT_SAMPLES]; /* wanted: a stored alert names them */
     struct seen_server servers[SERVERS_MAX];
@@ -97,6 +99,10 @@ static void store_row(struct recorder *r, const struct alert *alert, uint64_t ke
         }
     }
     count(r->counters, COUNT_ALERTS_STORED);
+    if (!r->worst_severity || alert->severity < r->worst_severity) {
+        r->worst_severity = alert->severity;
+        r->worst_alert = alert_id;
+    }
     kept_set(r, key, alert_id);
     if (earlier)
         kept_set(r, earlier, alert_id);
@@ -199,6 +205,11 @@ void recorder_finish(struct recorder *r)
 const struct alert_sums *recorder_sums(const struct recorder *r)
 {
     return &r->sums;
+}
+
+int64_t recorder_worst(const struct recorder *r)
+{
+    return r->worst_alert;
 }
 
 uint64_t recorder_rule_count(const struct recorder *r, uint32_t rule)

@@ -31,6 +31,8 @@ void recorder_server(struct recorder *r, const struct endpoint *server, enum pro
 /* Writes what is still in memory (servers). */
 void recorder_finish(struct recorder *r);
 const struct alert_sums *recorder_sums(const struct recorder *r);
+/* alert_id of the most severe alert that was stored, the first of these; 0: none. */
+int64_t recorder_worst(const struct recorder *r);
 /* Times the rule matched. */
 uint64_t recorder_rule_count(const struct recorder *r, uint32_t rule);
 /* False after the store refused something: *why says what. */

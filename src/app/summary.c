@@ -140,9 +140,12 @@ void summary_print(FILE *out, const struct summary *s)
     const char *db = strcmp(s->store_path, "dbhound.db") == 0 ? "" : " -d ";
     const char *path = *db ? s->store_path : "";
     fprintf(out, "stored    run %" PRId64 " in %s\n", s->run_id, s->store_path);
-    if (s->counters->value[COUNT_ALERTS_STORED])
-        fprintf(out, "\nnext      dbhound alerts%s%s\n          dbhound show 1%s%s\n          dbhound sample 1%s%s -w sample.pcapng\n",
-                db, path, db, path, db, path);
+    int64_t worst = recorder_worst(s->recorder);
+    if (worst)
+        fprintf(out,
+                "\nnext      dbhound alerts%s%s\n          dbhound show %" PRId64 "%s%s\n          dbhound sample %" PRId64
+                "%s%s -w sample.pcapng\n",
+                db, path, worst, db, path, worst, db, path);
 }
 
 /* ---- JSON */

@@ -399,13 +399,22 @@ void conversation_incomplete(struct conversation *c, enum side from, const struc
         unwrap_progress(side->inflater, &first, &head, &declared, &arrived);
     struct findings *f = findings_begin(c, declared);
     note_field(f, FIELD_DB_MESSAGE_BYTES, 0, 0, arrived);
-    report(f, (struct report){
-                  .anomaly = (uint16_t)c->decoder->incomplete,
-                  .field = (uint16_t)(declared ? c->decoder->length_field : FIELD_NONE),
-                  .relation = MUST_NOT_EXCEED,
-                  .got = declared,
-                  .expected = arrived,
-                  .note = "the bytes that arrived",
-              });
+    if (declared)
+        report(f, (struct report){
+                      .anomaly = (uint16_t)c->decoder->incomplete,
+                      .field = (uint16_t)c->decoder->length_field,
+                      .relation = MUST_NOT_EXCEED,
+                      .got = declared,
+                      .expected = arrived,
+                      .note = "the bytes that arrived",
+                  });
+    else
+        report(f, (struct report){
+                      .anomaly = (uint16_t)c->decoder->incomplete,
+                      .field = FIELD_DB_MESSAGE_BYTES,
+                      .relation = MUST_BE,
+                      .got = arrived,
+                      .note = "a whole message header",
+                  });
     conversation_tell(c, from, head, &first, 0, where, framed ? NULL : side->held);
 }
