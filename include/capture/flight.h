@@ -15,7 +15,8 @@
 
 struct flight;
 
-/* entries: how many recent packets; bytes: of the ring for copies (unused with stable sources). From the arena. */
+/* entries: how many recent packets, rounded down to a power of two, 48 bytes each; bytes: of the ring for copies (unused
+ * with stable sources; a packet larger than it keeps only its head). From the arena; NULL when that is too small. */
 struct flight *flight_open(struct arena *from, size_t entries, size_t bytes);
 /* Notes a packet and returns its ticket (never 0). `previous` is the ticket of the connection's packet before, or 0. */
 uint64_t flight_note(struct flight *f, const struct raw_packet *packet, uint64_t previous, bool stable);

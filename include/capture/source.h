@@ -27,8 +27,9 @@ struct source_options {
     struct counters *counters; /* received, bytes, cut and filter counts go here */
 };
 
-/* Files, directories (their *.pcap, *.pcapng, *.cap, *.dmp, also .gz and .zst, sorted by name) or "-". Opens and checks
- * the first bytes of nothing yet but that each path exists (EXIT_NO_INPUT) and the filter compiles (EXIT_USAGE). */
+/* Files, directories (their *.pcap, *.pcapng, *.cap, *.dmp, also numbered as by tcpdump -C, also .gz and .zst, sorted by
+ * name with numbers as numbers) or "-". Opens and checks the first bytes of nothing yet but that each path exists
+ * (EXIT_NO_INPUT), may be read (EXIT_NO_PERMISSION) and the filter compiles (EXIT_USAGE). */
 struct source *source_open_files(const char *const *paths, size_t count, const struct source_options *options,
                                  struct error *why) MUST_CHECK;
 /* Up to `most` packets, 0 at the end. The packets and their bytes stay valid until the next call, and until source_close

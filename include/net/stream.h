@@ -64,7 +64,8 @@ struct net *net_open(struct arena *from, const struct net_options *options, cons
                      struct counters *counters);
 /* Optional, before net_packet of a coming packet: starts loading its connection into the cache. */
 void net_prefetch(struct net *n, const struct net_packet *packet);
-/* The connection of a packet (made when new), or NULL when there is no memory (counted). Nothing else is done. */
+/* The connection of a packet (made when new), or NULL when there is no memory for it or its checksum is wrong and that
+ * matters (both counted). Connections that are over, or that must make room, are closed here; the packet does nothing yet. */
 struct flow *net_flow(struct net *n, const struct net_packet *packet);
 /* Gives the packet to its connection: state, reassembly, the sink. `flow` from net_flow; its ticket is set by the caller. */
 void net_segment(struct net *n, struct flow *flow, const struct net_packet *packet);

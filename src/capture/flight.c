@@ -24,6 +24,8 @@ struct flight_entry {
     bool stable;
 };
 
+_Static_assert(sizeof(struct flight_entry) == 48, "capture/flight.h promises it");
+
 struct flight {
     struct flight_entry *entries;
     uint8_t *bytes;

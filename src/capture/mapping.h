@@ -12,16 +12,15 @@ struct guarded_range;
 struct mapping {
     const uint8_t *bytes;
     size_t size;
-    size_t asked;    /* the system was asked to have the bytes before this ready */
-    size_t released; /* and told that those before this are not needed soon */
+    size_t checked;  /* reading from here on asks for the file's size again */
+    size_t released; /* the system was told that bytes before this are not needed soon */
     int descriptor;  /* -1 once the file was read */
     struct guarded_range *guard;
 };
 
 /* False when it cannot be mapped: read it as a stream then. Takes the descriptor over when true. */
 bool mapping_open(struct mapping *m, int descriptor, size_t size);
-/* Reading goes on at `position`: the bytes from there on are fetched, the ones far behind leave memory (touching them
- * again is valid and fetches them again). */
+/* Reading goes on at `position`: bytes far behind leave memory (touching them again is valid and fetches them again). */
 void mapping_advance(struct mapping *m, size_t position);
 /* Offset of the first byte that turned out to be unreadable; SIZE_MAX while there is none. Touches the pages from `from`
  * to `to` first, so that no one is handed what is not there. */

@@ -125,15 +125,19 @@ static void test_expected(struct text *t, const struct rule *rule, const struct 
 
 /* ---- the alert */
 
+/* The packet with the first offending byte: by the marks of a message in several segments; without them there is the first
+ * and the last segment to choose from. */
 static void fill_place(struct alert *alert, const struct message *message)
 {
-    const struct segment *first = message->first, *last = message->last;
+    const struct segment *first = message->first, *last = message->last, *here = first;
     const uint64_t at = message->stream_offset + alert->message_offset;
-    const bool later = last->packet_number > first->packet_number && last->stream_offset > first->stream_offset &&
-                       at >= last->stream_offset;
+    if (message->marks_used)
+        here = message_segment(message, alert->message_offset);
+    else if (last->packet_number > first->packet_number && last->stream_offset > first->stream_offset && at >= last->stream_offset)
+        here = last;
     alert->first_packet = first->packet_number;
-    alert->packet_number = later ? last->packet_number : first->packet_number;
-    alert->time_ns = later ? last->time_ns : first->time_ns;
+    alert->packet_number = here->packet_number;
+    alert->time_ns = here->time_ns;
     alert->stream_offset = message->stream_offset;
 }
 

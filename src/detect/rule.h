@@ -126,8 +126,8 @@ struct index_list {
 
 enum { INDEX_MESSAGES = 512, INDEX_SLOTS = FIELDS + INDEX_MESSAGES, INDEX_LANES = PROTOCOLS * 2 };
 
-/* Everything that one protocol and side may say. Slot 0 (FIELD_NONE): rules that look at every message; then one per field, then one
- * per message kind. */
+/* Everything that one protocol and side may say. Slot 0 (FIELD_NONE): rules that look at every message; then one slot for
+ * each field, then one for each kind of message. */
 struct index_lane {
     uint32_t rules;
     bool fields, messages;

@@ -4,6 +4,7 @@
  * and ports are the same 128-bit numbers here.
  */
 #include <arpa/inet.h>
+#include <endian.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -32,12 +33,9 @@ static struct wide wide_before(struct wide a)
 
 struct wide wide_of_address(const uint8_t address[16])
 {
-    struct wide w = {0, 0};
-    for (unsigned i = 0; i < 8; i++) {
-        w.high = w.high << 8 | address[i];
-        w.low = w.low << 8 | address[i + 8];
-    }
-    return w;
+    uint64_t halves[2];
+    memcpy(halves, address, sizeof halves);
+    return (struct wide){be64toh(halves[0]), be64toh(halves[1])};
 }
 
 bool wide_in(const struct wide_range *ranges, size_t count, struct wide value)

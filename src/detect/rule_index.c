@@ -1,7 +1,7 @@
 /*
  * Which rules may say something about a message. By anomaly for rules on anomalies; else by protocol and side, and there
- * by the first field that must be in the message, or by the kind of message, or for every message. A rule stands once in
- * each lane, except that it stands under each kind that it names.
+ * by the kinds of message that the rule names, or by the first field that must be in the message, or for every message. A
+ * rule stands once in each lane, except that it stands under each kind that it names.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -90,11 +90,11 @@ static void place_rule(struct placing *p, const struct rule *r, uint32_t rule)
         if (!(r->protocols & UINT32_C(1) << protocol) || !(r->sides & 1u << lane_number % 2))
             continue;
         lane->rules += !p->fill;
-        if (key) {
+        if (kinds) {
+            place_kinds(p, lane, r, kinds, protocol, rule);
+        } else if (key) {
             place(p, &lane->slots[key->field], rule);
             lane->fields = true;
-        } else if (kinds) {
-            place_kinds(p, lane, r, kinds, protocol, rule);
         } else {
             place(p, &lane->slots[0], rule);
         }

@@ -202,16 +202,18 @@ static bool buffer_match(const struct asked *a, const struct rule *r, const stru
     return false;
 }
 
-/* Numbers before bytes: they cost least. */
+/* What costs least is asked first: reports and numbers, addresses, bytes. */
 static bool rule_matches(const struct asked *a, uint32_t number, struct evidence *why)
 {
     const struct rule *r = &a->d->rules->rules[number];
     struct evidence now, chosen = {0};
     a->d->stats[number].evaluated++;
-    if (!(r->protocols & UINT32_C(1) << a->protocol) || !(r->sides & 1u << a->message->from) || !header_matches(r, a->message))
+    if (!(r->protocols & UINT32_C(1) << a->protocol) || !(r->sides & 1u << a->message->from))
         return false;
     const struct report *report = NULL;
     for (unsigned kind = TEST_ANOMALY; kind <= TEST_BUFFER; kind++) {
+        if (kind == TEST_BUFFER && !header_matches(r, a->message))
+            return false;
         for (unsigned i = 0; i < r->tests.count; i++) {
             const struct test *t = &r->all_tests[i];
             if (t->kind != kind)
@@ -332,23 +334,27 @@ bool detector_wants(const struct detector *d, enum protocol protocol, enum side 
     return d->rules->alerts->lanes[(unsigned)protocol * 2 + (unsigned)from].rules > 0;
 }
 
-unsigned detector_message(struct detector *d, const struct message *message, alert_sink raise, void *context)
+/* Not inline: the message that nobody asks about must not pay for the frame of this. */
+__attribute__((noinline)) static unsigned ask_all(struct detector *d, const struct message *message, enum protocol protocol,
+                                                  unsigned lane, alert_sink raise, void *context)
 {
-    const struct findings *f = message->findings;
-    const enum protocol protocol = message->decoder ? message->decoder->protocol : PROTOCOL_NONE;
-    const unsigned lane = (unsigned)protocol * 2 + (unsigned)message->from;
-    const struct rule_index *alerts = d->rules->alerts, *passes = d->rules->passes;
-    if (f->reports_used == 0 && alerts->lanes[lane].rules == 0)
-        return 0;
-    struct round round = {.asked = {d, message, f, protocol, view_head(message->head, MESSAGE_BYTES_MAX)},
+    const struct rule_index *passes = d->rules->passes;
+    struct round round = {.asked = {d, message, message->findings, protocol, view_head(message->head, MESSAGE_BYTES_MAX)},
                           .outcome = OUTCOME_COUNT,
                           .raise = raise,
                           .context = context};
     d->lowered = false;
-    if (passes->rules && ask_index(&round, passes, lane))
-        round.outcome = OUTCOME_SUPPRESS;
-    else
-        round.outcome = OUTCOME_RAISE;
-    unsigned matched = ask_index(&round, alerts, lane);
-    return round.outcome == OUTCOME_RAISE ? matched : 0;
+    const bool passed = passes->rules && ask_index(&round, passes, lane);
+    round.outcome = passed ? OUTCOME_SUPPRESS : OUTCOME_RAISE;
+    unsigned matched = ask_index(&round, d->rules->alerts, lane);
+    return passed ? 0 : matched;
+}
+
+unsigned detector_message(struct detector *d, const struct message *message, alert_sink raise, void *context)
+{
+    const enum protocol protocol = message->decoder ? message->decoder->protocol : PROTOCOL_NONE;
+    const unsigned lane = (unsigned)protocol * 2 + (unsigned)message->from;
+    if (message->findings->reports_used == 0 && d->rules->alerts->lanes[lane].rules == 0)
+        return 0;
+    return ask_all(d, message, protocol, lane, raise, context);
 }

@@ -62,6 +62,23 @@ bool keyword_priority(struct draft *d, const struct option *o)
     return true;
 }
 
+static bool is_control(uint8_t c)
+{
+    return c < 0x20 || c == 0x7f;
+}
+
+/* Controls become spaces; none at the ends. */
+static void copy_clean(char *to, struct view from)
+{
+    while (from.length && (is_control(from.bytes[from.length - 1]) || is_space(from.bytes[from.length - 1])))
+        from.length--;
+    while (from.length && (is_control(from.bytes[0]) || is_space(from.bytes[0])))
+        from = view_from(from, 1);
+    for (size_t i = 0; i < from.length; i++)
+        to[i] = is_control(from.bytes[i]) ? ' ' : (char)from.bytes[i];
+    to[from.length] = 0;
+}
+
 bool keyword_classtype(struct draft *d, const struct option *o)
 {
     bool seen = d->classtype[0] != 0;
@@ -69,8 +86,7 @@ bool keyword_classtype(struct draft *d, const struct option *o)
         return false;
     if (o->value.length >= sizeof d->classtype)
         return draft_refuse(d, o->value.bytes, "longer than %zu bytes", sizeof d->classtype - 1);
-    memcpy(d->classtype, o->value.bytes, o->value.length);
-    d->classtype[o->value.length] = 0;
+    copy_clean(d->classtype, o->value);
     if (classtype_find(d->classtype))
         return true;
     struct nearest near = {.wanted = o->value};
@@ -90,11 +106,7 @@ static bool option_join(struct draft *d, const struct option *o, char *to, size_
     if (o->value.length + gap >= size - used)
         return draft_refuse(d, o->value.bytes, "more than %zu bytes together", size - 1);
     memcpy(to + used, between, gap);
-    for (size_t i = 0; i < o->value.length; i++) {
-        uint8_t c = o->value.bytes[i];
-        to[used + gap + i] = c >= 0x20 && c != 0x7f ? (char)c : ' ';
-    }
-    to[used + gap + o->value.length] = 0;
+    copy_clean(to + used + gap, o->value);
     return true;
 }
 

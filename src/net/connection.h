@@ -8,6 +8,7 @@
 #ifndef DBHOUND_NET_CONNECTION_H
 #define DBHOUND_NET_CONNECTION_H
 
+#include "net/hash.h"
 #include "net/reassembly.h"
 #include "net/stream.h"
 
@@ -19,6 +20,7 @@ struct half {
     int64_t edge;              /* the furthest that it allowed to send */
     struct held *ready_first, *ready_last;
     struct held_queue early;
+    struct held *syn_data;     /* of a SYN, until an answer says whether it counts */
     int64_t excused;           /* acknowledged, never seen, and taken for a lost FIN */
     size_t held_bytes;
     int64_t grace_ns;          /* since when `grace_acked` bytes are acknowledged and missing */
@@ -34,7 +36,7 @@ struct half {
     uint8_t scale;             /* of the windows that this side announces */
     uint8_t scale_offered;
     bool seen;                 /* a packet of this side was captured */
-    bool started, acked_known, grace, gapped, rewindable, syn_data;
+    bool started, acked_known, grace, gapped, rewindable;
     bool syn, scaled, stamped, signed_md5; /* what its SYN said */
     bool fin_received, finished;
 };
@@ -67,7 +69,7 @@ struct connection_queue {
 };
 
 struct flow_table {
-    uint64_t key[2];
+    uint64_t key[HASH_KEYS];
     uint64_t *entries;         /* hash << 32 | slot + 1; 0 empty; linear probing, at most half full */
     uint32_t mask;
     struct pool connections;
@@ -124,8 +126,15 @@ struct segment connection_where(const struct net *n, const struct connection *c)
 void connection_close(struct net *n, struct connection *c, enum flow_end end, enum side by);
 
 /* deliver.c */
-void stream_bytes(struct net *n, struct connection *c, enum side from, struct view bytes, int64_t position,
-                  const struct segment *where);
+static inline void stream_bytes(struct net *n, struct connection *c, enum side from, struct view bytes, int64_t position,
+                                struct segment *where)
+{
+    c->told = true;
+    c->half[from].delivered = position + (int64_t)bytes.length;
+    where->stream_offset = (uint64_t)position;
+    n->sink.bytes(n->sink.context, &c->flow, from, bytes, where);
+}
+
 void stream_lost(struct net *n, struct connection *c, enum side from, int64_t position, int64_t lost,
                  const struct segment *where);
 void stream_finished(struct net *n, struct connection *c, enum side from, const struct segment *where);
@@ -171,6 +180,7 @@ bool handshake_midstream(struct connection *c, enum side from, const struct net_
 bool handshake_begins_anew(const struct connection *c, const struct net_packet *p, int64_t now_ns);
 enum side handshake_side(const struct net *n, const struct net_packet *p);
 void handshake_drop_syn_data(struct net *n, struct half *h);
+void handshake_accept_syn_data(struct net *n, struct connection *c, enum side from);
 
 /* policy.c: what Linux discards */
 bool policy_options(struct connection *c, enum side from, const struct net_packet *p);

@@ -15,27 +15,28 @@ static enum layer (*const steps[LAYERS])(struct decoding *d) = {
     [LAYER_FRAGMENT] = decode_fragment,
 };
 
-struct carried {
-    uint32_t value;
-    enum layer layer;
+const struct carried decode_frequent[] = {
+    [BY_LINK_TYPE] = {1, LAYER_ETHERNET},
+    [BY_ETHERTYPE] = {0x0800, LAYER_IPV4},
+    [BY_IP_PROTOCOL] = {6, LAYER_TCP},
+    [BY_ADDRESS_FAMILY] = {2, LAYER_IPV4},
 };
 
-/* The frequent ones first. */
 static const struct carried by_link_type[] = {
-    {1, LAYER_ETHERNET}, {113, LAYER_COOKED}, {276, LAYER_COOKED2}, {101, LAYER_RAW}, {12, LAYER_RAW}, {14, LAYER_RAW},
+    {113, LAYER_COOKED}, {276, LAYER_COOKED2}, {101, LAYER_RAW}, {12, LAYER_RAW}, {14, LAYER_RAW},
     {228, LAYER_IPV4},   {229, LAYER_IPV6},   {0, LAYER_LOOPBACK},  {108, LAYER_LOOPBACK},
 };
 static const struct carried by_ethertype[] = {
-    {0x0800, LAYER_IPV4}, {0x86dd, LAYER_IPV6}, {0x8100, LAYER_VLAN}, {0x88a8, LAYER_VLAN}, {0x9100, LAYER_VLAN},
+    {0x86dd, LAYER_IPV6}, {0x8100, LAYER_VLAN}, {0x88a8, LAYER_VLAN}, {0x9100, LAYER_VLAN},
 };
 static const struct carried by_ip_protocol[] = {
-    {6, LAYER_TCP},           {0, LAYER_IPV6_OPTIONS},   {43, LAYER_IPV6_OPTIONS},  {60, LAYER_IPV6_OPTIONS},
+    {0, LAYER_IPV6_OPTIONS},   {43, LAYER_IPV6_OPTIONS},  {60, LAYER_IPV6_OPTIONS},
     {44, LAYER_FRAGMENT},     {51, LAYER_AUTHENTICATION}, {135, LAYER_IPV6_OPTIONS}, {139, LAYER_IPV6_OPTIONS},
     {140, LAYER_IPV6_OPTIONS},
 };
 /* AF_INET6 has another number on each system: NetBSD and OpenBSD 24, FreeBSD 28, Darwin 30, Linux 10. */
 static const struct carried by_address_family[] = {
-    {2, LAYER_IPV4}, {24, LAYER_IPV6}, {28, LAYER_IPV6}, {30, LAYER_IPV6}, {10, LAYER_IPV6},
+    {24, LAYER_IPV6}, {28, LAYER_IPV6}, {30, LAYER_IPV6}, {10, LAYER_IPV6},
 };
 
 #define ROWS(table) table, sizeof(table) / sizeof(table)[0]
@@ -51,7 +52,7 @@ static const struct {
 };
 #undef ROWS
 
-enum layer decode_carried(struct decoding *d, enum carrier by, uint32_t value)
+enum layer decode_carried_other(struct decoding *d, enum carrier by, uint32_t value)
 {
     for (size_t i = 0; i < carriers[by].count; i++)
         if (carriers[by].rows[i].value == value)

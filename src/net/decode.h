@@ -41,8 +41,20 @@ enum layer {
 /* What a number in a header means depends on whose number it is. */
 enum carrier { BY_LINK_TYPE, BY_ETHERTYPE, BY_IP_PROTOCOL, BY_ADDRESS_FAMILY };
 
+struct carried {
+    uint32_t value;
+    enum layer layer;
+};
+
+/* Of each carrier the most frequent row; the rest is looked up. */
+extern const struct carried decode_frequent[];
+enum layer decode_carried_other(struct decoding *d, enum carrier by, uint32_t value);
+
 /* LAYER_NONE, with d->skipped set, when nothing decodes it. */
-enum layer decode_carried(struct decoding *d, enum carrier by, uint32_t value);
+static inline enum layer decode_carried(struct decoding *d, enum carrier by, uint32_t value)
+{
+    return value == decode_frequent[by].value ? decode_frequent[by].layer : decode_carried_other(d, by, value);
+}
 
 static inline enum layer decode_skip(struct decoding *d, enum counter why)
 {

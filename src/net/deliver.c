@@ -1,22 +1,6 @@
 /* Handing streams on: bytes, gaps and ends to the sink, each side in order, the two sides in causal order. */
 #include "net/connection.h"
 
-static struct segment segment_at(const struct segment *where, int64_t position)
-{
-    struct segment s = *where;
-    s.stream_offset = (uint64_t)position;
-    return s;
-}
-
-void stream_bytes(struct net *n, struct connection *c, enum side from, struct view bytes, int64_t position,
-                  const struct segment *where)
-{
-    c->told = true;
-    c->half[from].delivered = position + (int64_t)bytes.length;
-    struct segment s = segment_at(where, position);
-    n->sink.bytes(n->sink.context, &c->flow, from, bytes, &s);
-}
-
 void stream_lost(struct net *n, struct connection *c, enum side from, int64_t position, int64_t lost,
                  const struct segment *where)
 {
@@ -24,14 +8,16 @@ void stream_lost(struct net *n, struct connection *c, enum side from, int64_t po
     c->half[from].delivered = position + lost;
     count(n->counters, COUNT_TCP_GAPS);
     count_many(n->counters, COUNT_TCP_LOST_BYTES, (uint64_t)lost);
-    struct segment s = segment_at(where, position);
+    struct segment s = *where;
+    s.stream_offset = (uint64_t)position;
     n->sink.gap(n->sink.context, &c->flow, from, (uint64_t)lost, &s);
 }
 
 void stream_finished(struct net *n, struct connection *c, enum side from, const struct segment *where)
 {
     struct half *h = &c->half[from];
-    struct segment s = segment_at(where, h->delivered);
+    struct segment s = *where;
+    s.stream_offset = (uint64_t)h->delivered;
     c->told = true;
     if (!c->half[other_side(from)].finished)
         c->end_by = (uint8_t)from;
@@ -41,7 +27,7 @@ void stream_finished(struct net *n, struct connection *c, enum side from, const 
 }
 
 /* Everything that a ready segment provides. */
-static void stream_emit(struct net *n, struct connection *c, enum side from, const struct held *h)
+static void stream_emit(struct net *n, struct connection *c, enum side from, struct held *h)
 {
     int64_t at = h->begin, data_end = h->end - h->fin;
     if (!h->gap) {

@@ -5,7 +5,6 @@
 #include <sys/random.h>
 
 #include "net/connection.h"
-#include "net/hash.h"
 
 enum {
     CONNECTIONS_MOST = 1 << 28,
@@ -37,39 +36,19 @@ static uint64_t load_u64(const uint8_t *at)
     return value;
 }
 
-static bool is_ipv4(const struct endpoint *e)
-{
-    static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
-    return memcmp(e->address, mapped, sizeof mapped) == 0;
-}
-
-static bool endpoint_less(const struct endpoint *a, const struct endpoint *b)
-{
-    int order = memcmp(a->address, b->address, sizeof a->address);
-    return order ? order < 0 : a->port < b->port;
-}
-
-/* Both directions hash alike: the lesser endpoint goes first. */
+/* Both directions hash alike: the lower port goes first, of equal ports the lower address. */
 uint64_t table_hash(const struct flow_table *t, const struct net_packet *p)
 {
-    bool swap = endpoint_less(&p->target, &p->source);
-    const struct endpoint *low = swap ? &p->target : &p->source, *high = swap ? &p->source : &p->target;
-    uint64_t ports = (uint64_t)low->port << 32 | (uint64_t)high->port << 16 | p->vlan;
-    struct hash h = hash_start(t->key);
-    if (is_ipv4(low) && is_ipv4(high)) {
-        uint32_t a, b;
-        memcpy(&a, low->address + 12, sizeof a);
-        memcpy(&b, high->address + 12, sizeof b);
-        hash_add(&h, (uint64_t)a << 32 | b);
-        hash_add(&h, ports);
-        return hash_end(&h, 16);
+    const struct endpoint *low = &p->source, *high = &p->target;
+    if (low->port > high->port ||
+        (low->port == high->port && memcmp(low->address, high->address, sizeof low->address) > 0)) {
+        low = &p->target;
+        high = &p->source;
     }
-    hash_add(&h, load_u64(low->address));
-    hash_add(&h, load_u64(low->address + 8));
-    hash_add(&h, load_u64(high->address));
-    hash_add(&h, load_u64(high->address + 8));
-    hash_add(&h, ports);
-    return hash_end(&h, 40);
+    const uint64_t words[HASH_WORDS] = {load_u64(low->address), load_u64(low->address + 8), load_u64(high->address),
+                                        load_u64(high->address + 8),
+                                        (uint64_t)low->port << 32 | (uint64_t)high->port << 16 | p->vlan};
+    return hash_words(t->key, words);
 }
 
 static bool endpoint_equal(const struct endpoint *a, const struct endpoint *b)

@@ -83,15 +83,22 @@ static void half_keep_syn_data(struct net *n, struct half *h, const struct conne
         return;
     kept->ack = INT64_MIN;
     kept->where = connection_where(n, c);
-    stream_queue(n, h, kept);
-    h->syn_data = true;
+    h->syn_data = kept;
 }
 
 void handshake_drop_syn_data(struct net *n, struct half *h)
 {
     if (h->syn_data)
-        stream_drop_early(n, h);
-    h->syn_data = false;
+        held_free(&n->held, h->syn_data);
+    h->syn_data = NULL;
+}
+
+void handshake_accept_syn_data(struct net *n, struct connection *c, enum side from)
+{
+    struct held *kept = c->half[from].syn_data;
+    c->half[from].syn_data = NULL;
+    if (kept)
+        stream_ready(n, c, from, kept);
 }
 
 static void handshake_first(struct net *n, struct connection *c, enum side from, const struct net_packet *p)
@@ -104,6 +111,7 @@ static void handshake_first(struct net *n, struct connection *c, enum side from,
         c->syn_pending_seq = p->seq;
         return;
     }
+    handshake_drop_syn_data(n, h);
     stream_drop_early(n, h);
     handshake_start(h, p->seq + 1);
     half_read_syn(h, p);
@@ -121,9 +129,8 @@ static void handshake_adopt(struct net *n, struct connection *c, enum side opene
         return;
     }
     int64_t accepted = half_position(h, ack);
-    if (accepted > 0 && h->syn_data && h->early.first->end >= accepted) {
-        h->syn_data = false;
-        stream_absorb(n, c, opener);
+    if (accepted > 0 && h->syn_data && h->syn_data->end >= accepted) {
+        handshake_accept_syn_data(n, c, opener);
         return;
     }
     handshake_drop_syn_data(n, h);

@@ -56,12 +56,12 @@ struct segment connection_where(const struct net *n, const struct connection *c)
 
 void connection_close(struct net *n, struct connection *c, enum flow_end end, enum side by)
 {
+    if (c->standing == STANDING_CLOSED)
+        return;
     for (unsigned side = FROM_CLIENT; side <= FROM_SERVER; side++)
         handshake_drop_syn_data(n, &c->half[side]);
     stream_drain(n, c);
     patience_forget(n, c);
-    if (c->standing == STANDING_CLOSED)
-        return;
     struct segment where = connection_where(n, c);
     where.stream_offset = (uint64_t)c->half[by].delivered;
     if (c->told || c->flow.user)
@@ -156,7 +156,8 @@ struct flow *net_flow(struct net *n, const struct net_packet *packet)
         count(n->counters, COUNT_FLOWS_TIMED_OUT);
         connection_end(n, c, END_TIMEOUT);
         c = NULL;
-    } else if (c && handshake_begins_anew(c, packet, n->now_ns)) {
+    } else if (c && (packet->flags & TCP_SYN || c->standing == STANDING_CLOSED) &&
+               handshake_begins_anew(c, packet, n->now_ns)) {
         connection_end(n, c, END_REUSED);
         c = NULL;
     }

@@ -22,6 +22,8 @@ static bool stamp_is_old(struct half *h, uint32_t stamp, bool in_order)
 
 bool policy_options(struct connection *c, enum side from, const struct net_packet *p)
 {
+    if (p->options.length == 0)
+        return false;
     struct half *h = &c->half[from];
     const struct half *other = &c->half[other_side(from)];
     bool stamps = h->stamped && other->stamped, in_order = (int32_t)(p->seq - h->next) <= 0;

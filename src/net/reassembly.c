@@ -227,14 +227,18 @@ static bool held_pair_differs(const struct held *h, int64_t start, struct view c
     return false;
 }
 
-bool held_differs(const struct held_queue *q, int64_t start, struct view captured)
+const struct held *held_near(const struct held_queue *q, int64_t start)
 {
-    enum { NEIGHBOURS = 4 };
+    const struct held *before = held_before(q, start);
+    return before ? before : q->first;
+}
+
+bool held_differs(const struct held *list, int64_t start, struct view captured)
+{
+    enum { LOOKED_AT = 4 };
     int64_t end = start + (int64_t)captured.length;
-    const struct held *h = held_before(q, start);
-    if (!h)
-        h = q->first;
-    for (unsigned i = 0; h && h->start < end && i < NEIGHBOURS; h = h->next, i++)
+    unsigned i = 0;
+    for (const struct held *h = list; h && h->start < end && i < LOOKED_AT; h = h->next, i++)
         if (held_pair_differs(h, start, captured))
             return true;
     return false;

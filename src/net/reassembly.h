@@ -64,9 +64,11 @@ const struct held *held_covering(const struct held_queue *q, int64_t start, int6
 /* Takes a segment that nothing covers; frees those that it covers and returns what they cost. */
 size_t held_insert(struct held_store *s, struct held_queue *q, struct held *h);
 struct held *held_take_first(struct held_queue *q);
-/* Whether captured bytes at the same positions differ between the queue and a segment that starts at `start`. Looks at
- * no more than a few neighbours. */
-bool held_differs(const struct held_queue *q, int64_t start, struct view captured);
+/* The queued segment from which to look for others that overlap one that starts at `start`. */
+const struct held *held_near(const struct held_queue *q, int64_t start);
+/* Whether captured bytes at the same positions differ between a list of segments and one that starts at `start`. Looks
+ * at no more than a few. */
+bool held_differs(const struct held *list, int64_t start, struct view captured);
 /* Captured bytes at `position` up to the end of their block; empty behind the last. `*block` starts as h->blocks and
  * keeps the place between calls with growing positions; `*block_start` starts as h->start. */
 struct view held_bytes(const struct held *h, int64_t position, const struct held_block **block, int64_t *block_start);

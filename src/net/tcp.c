@@ -39,6 +39,7 @@ static void segment_hand_on(struct net *n, struct connection *c, enum side from,
     }
 }
 
+/* What comes in order on a quiet connection, which is nearly everything. */
 static bool segment_quick(struct net *n, struct connection *c, enum side from, const struct net_packet *p)
 {
     struct half *h = &c->half[from], *other = &c->half[other_side(from)];
@@ -46,24 +47,34 @@ static bool segment_quick(struct net *n, struct connection *c, enum side from, c
         !h->seen)
         return false;
     int32_t ahead = (int32_t)(p->ack - other->next);
-    if ((other->seen && (!other->started || ahead > 0 || ahead < -QUICK_ACK_AGE)) || policy_options(c, from, p))
+    if (other->seen && (!other->started || ahead > 0 || ahead < -QUICK_ACK_AGE))
+        return false;
+    if (p->options.length && policy_options(c, from, p))
         return false;
     if (other->seen)
         policy_grant(other, other->received + ahead, (uint32_t)p->window << h->scale);
     else
         handshake_note_ack(other, p->ack);
-    if (p->payload_length) {
-        h->rewindable = false;
-        segment_hand_on(n, c, from, p);
-    }
+    if (!p->payload_length)
+        return true;
+    int64_t at = h->received;
+    h->rewindable = false;
+    h->received = at + p->payload_length;
+    h->next += p->payload_length;
+    struct segment where = segment_where(c, p);
+    if (p->payload.length)
+        stream_bytes(n, c, from, p->payload, at, &where);
+    if (p->payload.length < p->payload_length)
+        stream_lost(n, c, from, at + (int64_t)p->payload.length, p->payload_length - (int64_t)p->payload.length, &where);
     return true;
 }
 
-/* Bytes that were handed on already. A later comparison with what was kept of them raises tcp.overlap-differs here. */
-static void segment_old(struct net *n, const struct net_packet *p)
+/* Other bytes for a place that is taken: what the receiver has is one or the other. The place where an anomaly is to be
+ * raised, and where bytes that were handed on would be compared if they were kept. */
+static void segment_compare(struct net *n, const struct held *list, int64_t start, const struct net_packet *p)
 {
-    if (p->payload_length)
-        count(n->counters, COUNT_TCP_RETRANSMITTED);
+    if (held_differs(list, start, p->payload))
+        count(n->counters, COUNT_TCP_OVERLAP_DIFFERS);
 }
 
 static struct held *segment_hold(struct net *n, const struct connection *c, const struct net_packet *p, int64_t start,
@@ -80,8 +91,7 @@ static void segment_take_early(struct net *n, struct connection *c, enum side fr
 {
     struct half *h = &c->half[from];
     count(n->counters, COUNT_TCP_OUT_OF_ORDER);
-    if (held_differs(&h->early, start, p->payload))
-        count(n->counters, COUNT_TCP_OVERLAP_DIFFERS);
+    segment_compare(n, held_near(&h->early, start), start, p);
     if (held_covering(&h->early, start, end))
         count(n->counters, COUNT_TCP_RETRANSMITTED);
     else
@@ -95,12 +105,15 @@ static void segment_take(struct net *n, struct connection *c, enum side from, co
     if (h->rewindable && p->seq == h->rewind_seq)
         h->next = p->seq; /* an acknowledgement spoke of bytes that were never sent: the side goes on where it was */
     int64_t start = half_position(h, p->seq), end = start + p->payload_length + (p->flags & TCP_FIN ? 1 : 0);
-    if (start > h->received && h->syn_data) {
-        h->syn_data = false;
-        stream_absorb(n, c, from);
-    }
+    /* The answer was not seen: where the side goes on says whether its SYN's data counted. */
+    if (h->syn_data && start > h->received)
+        handshake_accept_syn_data(n, c, from);
+    else if (h->syn_data)
+        handshake_drop_syn_data(n, h);
+    segment_compare(n, h->ready_first, start, p);
     if (end <= h->received || h->fin_received) {
-        segment_old(n, p);
+        if (p->payload_length)
+            count(n->counters, COUNT_TCP_RETRANSMITTED);
         return;
     }
     h->rewindable = false;
@@ -217,12 +230,12 @@ void net_segment(struct net *n, struct flow *flow, const struct net_packet *pack
         patience_tick(n);
     if (c->plain && segment_quick(n, c, from, packet))
         return;
-    if (!c->half[from].seen)
-        handshake_first_sight(&c->half[from]);
     flow->one_sided = (!flow->packets[FROM_CLIENT] || !flow->packets[FROM_SERVER]) &&
                       flow->packets[from] >= ONE_SIDED_PACKETS;
     if (c->standing == STANDING_CLOSED)
         return;
+    if (!c->half[from].seen)
+        handshake_first_sight(&c->half[from]);
     if (packet->flags & TCP_RST) {
         if (segment_reset_counts(c, from, packet))
             connection_close(n, c, END_RESET, from);

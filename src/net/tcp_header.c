@@ -72,6 +72,8 @@ bool net_checksum_good(const struct net_packet *packet)
 void tcp_options_read(struct view options, struct tcp_options *out)
 {
     *out = (struct tcp_options){0};
+    if (options.length == 0)
+        return;
     struct cursor c = cursor_over(options);
     while (cursor_left(&c)) {
         uint8_t kind = take_u8(&c);

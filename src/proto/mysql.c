@@ -1,10 +1,11 @@
 /*
  * MySQL and MariaDB: framing, sequence numbers, dispatch, loss and the end of a connection.
  *
- * A message here is one packet: 3 bytes length, 1 byte sequence, payload. A payload of 0xffffff goes on in the next packet.
- * Specification: MySQL "Client/Server Protocol" (page_protocol_basic_packets); the judge is sql/net_serv.cc of both servers.
+ * A message here is one packet: 3 bytes length, 1 byte sequence, payload. A payload of 0xffffff goes on in the next
+ * packet. Specification: MySQL "Client/Server Protocol" (page_protocol_basic_packets); the judge is sql/net_serv.cc of
+ * both servers.
  */
-#include "mysql.h"
+#include "proto/mysql.h"
 
 static bool sequence_of_client(const struct mysql_state *s, uint8_t *expected)
 {
@@ -118,9 +119,8 @@ static enum verdict client_out_of_order(struct packet *p, uint8_t expected)
     struct mysql_state *s = p->s;
     bool early = s->phase == PHASE_AUTH && s->servers_turn;
     p->out->message = MYSQL_UNKNOWN;
-    packet_blame(p, (struct report){.anomaly = early ? ANOMALY_MYSQL_OUT_OF_TURN : ANOMALY_MYSQL_SEQUENCE,
-                                    .field = FIELD_MYSQL_SEQUENCE, .relation = MUST_EQUAL,
-                                    .offset = 3, .length = 1, .got = p->sequence, .expected = expected});
+    packet_blame(p, early ? ANOMALY_MYSQL_OUT_OF_TURN : ANOMALY_MYSQL_SEQUENCE, FIELD_MYSQL_SEQUENCE, 3, 1,
+                 must_equal(p->sequence, expected));
     if (!early)
         s->blamed = true;
     s->lost = true;
@@ -156,8 +156,7 @@ static void server_out_of_order(struct packet *p, uint8_t expected)
 {
     if (p->s->midstream && !p->s->aligned)
         return;
-    packet_blame(p, (struct report){.anomaly = ANOMALY_MYSQL_SEQUENCE, .field = FIELD_MYSQL_SEQUENCE, .relation = MUST_EQUAL,
-                                    .offset = 3, .length = 1, .got = p->sequence, .expected = expected});
+    packet_blame(p, ANOMALY_MYSQL_SEQUENCE, FIELD_MYSQL_SEQUENCE, 3, 1, must_equal(p->sequence, expected));
 }
 
 /* Sums the parts of a split message; true: this packet only continues one. */
@@ -167,9 +166,8 @@ static bool is_continuation(struct packet *p)
     uint64_t before = s->message_bytes[p->from];
     uint64_t now = before + p->payload;
     if (before <= MYSQL_MESSAGE_MAX && now > MYSQL_MESSAGE_MAX)
-        packet_blame(p, (struct report){.anomaly = ANOMALY_MYSQL_MESSAGE_OVERSIZE, .field = FIELD_MYSQL_LENGTH,
-                                        .relation = MUST_NOT_EXCEED, .offset = 0, .length = 3, .got = now,
-                                        .expected = MYSQL_MESSAGE_MAX, .note = "the hard maximum of max_allowed_packet"});
+        packet_blame(p, ANOMALY_MYSQL_MESSAGE_OVERSIZE, FIELD_MYSQL_LENGTH, 0, 3,
+                     noted(at_most(now, MYSQL_MESSAGE_MAX), "the hard maximum of max_allowed_packet"));
     s->message_bytes[p->from] = p->payload == MYSQL_SPLIT ? now : 0;
     return before > 0;
 }
@@ -200,20 +198,22 @@ static enum verdict file_data(struct packet *p)
     return VERDICT_OK;
 }
 
+static void blame_oversize(struct packet *p)
+{
+    p->out->message = p->s->phase == PHASE_AUTH ? MYSQL_AUTH_RESPONSE : MYSQL_LOGIN;
+    packet_blame(p, ANOMALY_MYSQL_LOGIN_OVERSIZE, FIELD_MYSQL_LENGTH, 0, 3, at_most(p->payload, MYSQL_LOGIN_BYTES_MAX));
+}
+
 static enum verdict from_client(struct packet *p)
 {
     struct mysql_state *s = p->s;
     if (login_is_oversize(s, p->from, p->payload)) {
-        p->out->message = s->phase == PHASE_AUTH ? MYSQL_AUTH_RESPONSE : MYSQL_LOGIN;
-        packet_blame(p, (struct report){.anomaly = ANOMALY_MYSQL_LOGIN_OVERSIZE, .field = FIELD_MYSQL_LENGTH,
-                                        .relation = MUST_NOT_EXCEED, .offset = 0, .length = 3, .got = p->payload,
-                                        .expected = MYSQL_LOGIN_BYTES_MAX});
+        blame_oversize(p);
         s->blamed = true;
         s->servers_turn = true;
         s->login_sent = true;
         s->sequence = p->sequence;
-        if (s->phase != PHASE_AUTH)
-            s->phase = PHASE_AUTH;
+        s->phase = PHASE_AUTH;
         return VERDICT_OK;
     }
     switch (s->phase) {
@@ -270,18 +270,19 @@ static enum verdict mysql_message(void *state, enum side from, struct cursor bod
     p.payload = take_u24le(&p.c);
     p.sequence = take_u8(&p.c);
     p.cut = cursor_left(&p.c) < p.payload;
-    note_field(out, FIELD_MYSQL_LENGTH, 0, 3, p.payload);
-    note_field(out, FIELD_MYSQL_SEQUENCE, 3, 1, p.sequence);
+    if (!mysql_row_is_due(s, from))
+        packet_header(&p);
     if (s->midstream)
         out->session->midstream = true;
     if (s->compressed)
-        s->wrapped_bytes[from] -= s->wrapped_bytes[from] < out->message_length ? s->wrapped_bytes[from] : out->message_length;
+        s->wrapped_bytes[from] -=
+            s->wrapped_bytes[from] < out->message_length ? s->wrapped_bytes[from] : out->message_length;
 
     uint8_t expected;
     if (sequence_expected(s, from, &expected) && p.sequence != expected) {
         if (from == FROM_CLIENT) {
             if (login_is_oversize(s, from, p.payload) && !s->servers_turn)
-                (void)from_client(&p);
+                blame_oversize(&p);
             return client_out_of_order(&p, expected);
         }
         if (!error_has_any_number(p.c))
@@ -379,8 +380,8 @@ static void mysql_end(void *state, enum side from, bool reset, struct findings *
     bool odd = oldest && (oldest->flags & REQUEST_ODD) && !(oldest->flags & REQUEST_BLAMED);
     if (s->client_ended || s->client_quit || s->midstream || s->lost || (!login && !odd))
         return;
-    report(out, (struct report){.anomaly = ANOMALY_MYSQL_CLOSED_WITHOUT_ANSWER, .field = FIELD_MYSQL_SEQUENCE,
-                                .relation = MUST_BE, .note = "an answer to the client's last message"});
+    mysql_report(out, ANOMALY_MYSQL_CLOSED_WITHOUT_ANSWER, FIELD_MYSQL_SEQUENCE, 0, 0,
+                 must_be(0, "an answer to the client's last message"));
 }
 
 static bool plausible_version(struct cursor c)
@@ -408,12 +409,14 @@ static enum match mysql_probe(enum side from, struct cursor head)
             return sequence == 1 && length < 4096 ? MATCH_MAYBE : MATCH_NO;
         if (first == 0xff && length >= 9 && length < 1024)
             return MATCH_MAYBE;
-        return (first == 9 || first == 10) && length >= 15 && length < 1024 && plausible_version(head) ? MATCH_YES : MATCH_NO;
+        return (first == 9 || first == 10) && length >= 15 && length < 1024 && plausible_version(head) ? MATCH_YES
+                                                                                                       : MATCH_NO;
     }
     if (sequence == 1)
         return length >= 6 && length <= MYSQL_LOGIN_BYTES_MAX ? MATCH_MAYBE : MATCH_NO;
-    return sequence == 0 && (first <= COM_SUBSCRIBE_GROUP_REPLICATION_STREAM || first >= COM_STMT_BULK_EXECUTE) ? MATCH_MAYBE
-                                                                                                         : MATCH_NO;
+    return sequence == 0 && (first <= COM_SUBSCRIBE_GROUP_REPLICATION_STREAM || first >= COM_STMT_BULK_EXECUTE)
+               ? MATCH_MAYBE
+               : MATCH_NO;
 }
 
 static const uint16_t ports[] = {3306, 0};

@@ -20,6 +20,9 @@ enum {
     MYSQL_ROW_HEAD = 4096,           /* what is looked at of a row that is too large to be seen whole */
 };
 
+/* MariaDB: the statement that was prepared last, whatever its number. */
+#define LAST_STATEMENT 0xffffffffu
+
 /* The hard limit of max_allowed_packet. */
 #define MYSQL_MESSAGE_MAX UINT64_C(1073741824)
 
@@ -77,6 +80,7 @@ enum request_flags {
     REQUEST_DML = 2,        /* a prepared INSERT, REPLACE, UPDATE or DELETE: may be executed in bulk */
     REQUEST_BLAMED = 4,     /* something of severity 1 to 3 was reported about it */
     REQUEST_ODD = 8,        /* something that servers tolerate was reported about it */
+    REQUEST_EXECUTED = 16,  /* a prepare whose statement was executed before the answer came */
 };
 
 /* One kind of open request; `count` equal ones in a row. */
@@ -107,6 +111,7 @@ struct mysql_state {
     uint8_t client_sequence; /* expected of the rest of a split message */
     uint8_t plugin;        /* enum auth_plugin that the client answers with */
     uint8_t epoch;         /* changes when bytes were lost: older notes are only half true */
+    uint8_t generation;    /* of statements: a reset forgets them all */
     uint8_t first, used;   /* of requests */
     uint8_t zlib_sequence; /* of the last compressed frame */
     bool known;            /* capabilities were seen being negotiated */
@@ -137,7 +142,7 @@ struct mysql_statement {
     uint8_t types_bound; /* the types below were sent */
     uint8_t dml;
     uint8_t epoch;
-    uint8_t types_overflow; /* some parameter index above the known ones got long data */
+    uint8_t generation;
     uint8_t long_data[(MYSQL_PARAMETERS_KNOWN + 7) / 8];
     uint8_t types[MYSQL_PARAMETERS_KNOWN];
 };
@@ -173,6 +178,12 @@ static inline uint64_t packet_left(const struct packet *p)
     return (uint64_t)p->payload + MYSQL_HEADER - cursor_offset(&p->c);
 }
 
+/* Rows come by the million: their headers are noted only when something is wrong with them. */
+static inline bool mysql_row_is_due(const struct mysql_state *s, enum side from)
+{
+    return from == FROM_SERVER && s->reply == REPLY_ROWS && s->phase == PHASE_COMMAND && !s->lost;
+}
+
 static inline bool mysql_has(const struct mysql_state *s, uint64_t capability)
 {
     return (s->capabilities & capability) != 0;
@@ -184,8 +195,51 @@ static inline bool mysql_agreed(const struct mysql_state *s, uint64_t capability
     return s->known && (s->capabilities & capability) != 0;
 }
 
-/* Something is wrong with bytes of this packet. */
-void packet_blame(struct packet *p, struct report found);
+/* What was read and what it should have been, see enum relation. */
+struct claim {
+    enum relation relation;
+    uint64_t got, expected;
+    const char *note;
+};
+
+static inline struct claim must_equal(uint64_t got, uint64_t expected)
+{
+    return (struct claim){MUST_EQUAL, got, expected, NULL};
+}
+
+static inline struct claim at_most(uint64_t got, uint64_t most)
+{
+    return (struct claim){MUST_NOT_EXCEED, got, most, NULL};
+}
+
+static inline struct claim at_least(uint64_t got, uint64_t least)
+{
+    return (struct claim){MUST_REACH, got, least, NULL};
+}
+
+static inline struct claim must_be(uint64_t got, const char *note)
+{
+    return (struct claim){MUST_BE, got, 0, note};
+}
+
+static inline struct claim noted(struct claim claim, const char *note)
+{
+    claim.note = note;
+    return claim;
+}
+
+/* The two fields of every header. */
+static inline void packet_header(struct packet *p)
+{
+    note_field(p->out, FIELD_MYSQL_LENGTH, 0, 3, p->payload);
+    note_field(p->out, FIELD_MYSQL_SEQUENCE, 3, 1, p->sequence);
+}
+
+void mysql_report(struct findings *out, enum anomaly anomaly, enum field field, uint32_t offset, uint32_t length,
+                  struct claim claim);
+/* The same, and who sent this packet is to blame for it. */
+void packet_blame(struct packet *p, enum anomaly anomaly, enum field field, uint32_t offset, uint32_t length,
+                  struct claim claim);
 /* A required field is not there: the packet ends. Nothing is said of a packet whose end was not seen. */
 void packet_misses(struct packet *p, enum anomaly anomaly, enum field field, uint64_t needs);
 /* What follows the last field, from the position. */
@@ -232,6 +286,8 @@ enum verdict mysql_reply(struct packet *p);
 
 /* mysql_reply.c */
 struct mysql_request *mysql_request_open(struct mysql_state *s); /* the oldest, or NULL */
+struct mysql_request *mysql_request_preparing(struct mysql_state *s);
+struct mysql_statement *mysql_statement_find(struct packet *p, uint32_t id);
 void mysql_request_push(struct packet *p, uint8_t command, uint8_t flags, uint32_t statement);
 void mysql_reply_end(struct packet *p);
 void mysql_ok(struct packet *p, bool instead_of_eof, uint16_t *status);
@@ -250,7 +306,10 @@ unsigned mysql_value_size(uint8_t type);
 
 /* mysql_wrap.c */
 extern const struct wrapper mysql_wrapper;
-bool mysql_proxy_possible(const struct mysql_state *s, enum side from);
+static inline bool mysql_proxy_possible(const struct mysql_state *s, enum side from)
+{
+    return from == FROM_CLIENT && s->phase <= PHASE_LOGIN && !s->proxied && !s->lost;
+}
 /* FRAME_READY with total when the bytes begin a PROXY header; total 0: they do not. */
 enum framing mysql_proxy_frame(struct cursor ahead, struct frame *out);
 bool mysql_proxy_begins(struct cursor ahead);

@@ -1,18 +1,17 @@
 /*
- * Which packet of an answer may come next: result sets, prepared statements, lists, files. Every packet of a server in the
- * command phase passes here.
- * Specification: page_protocol_com_query_response, page_protocol_com_stmt_prepare; MariaDB "Result set packets".
+ * Which packet of an answer may come next: result sets, prepared statements, lists, files. Every packet of a server in
+ * the command phase passes here. Specification: page_protocol_com_query_response, page_protocol_com_stmt_prepare; MariaDB
+ * "Result set packets".
  */
-#include "mysql.h"
+#include "proto/mysql.h"
 
 static void unsolicited(struct packet *p)
 {
     struct mysql_state *s = p->s;
     p->out->message = MYSQL_UNKNOWN;
     if (!s->midstream)
-        packet_blame(p, (struct report){.anomaly = ANOMALY_MYSQL_UNSOLICITED, .field = FIELD_MYSQL_SEQUENCE, .relation = MUST_BE,
-                                        .offset = 0, .length = MYSQL_HEADER, .got = p->sequence,
-                                        .note = "silence: no request is open"});
+        packet_blame(p, ANOMALY_MYSQL_UNSOLICITED, FIELD_MYSQL_SEQUENCE, 0, MYSQL_HEADER,
+                     must_be(p->sequence, "silence: no request is open"));
     s->lost = true;
     s->midstream = true;
     s->aligned = false;
@@ -24,9 +23,8 @@ static enum verdict wrong_answer(struct packet *p)
     struct mysql_state *s = p->s;
     p->out->message = MYSQL_UNKNOWN;
     if (!s->midstream || s->aligned)
-        packet_blame(p, (struct report){.anomaly = ANOMALY_MYSQL_WRONG_ANSWER, .field = FIELD_MYSQL_ANSWER, .relation = MUST_BE,
-                                        .offset = MYSQL_HEADER, .length = p->payload ? 1 : 0, .got = peek_u8(&p->c),
-                                        .note = "an answer of the kind that the command has"});
+        packet_blame(p, ANOMALY_MYSQL_WRONG_ANSWER, FIELD_MYSQL_ANSWER, MYSQL_HEADER, p->payload ? 1 : 0,
+                     must_be(peek_u8(&p->c), "an answer of the kind that the command has"));
     s->lost = true;
     s->midstream = true;
     s->aligned = false;
@@ -68,13 +66,11 @@ static enum verdict local_infile(struct packet *p, const struct mysql_request *r
     struct view name = take_rest(&p->c);
     note_bytes(p->out, FIELD_MYSQL_FILENAME, name, &p->c);
     if (s->known && !mysql_has(s, CLIENT_LOCAL_FILES))
-        packet_blame(p, (struct report){.anomaly = ANOMALY_MYSQL_INFILE_NOT_ALLOWED, .field = FIELD_MYSQL_FILENAME,
-                                        .relation = MUST_BE, .offset = MYSQL_HEADER, .length = p->payload,
-                                        .note = "no request for a file: the client did not set CLIENT_LOCAL_FILES"});
+        packet_blame(p, ANOMALY_MYSQL_INFILE_NOT_ALLOWED, FIELD_MYSQL_FILENAME, MYSQL_HEADER, p->payload,
+                     must_be(0, "no request for a file: the client did not set CLIENT_LOCAL_FILES"));
     else if (!(r->flags & REQUEST_LOAD_DATA))
-        packet_blame(p, (struct report){.anomaly = ANOMALY_MYSQL_INFILE_ROGUE, .field = FIELD_MYSQL_FILENAME, .relation = MUST_BE,
-                                        .offset = MYSQL_HEADER, .length = p->payload,
-                                        .note = "no request for a file: the statement is no LOAD DATA LOCAL"});
+        packet_blame(p, ANOMALY_MYSQL_INFILE_ROGUE, FIELD_MYSQL_FILENAME, MYSQL_HEADER, p->payload,
+                     must_be(0, "no request for a file: the statement is no LOAD DATA LOCAL"));
     s->file = true;
     s->sequence = p->sequence;
     return VERDICT_OK;
@@ -103,9 +99,8 @@ static enum verdict column_count(struct packet *p, const struct mysql_request *r
         return wrong_answer(p);
     note_field(p->out, FIELD_MYSQL_COLUMN_COUNT, at, packet_at(p) - at, count);
     if (count == 0 || count > 65535) {
-        packet_blame(p, (struct report){.anomaly = ANOMALY_MYSQL_COLUMN_COUNT, .field = FIELD_MYSQL_COLUMN_COUNT,
-                                        .relation = MUST_NOT_EXCEED, .offset = at, .length = packet_at(p) - at, .got = count,
-                                        .expected = 65535});
+        packet_blame(p, ANOMALY_MYSQL_COLUMN_COUNT, FIELD_MYSQL_COLUMN_COUNT, at, packet_at(p) - at,
+                     at_most(count, 65535));
         s->lost = s->midstream = true;
         s->aligned = false;
         return VERDICT_OK;
@@ -148,7 +143,9 @@ static enum verdict prepare_ok(struct packet *p, const struct mysql_request *r)
         known->parameters = parameters;
         known->columns = s->statement_columns;
         known->dml = (r->flags & REQUEST_DML) != 0;
-        known->epoch = s->epoch;
+        known->generation = s->generation;
+        /* executed before its number was known: with which types, nobody has seen */
+        known->epoch = (uint8_t)(s->epoch - ((r->flags & REQUEST_EXECUTED) != 0));
     }
     bool follow = true;
     if (packet_left(p) >= 3) {
@@ -186,7 +183,8 @@ static enum verdict first_of_result(struct packet *p, const struct mysql_request
         return plain_ok(p);
     if (first == 0xfb && r->command == COM_QUERY)
         return local_infile(p, r);
-    if (first == 0xfe && p->payload < 9) { /* what very old servers and CALL under some proxies end an empty result with */
+    if (first == 0xfe &&
+        p->payload < 9) { /* what very old servers and CALL under some proxies end an empty result with */
         uint16_t status;
         mysql_eof(p, &status);
         result_ends(p, status);
@@ -266,9 +264,8 @@ static enum verdict definition(struct packet *p)
 {
     struct mysql_state *s = p->s;
     if (is_end(p) && p->payload == 5) { /* fewer definitions than were announced */
-        packet_blame(p, (struct report){.anomaly = ANOMALY_MYSQL_DEFINITIONS_MISSING, .field = FIELD_MYSQL_COLUMN_COUNT,
-                                        .relation = MUST_BE, .offset = MYSQL_HEADER, .length = 1, .got = s->left,
-                                        .note = "as many definitions as were announced"});
+        packet_blame(p, ANOMALY_MYSQL_DEFINITIONS_MISSING, FIELD_MYSQL_COLUMN_COUNT, MYSQL_HEADER, 1,
+                     must_be(s->left, "as many definitions as were announced"));
         s->left = 0;
         list_is_described(p);
         return VERDICT_OK;
@@ -312,7 +309,10 @@ static enum verdict row(struct packet *p)
     struct mysql_state *s = p->s;
     uint16_t status;
     if (is_end(p)) {
+        packet_header(p);
         end_of_list(p, &status);
+        if (s->binary && s->rows == 0 && (status & SERVER_STATUS_CURSOR_EXISTS))
+            mysql_columns_keep(p); /* without the EOF after the columns this is how a cursor says that it is open */
         result_ends(p, status);
         return VERDICT_OK;
     }
@@ -321,6 +321,8 @@ static enum verdict row(struct packet *p)
         mysql_binary_row(p);
     else
         mysql_text_row(p);
+    if (p->out->reports_used)
+        packet_header(p);
     return VERDICT_OK;
 }
 
@@ -372,8 +374,11 @@ enum verdict mysql_reply(struct packet *p)
         p->out->message = MYSQL_UNKNOWN;
         return VERDICT_OK;
     }
-    if (first == 0xff)
+    if (first == 0xff) {
+        if (mysql_row_is_due(s, p->from))
+            packet_header(p);
         return mysql_error(p);
+    }
     struct mysql_request *r = mysql_request_open(s);
     if (!r || s->file) {
         unsolicited(p);

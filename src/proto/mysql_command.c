@@ -1,13 +1,12 @@
 /*
  * What clients ask for: every command and its body. What is refused follows dispatch_command of both servers
- * (sql/sql_parse.cc); MariaDB takes many bodies that are too short or too long, so those are told apart from what no server
- * takes.
- * Specification: page_protocol_command_phase.
+ * (sql/sql_parse.cc); MariaDB takes many bodies that are too short or too long, so those are told apart from what no
+ * server takes. Specification: page_protocol_command_phase.
  */
-#include "mysql.h"
+#include "proto/mysql.h"
 
 enum {
-    NAME_BYTES = 192,             /* 64 characters of three bytes */
+    NAME_BYTES = 192,               /* 64 characters of three bytes */
     MARIADB_TABLE_NAME_BYTES = 201, /* with the prefix of old names */
     BINLOG_NAME_MAX = 511,
     REPLICA_PASSWORD_MAX = 96,
@@ -103,8 +102,8 @@ static bool begins_with(struct view text, const char *word)
     return text.length >= strlen(word) && mysql_text_is(view_head(text, strlen(word)), word);
 }
 
-/* May this text make a server ask for a file? Only texts that can begin such a statement are searched, so that an ordinary
- * query costs one look at its first letter. */
+/* May this text make a server ask for a file? Only texts that can begin such a statement are searched, so that an
+ * ordinary query costs one look at its first letter. */
 static bool may_load_data(const struct packet *p, struct view text)
 {
     if (p->cut)
@@ -127,9 +126,8 @@ static void command_unknown(struct packet *p, uint8_t command)
 {
     if (p->s->midstream && !p->s->aligned)
         return;
-    packet_blame(p, (struct report){.anomaly = ANOMALY_MYSQL_UNKNOWN_COMMAND, .field = FIELD_MYSQL_COMMAND, .relation = MUST_BE,
-                                    .offset = MYSQL_HEADER, .length = 1, .got = command,
-                                    .note = "a command that this server has"});
+    packet_blame(p, ANOMALY_MYSQL_UNKNOWN_COMMAND, FIELD_MYSQL_COMMAND, MYSQL_HEADER, 1,
+                 must_be(command, "a command that this server has"));
 }
 
 /* MySQL refuses a body that ends too early; MariaDB goes on with whatever lies in its buffer. */
@@ -137,7 +135,8 @@ static bool body_reaches(struct packet *p, uint8_t needs)
 {
     if (packet_left(p) >= needs)
         return true;
-    packet_misses(p, p->s->mariadb ? ANOMALY_MYSQL_BODY_SHORT_TOLERATED : ANOMALY_MYSQL_BODY_SHORT, FIELD_MYSQL_COMMAND_BODY, needs);
+    packet_misses(p, p->s->mariadb ? ANOMALY_MYSQL_BODY_SHORT_TOLERATED : ANOMALY_MYSQL_BODY_SHORT,
+                  FIELD_MYSQL_COMMAND_BODY, needs);
     return false;
 }
 
@@ -172,17 +171,16 @@ static void field_list(struct packet *p)
     uint32_t most = p->s->mariadb ? MARIADB_TABLE_NAME_BYTES : NAME_BYTES;
     packet_string(p, FIELD_MYSQL_TABLE, true, ANOMALY_NONE, &table);
     if (table.length > most) {
-        packet_blame(p, (struct report){.anomaly = ANOMALY_MYSQL_FIELD_LIST_NAME, .field = FIELD_MYSQL_TABLE, .relation = MUST_NOT_EXCEED,
-                                        .offset = at, .length = (uint32_t)table.length, .got = table.length, .expected = most});
+        packet_blame(p, ANOMALY_MYSQL_FIELD_LIST_NAME, FIELD_MYSQL_TABLE, at, (uint32_t)table.length,
+                     at_most(table.length, most));
         return;
     }
     at = packet_at(p);
     wildcard = take_rest(&p->c);
     note_bytes(p->out, FIELD_MYSQL_WILDCARD, wildcard, &p->c);
     if (wildcard.length > NAME_BYTES)
-        packet_blame(p, (struct report){.anomaly = ANOMALY_MYSQL_FIELD_LIST_NAME, .field = FIELD_MYSQL_WILDCARD,
-                                        .relation = MUST_NOT_EXCEED, .offset = at, .length = (uint32_t)wildcard.length,
-                                        .got = wildcard.length, .expected = NAME_BYTES});
+        packet_blame(p, ANOMALY_MYSQL_FIELD_LIST_NAME, FIELD_MYSQL_WILDCARD, at, (uint32_t)wildcard.length,
+                     at_most(wildcard.length, NAME_BYTES));
 }
 
 static void set_option(struct packet *p)
@@ -196,8 +194,7 @@ static void set_option(struct packet *p)
     uint16_t option = left == 1 ? take_u8(&p->c) : take_u16le(&p->c);
     note_field(p->out, FIELD_MYSQL_OPTION, at, packet_at(p) - at, option);
     if (option > 1)
-        packet_blame(p, (struct report){.anomaly = ANOMALY_MYSQL_SET_OPTION, .field = FIELD_MYSQL_OPTION, .relation = MUST_BE,
-                                        .offset = at, .length = packet_at(p) - at, .got = option, .note = "0 or 1"});
+        packet_blame(p, ANOMALY_MYSQL_SET_OPTION, FIELD_MYSQL_OPTION, at, packet_at(p) - at, must_be(option, "0 or 1"));
     else if (left == 1)
         packet_misses(p, ANOMALY_MYSQL_BODY_SHORT_TOLERATED, FIELD_MYSQL_OPTION, 2);
     packet_trailing(p, ANOMALY_MYSQL_TRAILING);
@@ -214,8 +211,7 @@ static bool replica_text(struct packet *p, enum field field, uint64_t most)
     uint8_t length = take_u8(&p->c);
     uint64_t fits = packet_left(p) < most ? packet_left(p) : most;
     if (length > fits) {
-        packet_blame(p, (struct report){.anomaly = ANOMALY_MYSQL_REGISTER_SLAVE, .field = (uint16_t)field, .relation = MUST_NOT_EXCEED,
-                                        .offset = at, .length = 1, .got = length, .expected = fits});
+        packet_blame(p, ANOMALY_MYSQL_REGISTER_SLAVE, field, at, 1, at_most(length, fits));
         return false;
     }
     struct view text = take_view(&p->c, length);
@@ -253,9 +249,8 @@ static void binlog_dump(struct packet *p)
     struct view name;
     packet_string(p, FIELD_MYSQL_BINLOG_FILENAME, true, ANOMALY_NONE, &name);
     if (name.length > BINLOG_NAME_MAX)
-        packet_blame(p, (struct report){.anomaly = ANOMALY_MYSQL_BINLOG_FILENAME, .field = FIELD_MYSQL_BINLOG_FILENAME,
-                                        .relation = MUST_NOT_EXCEED, .offset = at, .length = (uint32_t)name.length,
-                                        .got = name.length, .expected = BINLOG_NAME_MAX});
+        packet_blame(p, ANOMALY_MYSQL_BINLOG_FILENAME, FIELD_MYSQL_BINLOG_FILENAME, at, (uint32_t)name.length,
+                     at_most(name.length, BINLOG_NAME_MAX));
 }
 
 /* flags 2, server id 4, name length 4, name, position 8, length 4, GTID set */
@@ -272,8 +267,7 @@ static void binlog_dump_gtid(struct packet *p)
     uint32_t at = packet_at(p);
     uint32_t length = take_u32le(&p->c);
     if (length > packet_left(p)) {
-        packet_blame(p, (struct report){.anomaly = ANOMALY_MYSQL_BINLOG_DUMP, .field = FIELD_MYSQL_BINLOG_FILENAME, .relation = MUST_NOT_EXCEED,
-                                        .offset = at, .length = 4, .got = length, .expected = packet_left(p)});
+        packet_blame(p, ANOMALY_MYSQL_BINLOG_DUMP, FIELD_MYSQL_BINLOG_FILENAME, at, 4, at_most(length, packet_left(p)));
         return;
     }
     struct view name = take_view(&p->c, length);
@@ -284,8 +278,7 @@ static void binlog_dump_gtid(struct packet *p)
     at = packet_at(p);
     length = take_u32le(&p->c);
     if (length > packet_left(p)) {
-        packet_blame(p, (struct report){.anomaly = ANOMALY_MYSQL_BINLOG_DUMP, .field = FIELD_MYSQL_GTID_SET, .relation = MUST_NOT_EXCEED,
-                                        .offset = at, .length = 4, .got = length, .expected = packet_left(p)});
+        packet_blame(p, ANOMALY_MYSQL_BINLOG_DUMP, FIELD_MYSQL_GTID_SET, at, 4, at_most(length, packet_left(p)));
         return;
     }
     struct view set = take_view(&p->c, length);
@@ -300,8 +293,7 @@ static void table_dump(struct packet *p)
         uint32_t at = packet_at(p);
         uint8_t length = take_u8(&p->c);
         if (p->c.failed || length > packet_left(p)) {
-            packet_blame(p, (struct report){.anomaly = ANOMALY_MYSQL_TABLE_DUMP, .field = (uint16_t)names[i], .relation = MUST_NOT_EXCEED,
-                                            .offset = at, .length = p->c.failed ? 0 : 1, .got = length, .expected = packet_left(p)});
+            packet_blame(p, ANOMALY_MYSQL_TABLE_DUMP, names[i], at, p->c.failed ? 0 : 1, at_most(length, packet_left(p)));
             return;
         }
         struct view name = take_view(&p->c, length);
@@ -322,12 +314,11 @@ static uint32_t known_statement(struct packet *p, bool closes)
 {
     struct mysql_state *s = p->s;
     uint32_t id = statement_id(p);
-    if (id == 0xffffffff && s->mariadb)
+    if (id == LAST_STATEMENT && s->mariadb)
         return s->last_statement;
-    if (!closes && !note_find(p->out, id) && !s->midstream && s->used == 0)
-        packet_blame(p, (struct report){.anomaly = ANOMALY_MYSQL_STATEMENT_UNKNOWN, .field = FIELD_MYSQL_STATEMENT_ID,
-                                        .relation = MUST_BE, .offset = packet_at(p) - 4, .length = 4, .got = id,
-                                        .note = "a statement that was prepared and not closed"});
+    if (!closes && !mysql_statement_find(p, id) && !s->midstream && !mysql_request_preparing(s))
+        packet_blame(p, ANOMALY_MYSQL_STATEMENT_UNKNOWN, FIELD_MYSQL_STATEMENT_ID, packet_at(p) - 4, 4,
+                     must_be(id, "a statement that was prepared and not closed"));
     return id;
 }
 
@@ -339,7 +330,7 @@ static uint32_t statement_command(struct packet *p, uint8_t command)
             return 0;
     }
     uint32_t id = known_statement(p, command == COM_STMT_CLOSE);
-    struct mysql_statement *statement = note_find(p->out, id);
+    struct mysql_statement *statement = mysql_statement_find(p, id);
     if (command == COM_STMT_FETCH && packet_left(p) >= 4)
         packet_number(p, FIELD_MYSQL_FETCH_ROWS, take_u32le(&p->c), 4);
     if (command == COM_STMT_RESET && statement)
@@ -393,7 +384,12 @@ static uint32_t command_body(struct packet *p, uint8_t command)
     case COM_FIELD_LIST:
         field_list(p);
         break;
+    case COM_RESET_CONNECTION:
+        p->s->generation++; /* the server forgets all statements */
+        packet_trailing(p, ANOMALY_MYSQL_TRAILING);
+        break;
     case COM_CHANGE_USER:
+        p->s->generation++;
         mysql_change_user(p);
         break;
     case COM_SET_OPTION:
@@ -439,8 +435,7 @@ enum verdict mysql_command(struct packet *p)
     struct mysql_state *s = p->s;
     if (p->payload == 0) {
         p->out->message = MYSQL_COM_UNKNOWN;
-        packet_blame(p, (struct report){.anomaly = ANOMALY_MYSQL_EMPTY_COMMAND, .field = FIELD_MYSQL_LENGTH, .relation = MUST_REACH,
-                                        .offset = 0, .length = 3, .got = 0, .expected = 1});
+        packet_blame(p, ANOMALY_MYSQL_EMPTY_COMMAND, FIELD_MYSQL_LENGTH, 0, 3, at_least(0, 1));
         mysql_request_push(p, COM_SLEEP, 0, 0);
         return VERDICT_OK;
     }

@@ -3,7 +3,7 @@
  * Specification: page_protocol_connection_phase; what is refused follows parse_client_handshake_packet of both servers
  * (sql/sql_acl.cc, sql/auth/sql_authentication.cc).
  */
-#include "mysql.h"
+#include "proto/mysql.h"
 
 enum { NATIVE_RESPONSE = 20, PASSWORD_MAX = 1024, OLD_SCRAMBLE_MAX = 74, VERSION_MAX = 128 };
 
@@ -26,8 +26,8 @@ enum auth_plugin mysql_plugin_named(struct view name)
         const char *name;
         uint8_t plugin;
     } rows[] = {
-        {"mysql_native_password", AUTH_NATIVE}, {"mysql_old_password", AUTH_OLD},
-        {"mysql_clear_password", AUTH_CLEAR},   {"sha256_password", AUTH_SHA256},
+        {"mysql_native_password", AUTH_NATIVE},       {"mysql_old_password", AUTH_OLD},
+        {"mysql_clear_password", AUTH_CLEAR},         {"sha256_password", AUTH_SHA256},
         {"caching_sha2_password", AUTH_CACHING_SHA2}, {"client_ed25519", AUTH_ED25519},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
@@ -92,9 +92,8 @@ enum verdict mysql_greeting(struct packet *p)
     take_skip(&p->c, 1);
     packet_number(p, FIELD_MYSQL_PROTOCOL_VERSION, protocol, 1);
     if (protocol != 10 && protocol != 9) {
-        packet_blame(p, (struct report){.anomaly = ANOMALY_MYSQL_GREETING_VERSION, .field = FIELD_MYSQL_PROTOCOL_VERSION,
-                                        .relation = MUST_BE, .offset = MYSQL_HEADER, .length = p->payload ? 1 : 0, .got = protocol,
-                                        .note = "9 or 10"});
+        packet_blame(p, ANOMALY_MYSQL_GREETING_VERSION, FIELD_MYSQL_PROTOCOL_VERSION, MYSQL_HEADER, p->payload ? 1 : 0,
+                     must_be(protocol, "9 or 10"));
         s->offered = ~UINT64_C(0);
         return VERDICT_OK;
     }
@@ -102,9 +101,8 @@ enum verdict mysql_greeting(struct packet *p)
     if (!packet_string(p, FIELD_MYSQL_SERVER_VERSION, false, ANOMALY_MYSQL_STRING_UNTERMINATED, &version))
         return VERDICT_OK;
     if (version.length > VERSION_MAX)
-        packet_blame(p, (struct report){.anomaly = ANOMALY_MYSQL_GREETING_VERSION_LONG, .field = FIELD_MYSQL_SERVER_VERSION,
-                                        .relation = MUST_NOT_EXCEED, .offset = MYSQL_HEADER + 1, .length = (uint32_t)version.length,
-                                        .got = version.length, .expected = VERSION_MAX});
+        packet_blame(p, ANOMALY_MYSQL_GREETING_VERSION_LONG, FIELD_MYSQL_SERVER_VERSION, MYSQL_HEADER + 1,
+                     (uint32_t)version.length, at_most(version.length, VERSION_MAX));
     greeting_family(s, version);
     uint32_t connection = take_u32le(&p->c);
     packet_number(p, FIELD_MYSQL_CONNECTION_ID, connection, 4);
@@ -135,8 +133,7 @@ static enum verdict login_wrong(struct packet *p)
 
 static enum verdict login_short(struct packet *p, uint32_t needs)
 {
-    packet_blame(p, (struct report){.anomaly = ANOMALY_MYSQL_LOGIN_SHORT, .field = FIELD_MYSQL_LENGTH, .relation = MUST_REACH,
-                                    .offset = 0, .length = 3, .got = p->payload, .expected = needs, .note = "bytes"});
+    packet_blame(p, ANOMALY_MYSQL_LOGIN_SHORT, FIELD_MYSQL_LENGTH, 0, 3, noted(at_least(p->payload, needs), "bytes"));
     return login_wrong(p);
 }
 
@@ -144,13 +141,13 @@ static enum verdict ssl_request(struct packet *p, uint32_t usual)
 {
     p->out->message = MYSQL_SSL_REQUEST;
     if (p->payload > usual)
-        packet_blame(p, (struct report){.anomaly = ANOMALY_MYSQL_SSL_REQUEST_LENGTH, .field = FIELD_MYSQL_LENGTH,
-                                        .relation = MUST_EQUAL, .offset = 0, .length = 3, .got = p->payload, .expected = usual});
+        packet_blame(p, ANOMALY_MYSQL_SSL_REQUEST_LENGTH, FIELD_MYSQL_LENGTH, 0, 3, must_equal(p->payload, usual));
     p->s->tls_due = true;
     return VERDICT_OK;
 }
 
-/* The authentication response of a login: by its length in front, or a string before 4.1. False: the server refuses it. */
+/* The authentication response of a login: by its length in front, or a string before 4.1. False: the server refuses it.
+ */
 static bool login_response(struct packet *p, bool database)
 {
     struct mysql_state *s = p->s;
@@ -163,8 +160,8 @@ static bool login_response(struct packet *p, bool database)
     if (mysql_has(s, CLIENT_PLUGIN_AUTH_LENENC_CLIENT_DATA)) {
         enum lenenc kind = packet_lenenc(p, FIELD_MYSQL_AUTH_RESPONSE_LENGTH, &length);
         if (kind == LENENC_NULL)
-            packet_blame(p, (struct report){.anomaly = ANOMALY_MYSQL_LENENC_RESERVED, .field = FIELD_MYSQL_AUTH_RESPONSE_LENGTH,
-                                            .relation = MUST_BE, .offset = at, .length = 1, .got = 0xfb, .note = "a length"});
+            packet_blame(p, ANOMALY_MYSQL_LENENC_RESERVED, FIELD_MYSQL_AUTH_RESPONSE_LENGTH, at, 1,
+                         must_be(0xfb, "a length"));
         if (kind != LENENC_VALUE)
             return false;
     } else if (packet_left(p) == 0) {
@@ -176,9 +173,8 @@ static bool login_response(struct packet *p, bool database)
     uint32_t size = packet_at(p) - at;
     note_field(p->out, FIELD_MYSQL_AUTH_RESPONSE_LENGTH, at, size, length);
     if (length > packet_left(p)) {
-        packet_blame(p, (struct report){.anomaly = ANOMALY_MYSQL_AUTH_RESPONSE_OVERRUN, .field = FIELD_MYSQL_AUTH_RESPONSE_LENGTH,
-                                        .relation = MUST_NOT_EXCEED, .offset = at, .length = size, .got = length,
-                                        .expected = packet_left(p)});
+        packet_blame(p, ANOMALY_MYSQL_AUTH_RESPONSE_OVERRUN, FIELD_MYSQL_AUTH_RESPONSE_LENGTH, at, size,
+                     at_most(length, packet_left(p)));
         return false;
     }
     struct view response = take_view(&p->c, length);
@@ -198,10 +194,9 @@ static void login_response_length(struct packet *p)
     if (!response || s->plugin != AUTH_NATIVE || response->length == 0 || response->length == NATIVE_RESPONSE)
         return;
     bool huge = response->length > OLD_SCRAMBLE_MAX;
-    packet_blame(p, (struct report){.anomaly = huge ? ANOMALY_MYSQL_SCRAMBLE_OVERSIZE : ANOMALY_MYSQL_SCRAMBLE_LENGTH,
-                                    .field = FIELD_MYSQL_AUTH_RESPONSE, .relation = huge ? MUST_NOT_EXCEED : MUST_EQUAL,
-                                    .offset = response->offset, .length = response->length, .got = response->length,
-                                    .expected = NATIVE_RESPONSE});
+    packet_blame(p, huge ? ANOMALY_MYSQL_SCRAMBLE_OVERSIZE : ANOMALY_MYSQL_SCRAMBLE_LENGTH, FIELD_MYSQL_AUTH_RESPONSE,
+                 response->offset, response->length,
+                 huge ? at_most(response->length, NATIVE_RESPONSE) : must_equal(response->length, NATIVE_RESPONSE));
 }
 
 static void login_compression(struct packet *p)
@@ -211,15 +206,18 @@ static void login_compression(struct packet *p)
     uint8_t level = take_u8(&p->c);
     packet_number(p, FIELD_MYSQL_ZSTD_LEVEL, level, 1);
     if (level < 1 || level > 22)
-        packet_blame(p, (struct report){.anomaly = ANOMALY_MYSQL_ZSTD_LEVEL, .field = FIELD_MYSQL_ZSTD_LEVEL, .relation = MUST_BE,
-                                        .offset = packet_at(p) - 1, .length = 1, .got = level, .note = "1 to 22"});
+        packet_blame(p, ANOMALY_MYSQL_ZSTD_LEVEL, FIELD_MYSQL_ZSTD_LEVEL, packet_at(p) - 1, 1, must_be(level, "1 to 22"));
 }
 
 static bool is_utf8(struct view text)
 {
     for (size_t i = 0; i < text.length;) {
         uint8_t c = text.bytes[i++];
-        unsigned more = c < 0x80 ? 0 : c >= 0xc2 && c < 0xe0 ? 1 : c >= 0xe0 && c < 0xf0 ? 2 : c >= 0xf0 && c < 0xf5 ? 3 : 9;
+        unsigned more = c < 0x80                ? 0
+                        : c >= 0xc2 && c < 0xe0 ? 1
+                        : c >= 0xe0 && c < 0xf0 ? 2
+                        : c >= 0xf0 && c < 0xf5 ? 3
+                                                : 9;
         for (; more; more--, i++)
             if (more > 3 || i >= text.length || (text.bytes[i] & 0xc0) != 0x80)
                 return false;
@@ -325,9 +323,8 @@ enum verdict mysql_login(struct packet *p)
         return verdict;
     }
     if ((capabilities & CLIENT_SSL) && p->payload == 32) {
-        packet_blame(p, (struct report){.anomaly = ANOMALY_MYSQL_SSL_NOT_OFFERED, .field = FIELD_MYSQL_CAPABILITIES,
-                                        .relation = MUST_BE, .offset = MYSQL_HEADER, .length = 4, .got = capabilities,
-                                        .note = "no CLIENT_SSL: the server did not offer it"});
+        packet_blame(p, ANOMALY_MYSQL_SSL_NOT_OFFERED, FIELD_MYSQL_CAPABILITIES, MYSQL_HEADER, 4,
+                     must_be(capabilities, "no CLIENT_SSL: the server did not offer it"));
         return login_wrong(p);
     }
     login_strings(p);
@@ -344,9 +341,8 @@ static void auth_switch(struct packet *p)
         return;
     }
     if (s->known && !mysql_has(s, CLIENT_PLUGIN_AUTH) && s->plugin != AUTH_OTHER)
-        packet_blame(p, (struct report){.anomaly = ANOMALY_MYSQL_AUTH_SWITCH_UNASKED, .field = FIELD_MYSQL_AUTH_PLUGIN,
-                                        .relation = MUST_BE, .offset = MYSQL_HEADER, .length = 1,
-                                        .note = "no switch: the client did not set CLIENT_PLUGIN_AUTH"});
+        packet_blame(p, ANOMALY_MYSQL_AUTH_SWITCH_UNASKED, FIELD_MYSQL_AUTH_PLUGIN, MYSQL_HEADER, 1,
+                     must_be(0, "no switch: the client did not set CLIENT_PLUGIN_AUTH"));
     struct view plugin;
     take_skip(&p->c, 1);
     if (!packet_string(p, FIELD_MYSQL_AUTH_PLUGIN, false, ANOMALY_MYSQL_STRING_UNTERMINATED, &plugin))
@@ -420,8 +416,7 @@ enum verdict mysql_tls_hello(struct mysql_state *s, struct cursor body, struct f
         out->session->tls = true;
         return VERDICT_TLS;
     }
-    report(out, (struct report){.anomaly = ANOMALY_MYSQL_NO_TLS, .field = FIELD_MYSQL_TLS_RECORD, .relation = MUST_EQUAL, .offset = 0,
-                                .length = 1, .got = first, .expected = 0x16});
+    mysql_report(out, ANOMALY_MYSQL_NO_TLS, FIELD_MYSQL_TLS_RECORD, 0, 1, must_equal(first, 0x16));
     s->blamed = true;
     s->lost = true;
     return VERDICT_BROKEN;
@@ -434,7 +429,8 @@ bool mysql_tls_begins(struct cursor c)
     if (c.failed)
         return false;
     const uint8_t *b = head.bytes;
-    return (b[0] == 0x16 && b[1] == 3 && b[5] == 1) || ((b[0] & 0x80) && b[2] == 1);
+    bool version_2 = (b[3] == 0 && b[4] == 2) || (b[3] == 3 && b[4] <= 3);
+    return (b[0] == 0x16 && b[1] == 3 && b[5] == 1) || ((b[0] & 0x80) && b[2] == 1 && version_2);
 }
 
 /* The client's answer to a plugin: any bytes, none at all, and never a command. */
@@ -446,14 +442,12 @@ enum verdict mysql_auth_client(struct packet *p)
     s->servers_turn = true;
     note_field(p->out, FIELD_MYSQL_AUTH_RESPONSE, MYSQL_HEADER, p->payload, 0);
     if (s->plugin == AUTH_NATIVE && p->payload != 0 && p->payload != NATIVE_RESPONSE)
-        packet_blame(p, (struct report){.anomaly = ANOMALY_MYSQL_AUTH_RESPONSE_LENGTH, .field = FIELD_MYSQL_AUTH_RESPONSE,
-                                        .relation = MUST_EQUAL, .offset = MYSQL_HEADER, .length = p->payload, .got = p->payload,
-                                        .expected = NATIVE_RESPONSE});
+        packet_blame(p, ANOMALY_MYSQL_AUTH_RESPONSE_LENGTH, FIELD_MYSQL_AUTH_RESPONSE, MYSQL_HEADER, p->payload,
+                     must_equal(p->payload, NATIVE_RESPONSE));
     bool password = s->plugin == AUTH_CLEAR || s->plugin == AUTH_SHA256 || s->plugin == AUTH_CACHING_SHA2;
     if (password && p->payload > PASSWORD_MAX)
-        packet_blame(p, (struct report){.anomaly = ANOMALY_MYSQL_AUTH_OVERSIZE, .field = FIELD_MYSQL_AUTH_RESPONSE,
-                                        .relation = MUST_NOT_EXCEED, .offset = MYSQL_HEADER, .length = p->payload,
-                                        .got = p->payload, .expected = PASSWORD_MAX});
+        packet_blame(p, ANOMALY_MYSQL_AUTH_OVERSIZE, FIELD_MYSQL_AUTH_RESPONSE, MYSQL_HEADER, p->payload,
+                     at_most(p->payload, PASSWORD_MAX));
     if (p->flags & REQUEST_BLAMED)
         s->blamed = true;
     return VERDICT_OK;

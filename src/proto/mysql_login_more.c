@@ -2,7 +2,7 @@
  * The parts of a login that COM_CHANGE_USER shares, and COM_CHANGE_USER itself.
  * Specification: page_protocol_com_change_user; the judge is parse_com_change_user_packet of both servers.
  */
-#include "mysql.h"
+#include "proto/mysql.h"
 
 enum { ATTRIBUTES_MAX = 65535 };
 
@@ -28,21 +28,20 @@ static void attribute_pairs(struct packet *p, struct view all, uint32_t start)
         struct view name, value;
         uint32_t at = start + cursor_offset(&c);
         if (!attribute_text(&c, &name)) {
-            packet_blame(p, (struct report){.anomaly = ANOMALY_MYSQL_ATTRIBUTE_PAIRS, .field = FIELD_MYSQL_ATTRIBUTE_NAME,
-                                            .relation = MUST_BE, .offset = at, .length = (uint32_t)all.length - (at - start),
-                                            .note = "pairs that fill the attributes exactly"});
+            packet_blame(p, ANOMALY_MYSQL_ATTRIBUTE_PAIRS, FIELD_MYSQL_ATTRIBUTE_NAME, at,
+                         (uint32_t)all.length - (at - start), must_be(0, "pairs that fill the attributes exactly"));
             return;
         }
-        note_field(p->out, FIELD_MYSQL_ATTRIBUTE_NAME, start + cursor_offset(&c) - (uint32_t)name.length, (uint32_t)name.length, 0);
+        note_field(p->out, FIELD_MYSQL_ATTRIBUTE_NAME, start + cursor_offset(&c) - (uint32_t)name.length,
+                   (uint32_t)name.length, 0);
         at = start + cursor_offset(&c);
         if (!attribute_text(&c, &value)) {
-            packet_blame(p, (struct report){.anomaly = ANOMALY_MYSQL_ATTRIBUTE_PAIRS, .field = FIELD_MYSQL_ATTRIBUTE_VALUE,
-                                            .relation = MUST_BE, .offset = at, .length = (uint32_t)all.length - (at - start),
-                                            .note = "pairs that fill the attributes exactly"});
+            packet_blame(p, ANOMALY_MYSQL_ATTRIBUTE_PAIRS, FIELD_MYSQL_ATTRIBUTE_VALUE, at,
+                         (uint32_t)all.length - (at - start), must_be(0, "pairs that fill the attributes exactly"));
             return;
         }
-        note_field(p->out, FIELD_MYSQL_ATTRIBUTE_VALUE, start + cursor_offset(&c) - (uint32_t)value.length, (uint32_t)value.length,
-                   0);
+        note_field(p->out, FIELD_MYSQL_ATTRIBUTE_VALUE, start + cursor_offset(&c) - (uint32_t)value.length,
+                   (uint32_t)value.length, 0);
         if (view_equal(name, view_text("_client_name")) || view_equal(name, view_text("program_name")))
             observe(p->out, (struct fact){.kind = FACT_CLIENT, .text = value});
     }
@@ -61,16 +60,16 @@ void mysql_attributes(struct packet *p, enum anomaly missing)
         return;
     uint32_t size = packet_at(p) - at;
     if (kind == LENENC_NULL) {
-        packet_blame(p, (struct report){.anomaly = ANOMALY_MYSQL_LENENC_RESERVED, .field = FIELD_MYSQL_ATTRIBUTES_LENGTH,
-                                        .relation = MUST_BE, .offset = at, .length = size, .got = 0xfb, .note = "a length"});
+        packet_blame(p, ANOMALY_MYSQL_LENENC_RESERVED, FIELD_MYSQL_ATTRIBUTES_LENGTH, at, size,
+                     must_be(0xfb, "a length"));
         return;
     }
     note_field(p->out, FIELD_MYSQL_ATTRIBUTES_LENGTH, at, size, length);
     bool runs_over = length > packet_left(p);
     if (runs_over || length > ATTRIBUTES_MAX) {
-        packet_blame(p, (struct report){.anomaly = runs_over ? ANOMALY_MYSQL_ATTRIBUTES_OVERRUN : ANOMALY_MYSQL_ATTRIBUTES_OVERSIZE,
-                                        .field = FIELD_MYSQL_ATTRIBUTES_LENGTH, .relation = MUST_NOT_EXCEED, .offset = at,
-                                        .length = size, .got = length, .expected = runs_over ? packet_left(p) : ATTRIBUTES_MAX});
+        packet_blame(p, runs_over ? ANOMALY_MYSQL_ATTRIBUTES_OVERRUN : ANOMALY_MYSQL_ATTRIBUTES_OVERSIZE,
+                     FIELD_MYSQL_ATTRIBUTES_LENGTH, at, size,
+                     at_most(length, runs_over ? packet_left(p) : ATTRIBUTES_MAX));
         cursor_fail(&p->c);
         return;
     }
@@ -85,8 +84,7 @@ void mysql_attributes(struct packet *p, enum anomaly missing)
 
 static void change_user_wrong(struct packet *p, enum field field, uint32_t offset, uint32_t length, const char *note)
 {
-    packet_blame(p, (struct report){.anomaly = ANOMALY_MYSQL_CHANGE_USER, .field = (uint16_t)field, .relation = MUST_BE,
-                                    .offset = offset, .length = length, .note = note});
+    packet_blame(p, ANOMALY_MYSQL_CHANGE_USER, field, offset, length, must_be(0, note));
 }
 
 /* The response: its length in one byte, or a string before 4.1. False: the database cannot follow. */
@@ -103,9 +101,8 @@ static bool change_user_response(struct packet *p)
     length = take_u8(&p->c);
     packet_number(p, FIELD_MYSQL_AUTH_RESPONSE_LENGTH, length, 1);
     if (length > packet_left(p)) {
-        packet_blame(p, (struct report){.anomaly = ANOMALY_MYSQL_AUTH_RESPONSE_OVERRUN, .field = FIELD_MYSQL_AUTH_RESPONSE_LENGTH,
-                                        .relation = MUST_NOT_EXCEED, .offset = at, .length = 1, .got = length,
-                                        .expected = packet_left(p)});
+        packet_blame(p, ANOMALY_MYSQL_AUTH_RESPONSE_OVERRUN, FIELD_MYSQL_AUTH_RESPONSE_LENGTH, at, 1,
+                     at_most(length, packet_left(p)));
         return false;
     }
     response = take_view(&p->c, length);

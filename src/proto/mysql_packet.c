@@ -1,11 +1,25 @@
 /* Reading the pieces that all MySQL packets are made of, and saying what is wrong with them. */
-#include "mysql.h"
+#include "proto/mysql.h"
 
-void packet_blame(struct packet *p, struct report found)
+void mysql_report(struct findings *out, enum anomaly anomaly, enum field field, uint32_t offset, uint32_t length,
+                  struct claim claim)
 {
-    report(p->out, found);
+    report(out, (struct report){.anomaly = (uint16_t)anomaly,
+                                .field = (uint16_t)field,
+                                .relation = (uint8_t)claim.relation,
+                                .offset = offset,
+                                .length = length,
+                                .got = claim.got,
+                                .expected = claim.expected,
+                                .note = claim.note});
+}
+
+void packet_blame(struct packet *p, enum anomaly anomaly, enum field field, uint32_t offset, uint32_t length,
+                  struct claim claim)
+{
+    mysql_report(p->out, anomaly, field, offset, length, claim);
     if (p->from == FROM_CLIENT)
-        p->flags |= anomaly_row((enum anomaly)found.anomaly)->severity <= 3 ? REQUEST_BLAMED : REQUEST_ODD;
+        p->flags |= anomaly_row(anomaly)->severity <= 3 ? REQUEST_BLAMED : REQUEST_ODD;
 }
 
 void packet_misses(struct packet *p, enum anomaly anomaly, enum field field, uint64_t needs)
@@ -14,8 +28,7 @@ void packet_misses(struct packet *p, enum anomaly anomaly, enum field field, uin
         return;
     uint32_t end = p->payload + MYSQL_HEADER;
     uint32_t at = p->c.failed ? end : packet_at(p);
-    packet_blame(p, (struct report){.anomaly = (uint16_t)anomaly, .field = (uint16_t)field, .relation = MUST_REACH, .offset = at,
-                                    .length = end - at, .got = end - at, .expected = needs, .note = "bytes"});
+    packet_blame(p, anomaly, field, at, end - at, noted(at_least(end - at, needs), "bytes"));
 }
 
 void packet_trailing(struct packet *p, enum anomaly anomaly)
@@ -23,8 +36,7 @@ void packet_trailing(struct packet *p, enum anomaly anomaly)
     uint64_t left = packet_left(p);
     if (left == 0 || p->c.failed)
         return;
-    packet_blame(p, (struct report){.anomaly = (uint16_t)anomaly, .field = FIELD_MYSQL_TRAILING, .relation = MUST_EQUAL,
-                                    .offset = packet_at(p), .length = (uint32_t)left, .got = left, .expected = 0, .note = "bytes"});
+    packet_blame(p, anomaly, FIELD_MYSQL_TRAILING, packet_at(p), (uint32_t)left, noted(must_equal(left, 0), "bytes"));
 }
 
 void packet_number(struct packet *p, enum field field, uint64_t value, uint32_t length)
@@ -43,17 +55,15 @@ enum lenenc packet_lenenc(struct packet *p, enum field field, uint64_t *value)
         if (left == 0)
             packet_misses(p, ANOMALY_MYSQL_FIELD_MISSING, field, 1);
         else if (p->payload < MYSQL_SPLIT)
-            packet_blame(p, (struct report){.anomaly = ANOMALY_MYSQL_LENENC_CUT, .field = (uint16_t)field, .relation = MUST_REACH,
-                                            .offset = at, .length = (uint32_t)left, .got = left, .expected = size,
-                                            .note = "bytes of the length itself"});
+            packet_blame(p, ANOMALY_MYSQL_LENENC_CUT, field, at, (uint32_t)left,
+                         noted(at_least(left, size), "bytes of the length itself"));
         cursor_fail(&p->c);
         return LENENC_BAD;
     }
     if (p->c.failed)
         return LENENC_BAD;
     if (first == 0xff) {
-        packet_blame(p, (struct report){.anomaly = ANOMALY_MYSQL_LENENC_RESERVED, .field = (uint16_t)field, .relation = MUST_NOT_EXCEED,
-                                        .offset = at, .length = 1, .got = first, .expected = 0xfe});
+        packet_blame(p, ANOMALY_MYSQL_LENENC_RESERVED, field, at, 1, at_most(first, 0xfe));
         return LENENC_BAD;
     }
     if (first == 0xfb)
@@ -78,8 +88,7 @@ bool packet_text(struct packet *p, enum field field, enum anomaly overrun, struc
     if (kind == LENENC_NULL)
         return true;
     if (length > packet_left(p)) {
-        packet_blame(p, (struct report){.anomaly = (uint16_t)overrun, .field = (uint16_t)field, .relation = MUST_NOT_EXCEED,
-                                        .offset = at, .length = packet_at(p) - at, .got = length, .expected = packet_left(p)});
+        packet_blame(p, overrun, field, at, packet_at(p) - at, at_most(length, packet_left(p)));
         cursor_fail(&p->c);
         return false;
     }
@@ -106,7 +115,6 @@ bool packet_string(struct packet *p, enum field field, bool open_end, enum anoma
     if (p->cut)
         return false;
     if (!open_end)
-        packet_blame(p, (struct report){.anomaly = (uint16_t)unterminated, .field = (uint16_t)field, .relation = MUST_BE, .offset = at,
-                                        .length = (uint32_t)text->length, .note = "a string that ends in a NUL"});
+        packet_blame(p, unterminated, field, at, (uint32_t)text->length, must_be(0, "a string that ends in a NUL"));
     return open_end;
 }

@@ -1,12 +1,12 @@
 /*
  * Values that clients bind: COM_STMT_EXECUTE, MariaDB's COM_STMT_BULK_EXECUTE, query attributes, long data.
  *
- * The statement says how many parameters there are, the client says of which types. MariaDB reads values leniently (a string
- * that runs over the end becomes empty, and it goes on); it refuses a message only when a parameter finds no bytes at all.
- * Both readings are kept apart here, because only the second is an alarm.
- * Specification: page_protocol_com_stmt_execute; MariaDB "COM_STMT_BULK_EXECUTE"; sql/sql_prepare.cc of both servers.
+ * The statement says how many parameters there are, the client says of which types. MariaDB reads values leniently (a
+ * string that runs over the end becomes empty, and it goes on); it refuses a message only when a parameter finds no bytes
+ * at all. Both readings are kept apart here, because only the second is an alarm. Specification:
+ * page_protocol_com_stmt_execute; MariaDB "COM_STMT_BULK_EXECUTE"; sql/sql_prepare.cc of both servers.
  */
-#include "mysql.h"
+#include "proto/mysql.h"
 
 enum {
     EXECUTE_HEAD = 9,
@@ -33,7 +33,10 @@ enum took { TOOK, TOOK_NOTHING, REFUSED };
 static bool skip_name(struct cursor *c)
 {
     uint8_t first = take_u8(c);
-    uint64_t length = first == 0xfc ? take_u16le(c) : first == 0xfd ? take_u24le(c) : first == 0xfe ? take_u64le(c) : first;
+    uint64_t length = first == 0xfc   ? take_u16le(c)
+                      : first == 0xfd ? take_u24le(c)
+                      : first == 0xfe ? take_u64le(c)
+                                      : first;
     if (first == 0xfb || first == 0xff)
         cursor_fail(c);
     take_skip(c, length);
@@ -43,7 +46,8 @@ static bool skip_name(struct cursor *c)
 static uint8_t type_of(struct binding *b, uint32_t i)
 {
     if (!b->sent)
-        return b->statement && b->statement->types_bound && i < MYSQL_PARAMETERS_KNOWN ? b->statement->types[i] : TYPE_NOT_KNOWN;
+        return b->statement && b->statement->types_bound && i < MYSQL_PARAMETERS_KNOWN ? b->statement->types[i]
+                                                                                       : TYPE_NOT_KNOWN;
     uint16_t code = take_u16le(&b->types);
     if (b->named)
         skip_name(&b->types);
@@ -71,8 +75,8 @@ static bool has_long_data(const struct binding *b, uint32_t i)
 
 static enum took refuse(struct packet *p, uint32_t at, uint32_t length, uint64_t got, uint64_t expected, const char *note)
 {
-    packet_blame(p, (struct report){.anomaly = ANOMALY_MYSQL_PARAMETER_VALUES, .field = FIELD_MYSQL_PARAMETER, .relation = MUST_REACH,
-                                    .offset = at, .length = length, .got = got, .expected = expected, .note = note});
+    packet_blame(p, ANOMALY_MYSQL_PARAMETER_VALUES, FIELD_MYSQL_PARAMETER, at, length,
+                 noted(at_least(got, expected), note));
     return REFUSED;
 }
 
@@ -80,9 +84,8 @@ static enum took refuse(struct packet *p, uint32_t at, uint32_t length, uint64_t
 static enum took run_over(struct packet *p, uint32_t at, uint64_t length)
 {
     bool tolerated = p->s->mariadb;
-    packet_blame(p, (struct report){.anomaly = tolerated ? ANOMALY_MYSQL_VALUE_CLIPPED : ANOMALY_MYSQL_VALUE_OVERRUN,
-                                    .field = FIELD_MYSQL_PARAMETER, .relation = MUST_NOT_EXCEED, .offset = at,
-                                    .length = packet_at(p) - at, .got = length, .expected = packet_left(p)});
+    packet_blame(p, tolerated ? ANOMALY_MYSQL_VALUE_CLIPPED : ANOMALY_MYSQL_VALUE_OVERRUN, FIELD_MYSQL_PARAMETER, at,
+                 packet_at(p) - at, at_most(length, packet_left(p)));
     return tolerated ? TOOK : REFUSED;
 }
 
@@ -96,14 +99,16 @@ static enum took take_counted(struct packet *p)
     if (left < size) {
         if (!p->s->mariadb)
             return refuse(p, at, (uint32_t)left, left, size, "bytes of the length itself");
-        packet_blame(p, (struct report){.anomaly = ANOMALY_MYSQL_VALUE_CLIPPED, .field = FIELD_MYSQL_PARAMETER, .relation = MUST_REACH,
-                                        .offset = at, .length = (uint32_t)left, .got = left, .expected = size});
+        packet_blame(p, ANOMALY_MYSQL_VALUE_CLIPPED, FIELD_MYSQL_PARAMETER, at, (uint32_t)left, at_least(left, size));
         return TOOK_NOTHING;
     }
     if ((first == 0xfb || first == 0xff) && !p->s->mariadb)
         return refuse(p, at, 1, first, 0xfe, "a length");
     take_skip(&p->c, 1);
-    uint64_t length = size == 1 ? first : size == 3 ? take_u16le(&p->c) : size == 4 ? take_u24le(&p->c) : take_u32le(&p->c);
+    uint64_t length = size == 1   ? first
+                      : size == 3 ? take_u16le(&p->c)
+                      : size == 4 ? take_u24le(&p->c)
+                                  : take_u32le(&p->c);
     if (size == 9)
         take_skip(&p->c, 4); /* servers look at the low half only */
     if (length > packet_left(p))
@@ -121,8 +126,8 @@ static enum took take_value(struct packet *p, uint8_t type, uint32_t i, uint32_t
     if (packet_left(p) == 0 && size != 0)
         return refuse(p, at, 0, i, count, "parameters with a value");
     if (size == VALUE_NONE) {
-        packet_blame(p, (struct report){.anomaly = ANOMALY_MYSQL_PARAMETER_TYPE, .field = FIELD_MYSQL_PARAMETER_TYPE, .relation = MUST_BE,
-                                        .offset = at, .length = 0, .got = type, .note = "a type that has a binary value"});
+        packet_blame(p, ANOMALY_MYSQL_PARAMETER_TYPE, FIELD_MYSQL_PARAMETER_TYPE, at, 0,
+                     must_be(type, "a type that has a binary value"));
         return REFUSED;
     }
     if (size == VALUE_LENENC)
@@ -142,9 +147,8 @@ static bool take_values(struct packet *p, struct binding *b)
         uint8_t type = type_of(b, i);
         if (has_long_data(b, i)) {
             if (type != TYPE_NOT_KNOWN && !takes_long_data(type)) {
-                packet_blame(p, (struct report){.anomaly = ANOMALY_MYSQL_PARAMETER_TYPE, .field = FIELD_MYSQL_PARAMETER_TYPE,
-                                                .relation = MUST_BE, .offset = packet_at(p), .length = 0, .got = type,
-                                                .note = "a string: long data was sent for this parameter"});
+                packet_blame(p, ANOMALY_MYSQL_PARAMETER_TYPE, FIELD_MYSQL_PARAMETER_TYPE, packet_at(p), 0,
+                             must_be(type, "a string: long data was sent for this parameter"));
                 return false;
             }
             continue;
@@ -154,8 +158,8 @@ static bool take_values(struct packet *p, struct binding *b)
         if (type == TYPE_NOT_KNOWN) {
             if (b->sent || !b->statement || b->statement->types_bound || b->statement->epoch != p->s->epoch)
                 return false;
-            packet_blame(p, (struct report){.anomaly = ANOMALY_MYSQL_TYPES_MISSING, .field = FIELD_MYSQL_TYPES_BOUND, .relation = MUST_EQUAL,
-                                            .offset = packet_at(p) ? packet_at(p) - 1 : 0, .length = 1, .got = 0, .expected = 1});
+            packet_blame(p, ANOMALY_MYSQL_TYPES_MISSING, FIELD_MYSQL_TYPES_BOUND, packet_at(p) ? packet_at(p) - 1 : 0, 1,
+                         must_equal(0, 1));
             return false;
         }
         if (take_value(p, type, i, b->count) == REFUSED)
@@ -180,17 +184,15 @@ static bool take_types(struct packet *p, struct binding *b)
     for (uint32_t i = 0; i < b->count; i++) {
         if (packet_left(p) < 2 || p->c.failed) {
             if (!p->cut)
-                packet_blame(p, (struct report){.anomaly = ANOMALY_MYSQL_TYPES_SHORT, .field = FIELD_MYSQL_PARAMETER_TYPE,
-                                                .relation = MUST_EQUAL, .offset = p->c.failed ? at : packet_at(p),
-                                                .length = (uint32_t)(p->c.failed ? 0 : packet_left(p)), .got = i,
-                                                .expected = b->count, .note = "types"});
+                packet_blame(p, ANOMALY_MYSQL_TYPES_SHORT, FIELD_MYSQL_PARAMETER_TYPE, p->c.failed ? at : packet_at(p),
+                             (uint32_t)(p->c.failed ? 0 : packet_left(p)), noted(must_equal(i, b->count), "types"));
             return false;
         }
         uint16_t code = take_u16le(&p->c);
         packet_number(p, FIELD_MYSQL_PARAMETER_TYPE, code & 0xff, 2);
         if (p->s->mariadb && type_is_refused(code)) {
-            packet_blame(p, (struct report){.anomaly = ANOMALY_MYSQL_PARAMETER_TYPE, .field = FIELD_MYSQL_PARAMETER_TYPE, .relation = MUST_BE,
-                                            .offset = packet_at(p) - 2, .length = 2, .got = code, .note = "a type that exists"});
+            packet_blame(p, ANOMALY_MYSQL_PARAMETER_TYPE, FIELD_MYSQL_PARAMETER_TYPE, packet_at(p) - 2, 2,
+                         must_be(code, "a type that exists"));
             return false;
         }
         if (b->statement && i < MYSQL_PARAMETERS_KNOWN)
@@ -218,8 +220,7 @@ static bool take_types_flag(struct packet *p, struct binding *b, bool *follow)
     uint8_t flag = take_u8(&p->c);
     packet_number(p, FIELD_MYSQL_TYPES_BOUND, flag, 1);
     if (flag > 1 || (b->named && !b->statement && flag == 0)) {
-        packet_blame(p, (struct report){.anomaly = ANOMALY_MYSQL_TYPES_FLAG, .field = FIELD_MYSQL_TYPES_BOUND, .relation = MUST_BE,
-                                        .offset = packet_at(p) - 1, .length = 1, .got = flag, .note = "0 or 1"});
+        packet_blame(p, ANOMALY_MYSQL_TYPES_FLAG, FIELD_MYSQL_TYPES_BOUND, packet_at(p) - 1, 1, must_be(flag, "0 or 1"));
         return false;
     }
     *follow = flag == 1;
@@ -255,18 +256,17 @@ static uint32_t statement_of(struct packet *p, struct mysql_statement **found)
     uint32_t id = take_u32le(&p->c);
     packet_number(p, FIELD_MYSQL_STATEMENT_ID, id, 4);
     *found = NULL;
-    if (id == 0xffffffff && s->mariadb)
+    struct mysql_request *preparing = mysql_request_preparing(s);
+    if (id == LAST_STATEMENT && preparing) { /* which one that is will be known when the server has answered */
+        preparing->flags |= REQUEST_EXECUTED;
+        return id;
+    }
+    if (id == LAST_STATEMENT && s->mariadb)
         id = s->last_statement;
-    bool preparing = false;
-    for (unsigned i = 0; i < s->used; i++)
-        preparing |= s->requests[(s->first + i) % MYSQL_REQUESTS_MAX].command == COM_STMT_PREPARE;
-    if (preparing)
-        return id; /* which one it is will be known when the server has answered */
-    *found = note_find(p->out, id);
-    if (!*found && !s->midstream)
-        packet_blame(p, (struct report){.anomaly = ANOMALY_MYSQL_STATEMENT_UNKNOWN, .field = FIELD_MYSQL_STATEMENT_ID,
-                                        .relation = MUST_BE, .offset = MYSQL_HEADER + 1, .length = 4, .got = id,
-                                        .note = "a statement that was prepared and not closed"});
+    *found = mysql_statement_find(p, id);
+    if (!*found && !preparing && !s->midstream)
+        packet_blame(p, ANOMALY_MYSQL_STATEMENT_UNKNOWN, FIELD_MYSQL_STATEMENT_ID, MYSQL_HEADER + 1, 4,
+                     must_be(id, "a statement that was prepared and not closed"));
     return id;
 }
 
@@ -284,8 +284,7 @@ uint32_t mysql_execute(struct packet *p)
     uint32_t iterations = take_u32le(&p->c);
     packet_number(p, FIELD_MYSQL_ITERATIONS, iterations, 4);
     if (iterations != 1)
-        packet_blame(p, (struct report){.anomaly = ANOMALY_MYSQL_ITERATIONS, .field = FIELD_MYSQL_ITERATIONS, .relation = MUST_EQUAL,
-                                        .offset = packet_at(p) - 4, .length = 4, .got = iterations, .expected = 1});
+        packet_blame(p, ANOMALY_MYSQL_ITERATIONS, FIELD_MYSQL_ITERATIONS, packet_at(p) - 4, 4, must_equal(iterations, 1));
     if (!statement)
         return id;
     struct binding b = {.count = statement->parameters, .statement = statement};
@@ -302,7 +301,7 @@ uint32_t mysql_execute(struct packet *p)
     }
     bool whole = b.count == 0 || bind_all(p, &b);
     memset(statement->long_data, 0, sizeof statement->long_data);
-    if (whole && b.count)
+    if (whole && b.count && !(p->flags & REQUEST_ODD))
         packet_trailing(p, ANOMALY_MYSQL_TRAILING);
     return id;
 }
@@ -318,8 +317,8 @@ static enum took bulk_row(struct packet *p, struct binding *b, bool first_row)
             return refuse(p, at, 0, i, b->count, "parameters in the row");
         uint8_t indicator = take_u8(&p->c);
         if (indicator >= INDICATORS) {
-            packet_blame(p, (struct report){.anomaly = ANOMALY_MYSQL_BULK_INDICATOR, .field = FIELD_MYSQL_INDICATOR, .relation = MUST_NOT_EXCEED,
-                                            .offset = at, .length = 1, .got = indicator, .expected = INDICATORS - 1});
+            packet_blame(p, ANOMALY_MYSQL_BULK_INDICATOR, FIELD_MYSQL_INDICATOR, at, 1,
+                         at_most(indicator, INDICATORS - 1));
             return REFUSED;
         }
         if (indicator != INDICATOR_NONE)
@@ -328,9 +327,8 @@ static enum took bulk_row(struct packet *p, struct binding *b, bool first_row)
             return REFUSED; /* a geometry fails as a value before the next row is looked at */
         unsigned size = size_of(p->s, type);
         if (!first_row && size <= 8 && packet_left(p) > 0 && packet_left(p) < size) {
-            packet_blame(p, (struct report){.anomaly = ANOMALY_MYSQL_VALUE_CLIPPED, .field = FIELD_MYSQL_PARAMETER, .relation = MUST_REACH,
-                                            .offset = packet_at(p), .length = (uint32_t)packet_left(p), .got = packet_left(p),
-                                            .expected = size});
+            packet_blame(p, ANOMALY_MYSQL_VALUE_CLIPPED, FIELD_MYSQL_PARAMETER, packet_at(p), (uint32_t)packet_left(p),
+                         at_least(packet_left(p), size));
             continue;
         }
         if (take_value(p, type, i, b->count) == REFUSED)
@@ -374,8 +372,8 @@ uint32_t mysql_bulk_execute(struct packet *p)
             return id;
     } else if (!statement->types_bound) {
         if (statement->epoch == p->s->epoch)
-            packet_blame(p, (struct report){.anomaly = ANOMALY_MYSQL_TYPES_MISSING, .field = FIELD_MYSQL_BULK_FLAGS, .relation = MUST_EQUAL,
-                                            .offset = packet_at(p) - 2, .length = 2, .got = flags, .expected = BULK_SEND_TYPES});
+            packet_blame(p, ANOMALY_MYSQL_TYPES_MISSING, FIELD_MYSQL_BULK_FLAGS, packet_at(p) - 2, 2,
+                         must_equal(flags, BULK_SEND_TYPES));
         return id;
     }
     bulk_rows(p, &b);
@@ -394,11 +392,11 @@ void mysql_query_attributes(struct packet *p)
     if (packet_lenenc(p, FIELD_MYSQL_PARAMETER_SETS, &sets) != LENENC_VALUE)
         return;
     if (sets != 1 || count > 65535) {
-        packet_blame(p, (struct report){.anomaly = ANOMALY_MYSQL_QUERY_ATTRIBUTES,
-                                        .field = sets != 1 ? FIELD_MYSQL_PARAMETER_SETS : FIELD_MYSQL_PARAMETER_COUNT,
-                                        .relation = sets != 1 ? MUST_EQUAL : MUST_NOT_EXCEED, .offset = sets != 1 ? sets_at : at,
-                                        .length = sets != 1 ? packet_at(p) - sets_at : sets_at - at,
-                                        .got = sets != 1 ? sets : count, .expected = sets != 1 ? 1 : 65535});
+        packet_blame(p, ANOMALY_MYSQL_QUERY_ATTRIBUTES,
+                     sets != 1 ? FIELD_MYSQL_PARAMETER_SETS : FIELD_MYSQL_PARAMETER_COUNT, sets != 1 ? sets_at : at,
+                     sets != 1 ? packet_at(p) - sets_at : sets_at - at,
+                     sets != 1 ? must_equal(sets != 1 ? sets : count, sets != 1 ? 1 : 65535)
+                               : at_most(sets != 1 ? sets : count, sets != 1 ? 1 : 65535));
         return;
     }
     if (count == 0)
@@ -411,7 +409,8 @@ void mysql_long_data(struct packet *p)
 {
     struct mysql_statement *statement;
     if (packet_left(p) < 6) {
-        packet_misses(p, p->s->mariadb ? ANOMALY_MYSQL_BODY_SHORT_TOLERATED : ANOMALY_MYSQL_BODY_SHORT, FIELD_MYSQL_COMMAND_BODY, 6);
+        packet_misses(p, p->s->mariadb ? ANOMALY_MYSQL_BODY_SHORT_TOLERATED : ANOMALY_MYSQL_BODY_SHORT,
+                      FIELD_MYSQL_COMMAND_BODY, 6);
         return;
     }
     (void)statement_of(p, &statement);
@@ -421,9 +420,8 @@ void mysql_long_data(struct packet *p)
     if (!statement)
         return;
     if (index >= statement->parameters)
-        packet_blame(p, (struct report){.anomaly = ANOMALY_MYSQL_LONG_DATA_INDEX, .field = FIELD_MYSQL_PARAMETER_INDEX,
-                                        .relation = MUST_NOT_EXCEED, .offset = MYSQL_HEADER + 5, .length = 2, .got = index,
-                                        .expected = statement->parameters ? statement->parameters - 1u : 0});
+        packet_blame(p, ANOMALY_MYSQL_LONG_DATA_INDEX, FIELD_MYSQL_PARAMETER_INDEX, MYSQL_HEADER + 5, 2,
+                     at_most(index, statement->parameters ? statement->parameters - 1u : 0));
     else if (index < MYSQL_PARAMETERS_KNOWN)
         statement->long_data[index / 8] |= (uint8_t)(1u << (index % 8));
 }

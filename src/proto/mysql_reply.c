@@ -2,11 +2,29 @@
  * What a MySQL or MariaDB server answers: the queue of open requests, OK, ERR and EOF, and which packet may come next.
  * Specification: page_protocol_basic_response_packets, page_protocol_command_phase; MariaDB "Result set packets".
  */
-#include "mysql.h"
+#include "proto/mysql.h"
 
 struct mysql_request *mysql_request_open(struct mysql_state *s)
 {
     return s->used ? &s->requests[s->first] : NULL;
+}
+
+/* The newest open prepare, or NULL. */
+struct mysql_request *mysql_request_preparing(struct mysql_state *s)
+{
+    for (unsigned i = s->used; i-- > 0;) {
+        struct mysql_request *r = &s->requests[(s->first + i) % MYSQL_REQUESTS_MAX];
+        if (r->command == COM_STMT_PREPARE)
+            return r;
+    }
+    return NULL;
+}
+
+/* What is known of a statement that the server still has. */
+struct mysql_statement *mysql_statement_find(struct packet *p, uint32_t id)
+{
+    struct mysql_statement *found = note_find(p->out, id);
+    return found && found->generation == p->s->generation ? found : NULL;
 }
 
 /* The oldest open request is about to be answered. */
@@ -77,11 +95,10 @@ void mysql_eof(struct packet *p, uint16_t *status)
     p->out->message = MYSQL_EOF;
     take_skip(&p->c, 1);
     *status = 0;
-    if (p->payload == 1 && !mysql_agreed(p->s, CLIENT_PROTOCOL_41))
+    if (p->payload == 1) /* before 4.1, and what the query cache of 4.1 and 5.0 kept */
         return;
     if (p->payload != 5) {
-        packet_blame(p, (struct report){.anomaly = ANOMALY_MYSQL_EOF_LENGTH, .field = FIELD_MYSQL_LENGTH, .relation = MUST_EQUAL,
-                                        .offset = 0, .length = 3, .got = p->payload, .expected = 5});
+        packet_blame(p, ANOMALY_MYSQL_EOF_LENGTH, FIELD_MYSQL_LENGTH, 0, 3, must_equal(p->payload, 5));
         return;
     }
     packet_number(p, FIELD_MYSQL_WARNINGS, take_u16le(&p->c), 2);
@@ -97,9 +114,8 @@ static void session_state(struct packet *p)
         return;
     uint32_t start = packet_at(p);
     if (length != packet_left(p)) {
-        packet_blame(p, (struct report){.anomaly = ANOMALY_MYSQL_OK_OVERRUN, .field = FIELD_MYSQL_SESSION_STATE,
-                                        .relation = MUST_EQUAL, .offset = start, .length = (uint32_t)packet_left(p),
-                                        .got = length, .expected = packet_left(p)});
+        packet_blame(p, ANOMALY_MYSQL_OK_OVERRUN, FIELD_MYSQL_SESSION_STATE, start, (uint32_t)packet_left(p),
+                     must_equal(length, packet_left(p)));
         return;
     }
     note_field(p->out, FIELD_MYSQL_SESSION_STATE, start, (uint32_t)length, 0);
@@ -110,9 +126,8 @@ static void session_state(struct packet *p)
         if (packet_lenenc(p, FIELD_MYSQL_SESSION_STATE, &body) != LENENC_VALUE)
             return;
         if (body > packet_left(p)) {
-            packet_blame(p, (struct report){.anomaly = ANOMALY_MYSQL_SESSION_STATE, .field = FIELD_MYSQL_SESSION_STATE,
-                                            .relation = MUST_NOT_EXCEED, .offset = at, .length = (uint32_t)(packet_at(p) - at),
-                                            .got = body, .expected = packet_left(p)});
+            packet_blame(p, ANOMALY_MYSQL_SESSION_STATE, FIELD_MYSQL_SESSION_STATE, at, (uint32_t)(packet_at(p) - at),
+                         at_most(body, packet_left(p)));
             return;
         }
         take_skip(&p->c, body);
@@ -197,8 +212,8 @@ static void progress(struct packet *p)
     p->out->message = MYSQL_PROGRESS;
     bool agreed = mysql_has(s, CLIENT_PROGRESS_OBSOLETE | MARIADB_CLIENT_PROGRESS);
     if (s->known && !agreed)
-        packet_blame(p, (struct report){.anomaly = ANOMALY_MYSQL_PROGRESS, .field = FIELD_MYSQL_ERROR_CODE, .relation = MUST_BE,
-                                        .offset = 5, .length = 2, .got = 0xffff, .note = "no progress report: the client did not ask"});
+        packet_blame(p, ANOMALY_MYSQL_PROGRESS, FIELD_MYSQL_ERROR_CODE, 5, 2,
+                     must_be(0xffff, "no progress report: the client did not ask"));
     if (packet_left(p) < 6) {
         packet_misses(p, ANOMALY_MYSQL_FIELD_MISSING, FIELD_MYSQL_PROGRESS, 6);
         return;
@@ -241,8 +256,8 @@ static void judge_error(struct packet *p, uint16_t code, struct view state, stru
     observe(p->out, (struct fact){.kind = FACT_VERDICT, .number = code, .text = text, .more = state});
     if (s->blamed || (r && (r->flags & REQUEST_BLAMED)))
         return;
-    packet_blame(p, (struct report){.anomaly = ANOMALY_MYSQL_REJECTED, .field = FIELD_MYSQL_ERROR_CODE, .relation = MUST_BE,
-                                    .offset = 5, .length = 2, .got = code, .note = "an answer to a well-formed message"});
+    packet_blame(p, ANOMALY_MYSQL_REJECTED, FIELD_MYSQL_ERROR_CODE, 5, 2,
+                 must_be(code, "an answer to a well-formed message"));
 }
 
 /* An ERR packet: ends the answer, the login, or the connection. */
@@ -267,7 +282,9 @@ enum verdict mysql_error(struct packet *p)
     error_text(p, &state, &text);
     bool login = s->phase <= PHASE_AUTH && s->used == 0;
     observe(p->out, (struct fact){.kind = login || s->phase == PHASE_AUTH ? FACT_LOGIN_FAILED : FACT_ERROR,
-                                  .number = code, .text = text, .more = state});
+                                  .number = code,
+                                  .text = text,
+                                  .more = state});
     judge_error(p, code, state, text);
     if (login || ends_connection(code)) {
         if (s->used)

@@ -1,9 +1,9 @@
 /*
- * Column definitions and rows. A text row is its columns as length-encoded strings and nothing else; a binary row is a zero
- * byte, a bitmap of NULLs and the values by type. Both fill their packet exactly. Rows are the hot path of a dump.
+ * Column definitions and rows. A text row is its columns as length-encoded strings and nothing else; a binary row is a
+ * zero byte, a bitmap of NULLs and the values by type. Both fill their packet exactly. Rows are the hot path of a dump.
  * Specification: page_protocol_com_query_response_text_resultset, page_protocol_binary_resultset.
  */
-#include "mysql.h"
+#include "proto/mysql.h"
 
 unsigned mysql_value_size(uint8_t type)
 {
@@ -87,7 +87,7 @@ static void old_column(struct packet *p, bool field_list)
 void mysql_column(struct packet *p, bool field_list)
 {
     struct mysql_state *s = p->s;
-    static const enum field names[] = {FIELD_MYSQL_CATALOG,     FIELD_MYSQL_SCHEMA,      FIELD_MYSQL_TABLE,
+    static const enum field names[] = {FIELD_MYSQL_CATALOG,        FIELD_MYSQL_SCHEMA,      FIELD_MYSQL_TABLE,
                                        FIELD_MYSQL_ORIGINAL_TABLE, FIELD_MYSQL_COLUMN_NAME, FIELD_MYSQL_ORIGINAL_NAME};
     if (s->known && !mysql_has(s, CLIENT_PROTOCOL_41)) {
         old_column(p, field_list);
@@ -111,9 +111,8 @@ void mysql_column(struct packet *p, bool field_list)
             return;
     }
     if (length != 12) {
-        packet_blame(p, (struct report){.anomaly = ANOMALY_MYSQL_COLUMN_DEFINITION, .field = FIELD_MYSQL_COLUMN_DEFINITION,
-                                        .relation = MUST_EQUAL, .offset = at, .length = packet_at(p) - at, .got = length,
-                                        .expected = 12});
+        packet_blame(p, ANOMALY_MYSQL_COLUMN_DEFINITION, FIELD_MYSQL_COLUMN_DEFINITION, at, packet_at(p) - at,
+                     must_equal(length, 12));
         return;
     }
     if (packet_left(p) < 12) {
@@ -144,8 +143,7 @@ static void text_row_slowly(struct packet *p)
     for (uint32_t i = 0; i < s->columns && !p->c.failed; i++) {
         uint32_t at = packet_at(p);
         if (packet_left(p) == 0) {
-            packet_blame(p, (struct report){.anomaly = ANOMALY_MYSQL_ROW_SHORT, .field = FIELD_MYSQL_ROW, .relation = MUST_EQUAL,
-                                            .offset = at, .length = 0, .got = i, .expected = s->columns, .note = "columns"});
+            packet_blame(p, ANOMALY_MYSQL_ROW_SHORT, FIELD_MYSQL_ROW, at, 0, noted(must_equal(i, s->columns), "columns"));
             return;
         }
         uint64_t length;
@@ -155,17 +153,15 @@ static void text_row_slowly(struct packet *p)
         if (kind == LENENC_NULL)
             continue;
         if (length > packet_left(p)) {
-            packet_blame(p, (struct report){.anomaly = ANOMALY_MYSQL_ROW_OVERRUN, .field = FIELD_MYSQL_ROW,
-                                            .relation = MUST_NOT_EXCEED, .offset = at, .length = packet_at(p) - at,
-                                            .got = length, .expected = packet_left(p)});
+            packet_blame(p, ANOMALY_MYSQL_ROW_OVERRUN, FIELD_MYSQL_ROW, at, packet_at(p) - at,
+                         at_most(length, packet_left(p)));
             return;
         }
         take_skip(&p->c, length);
     }
     if (!p->c.failed && packet_left(p) > 0)
-        packet_blame(p, (struct report){.anomaly = ANOMALY_MYSQL_ROW_LONG, .field = FIELD_MYSQL_ROW, .relation = MUST_EQUAL,
-                                        .offset = packet_at(p), .length = (uint32_t)packet_left(p), .got = packet_left(p),
-                                        .expected = 0, .note = "bytes after the last column"});
+        packet_blame(p, ANOMALY_MYSQL_ROW_LONG, FIELD_MYSQL_ROW, packet_at(p), (uint32_t)packet_left(p),
+                     noted(must_equal(packet_left(p), 0), "bytes after the last column"));
 }
 
 void mysql_text_row(struct packet *p)
@@ -196,19 +192,19 @@ static bool binary_value(struct packet *p, uint8_t type)
     uint64_t length = size;
     if (size == VALUE_NONE)
         return false;
-    bool date = type == MYSQL_TYPE_DATE || type == MYSQL_TYPE_DATETIME || type == MYSQL_TYPE_TIMESTAMP || type == MYSQL_TYPE_NEWDATE;
+    bool date = type == MYSQL_TYPE_DATE || type == MYSQL_TYPE_DATETIME || type == MYSQL_TYPE_TIMESTAMP ||
+                type == MYSQL_TYPE_NEWDATE;
     if (size == VALUE_LENENC && packet_lenenc(p, FIELD_MYSQL_ROW, &length) != LENENC_VALUE)
         return false;
     if ((date && length != 0 && length != 4 && length != 7 && length != 11) ||
         (type == MYSQL_TYPE_TIME && length != 0 && length != 8 && length != 12)) {
-        packet_blame(p, (struct report){.anomaly = ANOMALY_MYSQL_TEMPORAL_LENGTH, .field = FIELD_MYSQL_ROW, .relation = MUST_BE,
-                                        .offset = at, .length = packet_at(p) - at, .got = length,
-                                        .note = date ? "one of 0, 4, 7, 11" : "one of 0, 8, 12"});
+        packet_blame(p, ANOMALY_MYSQL_TEMPORAL_LENGTH, FIELD_MYSQL_ROW, at, packet_at(p) - at,
+                     must_be(length, date ? "one of 0, 4, 7, 11" : "one of 0, 8, 12"));
         return false;
     }
     if (length > packet_left(p)) {
-        packet_blame(p, (struct report){.anomaly = ANOMALY_MYSQL_ROW_OVERRUN, .field = FIELD_MYSQL_ROW, .relation = MUST_NOT_EXCEED,
-                                        .offset = at, .length = packet_at(p) - at, .got = length, .expected = packet_left(p)});
+        packet_blame(p, ANOMALY_MYSQL_ROW_OVERRUN, FIELD_MYSQL_ROW, at, packet_at(p) - at,
+                     at_most(length, packet_left(p)));
         return false;
     }
     take_skip(&p->c, length);
@@ -222,9 +218,8 @@ void mysql_binary_row(struct packet *p)
     if (!s->columns || !may_judge_rows(p))
         return;
     if (take_u8(&p->c) != 0) {
-        packet_blame(p, (struct report){.anomaly = ANOMALY_MYSQL_BINARY_ROW_HEADER, .field = FIELD_MYSQL_ROW, .relation = MUST_EQUAL,
-                                        .offset = MYSQL_HEADER, .length = p->payload ? 1 : 0,
-                                        .got = p->payload ? cursor_all(&p->c).bytes[MYSQL_HEADER] : 0, .expected = 0});
+        packet_blame(p, ANOMALY_MYSQL_BINARY_ROW_HEADER, FIELD_MYSQL_ROW, MYSQL_HEADER, p->payload ? 1 : 0,
+                     must_equal(p->payload ? cursor_all(&p->c).bytes[MYSQL_HEADER] : 0, 0));
         return;
     }
     struct view nulls = take_view(&p->c, (s->columns + 9) / 8);
@@ -240,7 +235,6 @@ void mysql_binary_row(struct packet *p)
             return;
     }
     if (packet_left(p) > 0)
-        packet_blame(p, (struct report){.anomaly = ANOMALY_MYSQL_ROW_LONG, .field = FIELD_MYSQL_ROW, .relation = MUST_EQUAL,
-                                        .offset = packet_at(p), .length = (uint32_t)packet_left(p), .got = packet_left(p),
-                                        .expected = 0, .note = "bytes after the last column"});
+        packet_blame(p, ANOMALY_MYSQL_ROW_LONG, FIELD_MYSQL_ROW, packet_at(p), (uint32_t)packet_left(p),
+                     noted(must_equal(packet_left(p), 0), "bytes after the last column"));
 }

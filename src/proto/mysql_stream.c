@@ -2,7 +2,7 @@
  * Replication over a MySQL/MariaDB connection: after COM_BINLOG_DUMP the server sends events until one side ends it.
  * Specification: page_protocol_replication, page_protocol_replication_binlog_event; semi-synchronous replication plugin.
  */
-#include "mysql.h"
+#include "proto/mysql.h"
 
 enum verdict mysql_semisync_ack(struct packet *p)
 {
@@ -37,9 +37,8 @@ enum verdict mysql_binlog_event(struct packet *p)
         size = packet_left(p);
     }
     if (first != 0 || size < 19) {
-        packet_blame(p, (struct report){.anomaly = ANOMALY_MYSQL_EVENT_HEADER, .field = FIELD_MYSQL_EVENT_LENGTH,
-                                        .relation = MUST_REACH, .offset = packet_at(p), .length = (uint32_t)size, .got = size,
-                                        .expected = 19});
+        packet_blame(p, ANOMALY_MYSQL_EVENT_HEADER, FIELD_MYSQL_EVENT_LENGTH, packet_at(p), (uint32_t)size,
+                     at_least(size, 19));
         return VERDICT_OK;
     }
     packet_number(p, FIELD_MYSQL_EVENT_TIMESTAMP, take_u32le(&p->c), 4);
@@ -48,9 +47,8 @@ enum verdict mysql_binlog_event(struct packet *p)
     uint32_t length = take_u32le(&p->c);
     packet_number(p, FIELD_MYSQL_EVENT_LENGTH, length, 4);
     if (length != size && p->payload < MYSQL_SPLIT)
-        packet_blame(p, (struct report){.anomaly = ANOMALY_MYSQL_EVENT_LENGTH, .field = FIELD_MYSQL_EVENT_LENGTH,
-                                        .relation = MUST_EQUAL, .offset = packet_at(p) - 4, .length = 4, .got = length,
-                                        .expected = size});
+        packet_blame(p, ANOMALY_MYSQL_EVENT_LENGTH, FIELD_MYSQL_EVENT_LENGTH, packet_at(p) - 4, 4,
+                     must_equal(length, size));
     packet_number(p, FIELD_MYSQL_EVENT_NEXT_POSITION, take_u32le(&p->c), 4);
     return VERDICT_OK;
 }

@@ -1,8 +1,8 @@
 /*
- * The layers around MySQL packets: compressed frames, and the header that a proxy puts in front of a client's first packet.
- * Specification: page_protocol_basic_compression; haproxy.org proxy-protocol.txt, versions 1 and 2.
+ * The layers around MySQL packets: compressed frames, and the header that a proxy puts in front of a client's first
+ * packet. Specification: page_protocol_basic_compression; haproxy.org proxy-protocol.txt, versions 1 and 2.
  */
-#include "mysql.h"
+#include "proto/mysql.h"
 
 enum { FRAME_HEADER = 7, PROXY_V1_MAX = 107, PROXY_V2_HEADER = 16 };
 
@@ -16,14 +16,17 @@ static bool number_fits(const struct mysql_state *s, enum side from, uint8_t num
     return number == 0 || (number == next && !between);
 }
 
-static enum verdict wrap_head(void *state, enum side from, struct cursor head, struct wrap *out, struct findings *findings)
+static enum verdict wrap_head(void *state, enum side from, struct cursor head, struct wrap *out,
+                              struct findings *findings)
 {
     struct mysql_state *s = state;
     out->header = FRAME_HEADER;
     out->payload = take_u24le(&head);
     uint8_t number = take_u8(&head);
     uint32_t declared = take_u24le(&head);
-    out->codec = declared == 0 ? CODEC_STORED : findings->session->compression == COMPRESSION_ZSTD ? CODEC_ZSTD : CODEC_ZLIB;
+    out->codec = declared == 0                                        ? CODEC_STORED
+                 : findings->session->compression == COMPRESSION_ZSTD ? CODEC_ZSTD
+                                                                      : CODEC_ZLIB;
     out->declared = declared == 0 ? out->payload : declared;
     note_field(findings, FIELD_MYSQL_FRAME_LENGTH, 0, 3, out->payload);
     note_field(findings, FIELD_MYSQL_FRAME_SEQUENCE, 3, 1, number);
@@ -31,15 +34,18 @@ static enum verdict wrap_head(void *state, enum side from, struct cursor head, s
     enum verdict verdict = VERDICT_OK;
     if (!s->lost && !s->midstream && s->phase < PHASE_STREAM && !number_fits(s, from, number)) {
         bool client = from == FROM_CLIENT;
-        report(findings, (struct report){.anomaly = client ? ANOMALY_MYSQL_FRAME_SEQUENCE : ANOMALY_MYSQL_FRAME_SEQUENCE_SERVER,
-                                         .field = FIELD_MYSQL_FRAME_SEQUENCE, .relation = MUST_EQUAL, .offset = 3, .length = 1,
-                                         .got = number,
-                                         .expected = client && s->used == 0 ? 0 : (uint8_t)(s->zlib_sequence + 1)});
+        report(findings,
+               (struct report){.anomaly = client ? ANOMALY_MYSQL_FRAME_SEQUENCE : ANOMALY_MYSQL_FRAME_SEQUENCE_SERVER,
+                               .field = FIELD_MYSQL_FRAME_SEQUENCE,
+                               .relation = MUST_EQUAL,
+                               .offset = 3,
+                               .length = 1,
+                               .got = number,
+                               .expected = client && s->used == 0 ? 0 : (uint8_t)(s->zlib_sequence + 1)});
         s->blamed |= client;
     }
     if (out->payload == 0) {
-        report(findings, (struct report){.anomaly = ANOMALY_MYSQL_FRAME_EMPTY, .field = FIELD_MYSQL_FRAME_LENGTH,
-                                         .relation = MUST_REACH, .offset = 0, .length = 3, .got = 0, .expected = 1});
+        mysql_report(findings, ANOMALY_MYSQL_FRAME_EMPTY, FIELD_MYSQL_FRAME_LENGTH, 0, 3, at_least(0, 1));
         s->blamed |= from == FROM_CLIENT;
     }
     s->zlib_sequence = number;
@@ -58,11 +64,6 @@ const struct wrapper mysql_wrapper = {
 
 static const uint8_t v2_signature[12] = {0x0d, 0x0a, 0x0d, 0x0a, 0x00, 0x0d, 0x0a, 0x51, 0x55, 0x49, 0x54, 0x0a};
 
-bool mysql_proxy_possible(const struct mysql_state *s, enum side from)
-{
-    return from == FROM_CLIENT && s->phase <= PHASE_LOGIN && !s->proxied && !s->lost;
-}
-
 /* Do the bytes, as far as they go, agree with this beginning? */
 static bool agrees(struct view ahead, const void *signature, size_t length)
 {
@@ -73,7 +74,8 @@ static bool agrees(struct view ahead, const void *signature, size_t length)
 bool mysql_proxy_begins(struct cursor ahead)
 {
     struct view all = cursor_ahead(&ahead);
-    return (all.length >= 6 && agrees(all, "PROXY ", 6)) || (all.length >= sizeof v2_signature && agrees(all, v2_signature, sizeof v2_signature));
+    return (all.length >= 6 && agrees(all, "PROXY ", 6)) ||
+           (all.length >= sizeof v2_signature && agrees(all, v2_signature, sizeof v2_signature));
 }
 
 enum framing mysql_proxy_frame(struct cursor ahead, struct frame *out)
@@ -102,8 +104,7 @@ enum framing mysql_proxy_frame(struct cursor ahead, struct frame *out)
 
 static void proxy_wrong(struct findings *out, uint32_t offset, uint32_t length, uint64_t got, const char *note)
 {
-    report(out, (struct report){.anomaly = ANOMALY_MYSQL_PROXY_HEADER, .field = FIELD_MYSQL_PROXY_HEADER, .relation = MUST_BE,
-                                .offset = offset, .length = length, .got = got, .note = note});
+    mysql_report(out, ANOMALY_MYSQL_PROXY_HEADER, FIELD_MYSQL_PROXY_HEADER, offset, length, must_be(got, note));
 }
 
 /* "PROXY TCP4 source destination port port\r\n" */
@@ -117,9 +118,8 @@ static void proxy_v1(struct view line, struct findings *out)
     struct view rest = view_from(view_head(line, length - 2), 6);
     if (rest.length >= 7 && memcmp(rest.bytes, "UNKNOWN", 7) == 0) {
         if (rest.length > 7)
-            report(out, (struct report){.anomaly = ANOMALY_MYSQL_PROXY_UNKNOWN, .field = FIELD_MYSQL_PROXY_HEADER, .relation = MUST_EQUAL,
-                                        .offset = 13, .length = (uint32_t)rest.length - 7, .got = rest.length - 7, .expected = 0,
-                                        .note = "bytes after UNKNOWN"});
+            mysql_report(out, ANOMALY_MYSQL_PROXY_UNKNOWN, FIELD_MYSQL_PROXY_HEADER, 13, (uint32_t)rest.length - 7,
+                         noted(must_equal(rest.length - 7, 0), "bytes after UNKNOWN"));
         return;
     }
     unsigned spaces = 0;

@@ -20,7 +20,8 @@ struct reading {
 static struct reading begin(const struct view *file, size_t read_most, const char *filter)
 {
     struct error why;
-    struct reading r = {.source = source_open_memory(file, 1, read_most, &(struct source_options){.filter = filter}, &why)};
+    struct reading r = {0};
+    r.source = source_open_memory(file, 1, read_most, &(struct source_options){.filter = filter}, &why);
     if (!r.source)
         abort();
     return r;

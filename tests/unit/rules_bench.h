@@ -18,6 +18,7 @@ struct bench {
     struct session session;
     struct findings findings;
     struct message message;
+    struct segment first, last;
     struct view bytes;
     struct alert alert; /* the last that was raised */
     unsigned raised;
@@ -87,13 +88,15 @@ static inline void bench_message(struct bench *b, enum protocol protocol, enum s
     memset(&b->findings, 0, sizeof b->findings);
     b->findings.session = &b->session;
     b->findings.message_length = b->bytes.length;
+    b->first = b->last = (struct segment){.packet_number = 10, .time_ns = 1000, .stream_offset = 500};
     b->message = (struct message){.flow = &b->flow,
                                   .decoder = protocol == PROTOCOL_NONE ? NULL : &b->decoders[protocol],
                                   .from = from,
                                   .findings = &b->findings,
                                   .head = b->bytes,
-                                  .first = {.packet_number = 10, .time_ns = 1000, .stream_offset = 500},
-                                  .last = {.packet_number = 10, .time_ns = 1000, .stream_offset = 500},
+                                  .stream_offset = 500,
+                                  .first = &b->first,
+                                  .last = &b->last,
                                   .confidence = 90};
 }
 

@@ -166,12 +166,26 @@ static void names_the_packet_with_the_first_wrong_byte(void **state)
     struct bench *b = bench_with(INCOMPLETE);
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         bench_message(b, PROTOCOL_MYSQL, FROM_CLIENT, "'0123456789'");
-        b->message.last = rows[i].last;
+        b->last = rows[i].last;
         report(&b->findings, (struct report){.anomaly = ANOMALY_MYSQL_INCOMPLETE_MESSAGE, .offset = rows[i].offset});
         assert_int_equal(bench_ask(b), 1);
         assert_int_equal(b->alert.packet_number, rows[i].packet);
         assert_int_equal(b->alert.first_packet, 10);
         assert_int_equal(b->alert.time_ns, rows[i].packet == 10 ? 1000 : 3000);
+    }
+    static const struct {
+        uint32_t offset;
+        uint64_t packet;
+    } marked[] = {{0, 10}, {3, 10}, {4, 11}, {6, 11}, {7, 14}, {9, 14}, {5000, 14}};
+    const struct segment_mark marks[] = {{0, {.packet_number = 10}}, {4, {.packet_number = 11}}, {7, {.packet_number = 14}}};
+    for (size_t i = 0; i < sizeof marked / sizeof marked[0]; i++) {
+        bench_message(b, PROTOCOL_MYSQL, FROM_CLIENT, "'0123456789'");
+        b->message.marks = marks;
+        b->message.marks_used = 3;
+        b->last.packet_number = 14;
+        report(&b->findings, (struct report){.anomaly = ANOMALY_MYSQL_INCOMPLETE_MESSAGE, .offset = marked[i].offset});
+        assert_int_equal(bench_ask(b), 1);
+        assert_int_equal(b->alert.packet_number, marked[i].packet);
     }
     bench_close(b);
 }

@@ -13,6 +13,7 @@ static void run(struct bench *b, struct limiter *l, const int *seconds, size_t c
 {
     for (size_t i = 0; i < count; i++) {
         struct alert alert = an_alert(b, 0, seconds[i]);
+        alert.flow_id = i;
         uint64_t earlier;
         enum limited limited = limiter_alert(l, &alert, i + 1, &earlier);
         out[i] = limited == LIMIT_STORE ? 'S' : limited == LIMIT_FOLD ? 'F' : '-';
@@ -117,7 +118,33 @@ static void rules_have_their_own_counts(void **state)
     bench_close(b);
 }
 
-static void folds_after_the_first_hundred(void **state)
+static void a_connection_folds_after_its_first(void **state)
+{
+    (void)state;
+    struct bench *b = bench_open();
+    uint64_t earlier = 0, key = 0;
+    bench_rules(b, "alert mysql any any -> any any (sid:1;)\nalert mysql any any -> any any (sid:2;)\n");
+    struct limiter *l = limiter_open(b->set);
+    struct alert alert = an_alert(b, 0, 1);
+    for (unsigned connection = 1; connection <= 3; connection++) {
+        alert.flow_id = connection;
+        for (unsigned i = 0; i < ALERTS_PER_CONNECTION; i++)
+            assert_int_equal(limiter_alert(l, &alert, ++key, &earlier), LIMIT_STORE);
+        for (unsigned i = 0; i < 20; i++) {
+            assert_int_equal(limiter_alert(l, &alert, 900, &earlier), LIMIT_FOLD);
+            assert_int_equal(earlier, key);
+        }
+    }
+    alert.flow_id = 1;
+    assert_int_equal(limiter_alert(l, &alert, 900, &earlier), LIMIT_FOLD);
+    assert_int_equal(earlier, ALERTS_PER_CONNECTION);
+    alert.rule = 1;
+    assert_int_equal(limiter_alert(l, &alert, 901, &earlier), LIMIT_STORE);
+    limiter_close(l);
+    bench_close(b);
+}
+
+static void a_kind_folds_when_it_has_its_rows(void **state)
 {
     (void)state;
     struct bench *b = bench_open();
@@ -132,21 +159,19 @@ static void folds_after_the_first_hundred(void **state)
     }
     for (unsigned i = 0; i < 50; i++) {
         earlier = 0;
-        assert_int_equal(limiter_alert(l, &alert, 5000 + i, &earlier), LIMIT_FOLD);
+        alert.flow_id = 100000 + i;
+        assert_int_equal(limiter_alert(l, &alert, 90000 + i, &earlier), LIMIT_FOLD);
         assert_int_equal(earlier, 1000 + ALERTS_IN_FULL);
     }
-    struct alert other = alert;
-    other.rule = 1;
-    assert_int_equal(limiter_alert(l, &other, 1, &earlier), LIMIT_STORE);
-    other = alert;
-    other.client.address[15]++;
-    assert_int_equal(limiter_alert(l, &other, 1, &earlier), LIMIT_STORE);
-    other = alert;
-    other.server.port++;
-    assert_int_equal(limiter_alert(l, &other, 1, &earlier), LIMIT_STORE);
-    other = alert;
-    other.server.address[15]++;
-    assert_int_equal(limiter_alert(l, &other, 1, &earlier), LIMIT_STORE);
+    for (unsigned way = 0; way < 4; way++) {
+        struct alert other = alert;
+        other.flow_id = 200000 + way;
+        other.rule = way == 0;
+        other.client.address[15] ^= way == 1;
+        other.server.port ^= way == 2;
+        other.server.address[15] ^= way == 3;
+        assert_int_equal(limiter_alert(l, &other, 1, &earlier), LIMIT_STORE);
+    }
     limiter_close(l);
     bench_close(b);
 }
@@ -159,7 +184,7 @@ static void sums_hold_when_the_table_is_full(void **state)
     unsigned count[3] = {0};
     uint64_t random = 1;
     const unsigned alerts = 300000;
-    bench_rules(b, "alert mysql any any -> any any (threshold:type limit, track by_src, count 150, seconds 3600; sid:1;)\n");
+    bench_rules(b, "alert mysql any any -> any any (threshold:type limit, track by_src, count 5000, seconds 3600; sid:1;)\n");
     struct limiter *l = limiter_open(b->set);
     uint8_t *stored = calloc(alerts + 1, 1);
     for (unsigned i = 1; i <= alerts; i++) {
@@ -168,6 +193,7 @@ static void sums_hold_when_the_table_is_full(void **state)
         random = random * UINT64_C(6364136223846793005) + 1442695040888963407u;
         uint32_t client = i % 2 ? (uint32_t)(random >> 33) % 100000 + 8 : 7;
         memcpy(alert.client.address + 12, &client, 4);
+        alert.flow_id = i;
         enum limited limited = limiter_alert(l, &alert, i, &earlier);
         assert_true(limited <= LIMIT_THRESHOLD);
         count[limited]++;
@@ -177,8 +203,8 @@ static void sums_hold_when_the_table_is_full(void **state)
             assert_true(earlier > 0 && earlier < i && stored[earlier]);
     }
     assert_int_equal(count[LIMIT_STORE] + count[LIMIT_FOLD] + count[LIMIT_THRESHOLD], alerts);
-    assert_int_equal(count[LIMIT_FOLD], 50);
-    assert_int_equal(count[LIMIT_THRESHOLD], alerts / 2 - 150);
+    assert_int_equal(count[LIMIT_FOLD], 5000 - ALERTS_IN_FULL);
+    assert_int_equal(count[LIMIT_THRESHOLD], alerts / 2 - 5000);
     free(stored);
     limiter_close(l);
     bench_close(b);
@@ -218,7 +244,8 @@ int main(void)
         cmocka_unit_test(thresholds),
         cmocka_unit_test(trackers),
         cmocka_unit_test(rules_have_their_own_counts),
-        cmocka_unit_test(folds_after_the_first_hundred),
+        cmocka_unit_test(a_connection_folds_after_its_first),
+        cmocka_unit_test(a_kind_folds_when_it_has_its_rows),
         cmocka_unit_test(sums_hold_when_the_table_is_full),
         cmocka_unit_test(the_least_recent_key_makes_room),
     };

@@ -80,7 +80,8 @@ static void says_what_is_wrong(void **state)
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct path_list list;
         struct error why;
-        assert_false(paths_expand(&list, (const char *[]){temporary_path("here.pcap"), temporary_path(rows[i].name)}, 2, &why));
+        const char *named[] = {temporary_path("here.pcap"), temporary_path(rows[i].name)};
+        assert_false(paths_expand(&list, named, 2, &why));
         assert_int_equal(why.code, rows[i].code);
         assert_string_equal(why.text + strlen(temporary), rows[i].text);
     }

@@ -409,6 +409,70 @@ static void rules_are_asked_only_where_they_may_match(void **state)
     bench_close(b);
 }
 
+/* The registry itself: whatever a decoder registers can be asked about, and by each of its names. */
+static void ask_field(enum field field, enum protocol protocol, const char *condition, uint64_t value, bool expected)
+{
+    char text[512];
+    struct bench *b = bench_open();
+    snprintf(text, sizeof text, "alert %s any any -> any any (%s sid:1;)", protocol == PROTOCOL_NONE ? "tcp" : protocol_name(protocol),
+             condition);
+    bench_rules(b, text);
+    bench_message(b, protocol, FROM_CLIENT, "'0123456789'");
+    b->findings.message = (uint16_t)value;
+    b->findings.message_length = value;
+    b->session = (struct session){.phase = (uint8_t)value, .compression = (uint8_t)value, .tls = value != 0};
+    note_field(&b->findings, field, 3, 4, value);
+    if (bench_ask(b) != expected) {
+        print_error("%s with %llu\n", text, (unsigned long long)value);
+        fail();
+    }
+    bench_close(b);
+}
+
+static void ask_names(enum field field, enum protocol protocol, enum name_set names)
+{
+    const char *name;
+    char condition[256];
+    uint64_t value;
+    for (unsigned i = 0; (name = name_at(names, i, &value)) != NULL; i++) {
+        snprintf(condition, sizeof condition, "%s:%s;", field_name(field), name);
+        ask_field(field, protocol, condition, value, true);
+        ask_field(field, protocol, condition, value ^ 0x80, false);
+        snprintf(condition, sizeof condition, "%s:!%s;", field_name(field), name);
+        ask_field(field, protocol, condition, value, false);
+        ask_field(field, protocol, condition, value ^ 0x80, true);
+    }
+}
+
+static void every_field_is_a_keyword(void **state)
+{
+    (void)state;
+    unsigned asked = 0;
+    for (unsigned i = 1; i < FIELDS; i++) {
+        const enum field field = (enum field)i;
+        const enum protocol protocol = field_protocol(field);
+        char condition[256];
+        if (field_kind(field) == KIND_ADDRESS)
+            continue;
+        asked++;
+        if (field_kind(field) == KIND_BYTES) {
+            snprintf(condition, sizeof condition, "%s; content:\"3456\"; bsize:4;", field_name(field));
+            ask_field(field, protocol, condition, 0, true);
+            snprintf(condition, sizeof condition, "%s; content:\"2\";", field_name(field));
+            ask_field(field, protocol, condition, 0, false);
+            continue;
+        }
+        snprintf(condition, sizeof condition, "%s:1;", field_name(field));
+        ask_field(field, protocol, condition, 1, true);
+        ask_field(field, protocol, condition, 0, false);
+        if (field_kind(field) == KIND_ENUM && field_names(field) != NAMES_NONE)
+            ask_names(field, protocol, field_names(field));
+    }
+    assert_true(asked > 10);
+    for (unsigned i = PROTOCOL_NONE + 1; i < PROTOCOLS; i++)
+        ask_names(FIELD_DB_MESSAGE, (enum protocol)i, rule_message_names((enum protocol)i));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -422,6 +486,7 @@ int main(void)
         cmocka_unit_test(anomalies_and_conditions),
         cmocka_unit_test(pass_rules_silence_the_message),
         cmocka_unit_test(rules_are_asked_only_where_they_may_match),
+        cmocka_unit_test(every_field_is_a_keyword),
     };
     return cmocka_run_group_tests_name("rule match", tests, NULL, NULL);
 }

@@ -124,7 +124,8 @@ static void says_where_a_filter_does_not_fit(void **state)
     struct source_options options = {.filter = "ether host 02:00:00:00:00:01", .counters = &counters};
     temporary_write_hex("ethernet.pcap", HEADER PORT_3306);
     temporary_write_hex("raw.pcapng", SIMPLE SIMPLE "00");
-    struct source *s = open_paths((const char *[]){temporary_path("raw.pcapng"), temporary_path("ethernet.pcap")}, 2, &options);
+    const char *paths[] = {temporary_path("raw.pcapng"), temporary_path("ethernet.pcap")};
+    struct source *s = open_paths(paths, 2, &options);
     TELLING(told);
     struct raw_packet packet;
     assert_int_equal(source_read(s, &packet, 1), 1);

@@ -55,13 +55,15 @@ def plan_trials(a, rng, twins, skip):
             if m.kind not in skip:
                 targets[m.kind].append((r.plan.session, step, i, m))
     kinds = sorted(targets)
+    fitting = [c for c in mutate.CLASSES if c == "swap" or
+               any(mutate.TABLE[c](x[3], random.Random(k), a.env) for ts in targets.values() for k, x in enumerate(ts))]
     plans, classes = [], []
     for k in range(a.n):
         if k < a.n * TWINS:
             plans.append(t.Plan(k, twins[k % len(twins)].plan.session, rng.getrandbits(48)))
             continue
         if not classes:
-            classes = list(mutate.CLASSES)
+            classes = list(fitting)
             rng.shuffle(classes)
         cls = classes.pop()
         for _ in range(200):

@@ -124,7 +124,7 @@ def stmt(c, name, stmt_id, *numbers):
     def fill(b):
         b.num("statement", stmt_id, 4)
         for field, value, size in numbers:
-            b.num(field, value, size)
+            b.num(field, value, size, "count" if field == "rows" else "int")
     return command(c, name, fill)
 
 
@@ -162,7 +162,7 @@ def encode_date(v):
 def execute(c, stmt_id, params, cursor=0, types=True, name="STMT_EXECUTE"):
     """params: list of (type, value); value None is NULL, Ellipsis was sent as long data"""
     def fill(b):
-        b.num("statement", stmt_id, 4).num("cursor", cursor, 1).num("iterations", 1, 4)
+        b.num("statement", stmt_id, 4).num("cursor", cursor, 1).num("iterations", 1, 4, "count")
         if not params:
             return
         nulls = bytearray((len(params) + 7) // 8)
@@ -220,6 +220,7 @@ class Context:
     def __init__(self, wire, rng, server):
         self.wire, self.rng, self.server = wire, rng, server
         self.pos, self.seq, self.caps, self.nonce, self.plugin = 0, 0, 0, bytes(20), ""
+        self.sealed = False
         self.switch, self.password = None, ""      # an open request to log in another way
         self.replies, self.all_replies, self.logged_in, self.squeezed, self.tls = [], [], False, False, False
         self.inner, self.infile, self.stmt_id, self.compress_from, self.failed = b"", False, 1, None, False
@@ -365,6 +366,13 @@ def orderly_end(trial):
     return trial.ctx.logged_in and any(body[:1] in (b"\x01", b"\x12") for head, body in _received(trial)[0][1:])
 
 
+def behind(trial, offset):
+    """whether bytes were sent behind the message at this place of the stream"""
+    sent = trial.wire.sent
+    head = 4 if trial.ctx.compress_from is None else 7
+    return len(sent) > offset + head + int.from_bytes(sent[offset:offset + 3], "little")
+
+
 def streaming(trial):
     """the connection has become a stream of events: it answers no command any more"""
     packets = _received(trial)[0]
@@ -388,7 +396,7 @@ def unsure(trial):
             return "bytes behind COM_BINLOG_DUMP, which nobody reads"
         if head[3] == 0 and command and len(body) < SHORTEST.get(command[0], 0):
             return "shorter than its fixed part, which this server does not check"
-        if command == b"\x19" and head[3] == 0 and len(body) > 5:
+        if head[3] == 0 and (command == b"\x19" and len(body) > 5 or command == b"\x01" and len(body) > 1):
             return "trailing bytes on a command without a reply"
     return ""
 

@@ -174,6 +174,7 @@ class Context:
         self.pos, self.typed, self.ready, self.copy = 0, False, False, None
         self.replies, self.all_replies, self.auth, self.salt, self.sasl = [], [], None, bytes(4), b""
         self.failed = False     # has there been any error
+        self.sealed = False     # encrypted from here on: nothing more to say
 
     def greet(self):
         pass
@@ -216,6 +217,7 @@ class Context:
             self.all_replies.append(data)
             if len(data) == 1:
                 self.replies.append((data.decode(), b""))
+                self.sealed = data == b"G"
                 answered = True
                 continue
             self.typed = True
@@ -245,8 +247,8 @@ class Context:
             self.failed = True
 
     def probes(self):
-        if self.replies[-1:] == [("G", b"")]:
-            return      # encrypted from here on
+        if self.sealed:
+            return
         if not self.typed:
             yield [startup([("user", "app"), ("database", "judge")]).wire()], lambda out: out.answered
         if self.copy is not None:
@@ -294,6 +296,13 @@ def orderly_end(trial):
     """the server saw Terminate, or a cancel request, whoever meant it"""
     messages, cancel, _ = _received(trial)
     return cancel or trial.ctx.ready and any(x[:1] == b"X" for x in messages)
+
+
+def behind(trial, offset):
+    """whether bytes were sent behind the message at this place of the stream"""
+    sent = trial.wire.sent
+    at = offset + (1 if trial.ctx.typed and offset else 0)
+    return len(sent) > at + int.from_bytes(sent[at:at + 4], "big")
 
 
 def streaming(trial):
@@ -357,6 +366,10 @@ def unsure(trial):
     for i, x in enumerate(messages):
         if x[:1] == b"X" and trial.ctx.ready and (i + 1 < len(messages) or not trial.wire.sent.endswith(x)):
             return "bytes behind Terminate, which nobody reads"
+    if trial.ctx.sealed and behind(trial, trial.result.stream_offset):
+        return "bytes behind a request for encryption that was granted"
+    if any(x[:1] in (b"X", b"H", b"S") and len(x) > 5 for x in messages):
+        return "a body on a message that is acted on unread"
     if trial.ctx.failed and not all(map(well_formed, messages)):
         return "form broken, but the server stopped at an error of content before it saw that"
     return ""

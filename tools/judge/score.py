@@ -21,7 +21,7 @@ def captures(directory):
 
 
 def by_dbhound(directory, program, db):
-    """{client: [what it said]} of the alerts that count as an alarm"""
+    """{client: [what it said]} of the alerts that count as an alarm; those about the client's bytes begin with '>'"""
     with tempfile.TemporaryDirectory() as scratch:
         if db is None:
             db = os.path.join(scratch, "score.db")
@@ -30,10 +30,10 @@ def by_dbhound(directory, program, db):
                 sys.exit("judge: %s ended with %d" % (program, r.returncode))
         flagged = collections.defaultdict(list)
         con = sqlite3.connect("file:%s?mode=ro" % db, uri=True)
-        rows = con.execute("SELECT client_ip, client_port, anomaly, class, field, message_offset, msg FROM v_alerts"
+        rows = con.execute("SELECT client_ip, client_port, anomaly, direction, field, message_offset, msg FROM v_alerts"
                            " WHERE class IN ('malformed', 'violation') AND severity BETWEEN 1 AND 3")
-        for ip, port, anomaly, cls, field, off, msg in rows:
-            flagged["%s:%s" % (ip, port)].append("%s %s@%s" % (anomaly or msg, field or "", off))
+        for ip, port, anomaly, direction, field, off, msg in rows:
+            flagged["%s:%s" % (ip, port)].append("%s%s %s@%s" % (">" if direction == "to_server" else "<", anomaly or msg, field or "", off))
         con.close()
         return flagged
 
@@ -100,6 +100,9 @@ def score(a):
     low, high = wilson(len(must) - len(missed), len(must))
     print("%d trials: %d must be flagged, %d must not, %d not counted" % (len(rows), len(must), len(benign), len(rows) - len(must) - len(benign)))
     print("recall       %6.2f%%  (%d of %d, 95%% interval %.2f to %.2f)" % (100 * recall, len(must) - len(missed), len(must), 100 * low, 100 * high))
+    if not a.tshark:
+        own = sum(1 for r in must if any(x[0] == ">" for x in flagged.get(r["client"], ())))
+        print("  by the client's bytes alone, without the server's answer: %.2f%% (%d)" % (100 * own / len(must) if must else 100, own))
     print("false alarms %6.2f%%  (%d of %d)" % (100 * len(false) / len(benign) if benign else 0, len(false), len(benign)))
     table("label", rows, flagged, "label")
     table("mutation", rows, flagged, "class")

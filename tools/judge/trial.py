@@ -122,7 +122,7 @@ class Trial:
         self.proto, self.server, self.plan, self.env = proto, server, plan, env
         self.twin = twin        # {step name: Outcome}, or None when this is the twin
         self.result = Result(plan)
-        self.rng, self.reaches_out = random.Random(plan.seed), False
+        self.rng, self.reaches_out, self.unread = random.Random(plan.seed), False, False
 
     def run(self):
         r, generation = self.result, self.server.generation
@@ -137,6 +137,8 @@ class Trial:
         r.close, r.port = self.wire.closed or "client", self.wire.port
         if r.mutation is not None and (r.label in (OK, SEM) or r.answer.startswith("closed")):
             r.grey = r.grey or self.proto.unsure(self)
+            if not r.grey and self.unread and self.plan.cls in ("trailing-raw", "outer-length", "oversize", "duplicate", "flip"):
+                r.grey = "bytes behind a message on which the server closed, which nobody reads"
             if not r.grey and self.reaches_out:
                 r.grey = "a length reaches behind the end of the message, which this server does not check"
         if self.wire.closed is not None or r.label != OK:
@@ -174,7 +176,7 @@ class Trial:
                 if tail >= limit:
                     break
                 tail += 1
-            step = next(gen, None)
+            step = None if self.ctx.sealed else next(gen, None)
         gen.close()
         self.probe()
 
@@ -261,7 +263,9 @@ class Trial:
         if worst == PROTO:
             return False
         if out.closed:
-            if worst is None and not (twin and twin.closed) and not self.proto.orderly_end(self):
+            expected = twin and twin.closed and twin.errors or self.proto.orderly_end(self)
+            self.unread = when == "mutated" and self.proto.behind(self, self.result.stream_offset)
+            if worst is None and not expected:
                 self.note(PROTO, when, "closed (%s) %s" % (out.closed, "after a reply" if out.answered else "without a reply"))
             return False
         expects = twin is None and not silent or twin is not None and (twin.answered or twin.closed)
