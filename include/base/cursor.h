@@ -111,6 +111,7 @@ static inline uint64_t take_le_(struct cursor *c, unsigned width)
         return 0;
     }
     uint64_t value = 0;
+#pragma GCC unroll 8
     for (unsigned i = 0; i < width; i++)
         value |= (uint64_t)c->at_[i] << (8 * i);
     c->at_ += width;
@@ -124,6 +125,7 @@ static inline uint64_t take_be_(struct cursor *c, unsigned width)
         return 0;
     }
     uint64_t value = 0;
+#pragma GCC unroll 8
     for (unsigned i = 0; i < width; i++)
         value = value << 8 | c->at_[i];
     c->at_ += width;

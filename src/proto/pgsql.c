@@ -147,15 +147,18 @@ static void expect_less(struct pgsql_state *s)
 
 static enum verdict message(void *state, enum side from, struct cursor body, struct findings *out)
 {
-    struct pgsql_reading r = {.state = state, .out = out, .c = body, .from = from};
-    if (r.state->joined)
+    struct pgsql_state *s = state;
+    if (s->joined)
         out->session->midstream = true;
     else if (out->session->midstream)
-        expect_less(r.state);
+        expect_less(s);
+    if (pgsql_bulk(s, from, body, out))
+        return VERDICT_OK;
+    struct pgsql_reading r = {.state = s, .out = out, .c = body, .from = from};
     enum verdict verdict = from == FROM_CLIENT ? from_client(&r) : from_server(&r);
     if (verdict == VERDICT_BROKEN) {
-        r.state->early_broken |= from == FROM_CLIENT && r.unread && !r.state->joined;
-        expect_less(r.state);
+        s->early_broken |= from == FROM_CLIENT && r.unread && !s->joined;
+        expect_less(s);
     }
     return verdict;
 }

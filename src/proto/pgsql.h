@@ -154,6 +154,9 @@ struct pgsql_kind {
 };
 extern const struct pgsql_kind pgsql_frontend_kinds[256], pgsql_backend_kinds[256];
 
+/* pgsql_bulk.c: a row or COPY data with nothing to say about it; false: not read. */
+bool pgsql_bulk(struct pgsql_state *s, enum side from, struct cursor c, struct findings *out);
+
 /* pgsql_bind.c */
 void pgsql_bind(struct pgsql_reading *r, uint32_t *portal);
 void pgsql_function_call(struct pgsql_reading *r, uint32_t *function);
