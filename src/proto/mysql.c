@@ -73,26 +73,6 @@ static uint32_t wanted_of(const struct mysql_state *s, enum side from, uint32_t 
     return from == FROM_SERVER ? MYSQL_ROW_HEAD : MESSAGE_BYTES_MAX;
 }
 
-/* The first TLS record of the client, or one byte of something else. */
-static enum framing tls_frame(struct cursor ahead, struct frame *out)
-{
-    uint8_t first = peek_u8(&ahead);
-    size_t left = cursor_left(&ahead);
-    bool may_be = first == 0x16 || (first & 0x80);
-    if (left == 0 || (may_be && left < 6))
-        return FRAME_NEEDS_MORE;
-    *out = (struct frame){.total = 1, .wanted = 1};
-    if (may_be && mysql_tls_begins(ahead)) {
-        take_skip(&ahead, 3);
-        uint32_t length = take_u16be(&ahead);
-        out->total = first == 0x16 ? 5 + (uint64_t)length : 6;
-        out->wanted = 6;
-        if (out->total < 6)
-            out->total = 6;
-    }
-    return FRAME_READY;
-}
-
 static enum framing mysql_frame(const void *state, enum side from, struct cursor ahead, struct frame *out)
 {
     const struct mysql_state *s = state;
@@ -102,8 +82,6 @@ static enum framing mysql_frame(const void *state, enum side from, struct cursor
         if (out->total)
             return FRAME_READY;
     }
-    if (s->tls_due && from == FROM_CLIENT)
-        return tls_frame(ahead, out);
     if (cursor_left(&ahead) < MYSQL_HEADER)
         return FRAME_NEEDS_MORE;
     uint32_t length = take_u24le(&ahead);
@@ -264,8 +242,6 @@ static enum verdict mysql_message(void *state, enum side from, struct cursor bod
     struct mysql_state *s = state;
     if (mysql_proxy_possible(s, from) && mysql_proxy_begins(body))
         return mysql_proxy(s, body, out);
-    if (s->tls_due && from == FROM_CLIENT)
-        return mysql_tls_hello(s, body, out);
     struct packet p = {.s = s, .out = out, .c = body, .from = from};
     p.payload = take_u24le(&p.c);
     p.sequence = take_u8(&p.c);
@@ -312,7 +288,6 @@ static void mysql_gap(void *state, enum side from, uint64_t lost)
     s->lost = true;
     s->used = 0;
     s->file = false;
-    s->tls_due = false;
     s->reply = REPLY_FIRST;
     s->epoch++;
     s->message_bytes[FROM_CLIENT] = s->message_bytes[FROM_SERVER] = 0;

@@ -118,7 +118,6 @@ struct mysql_state {
     bool midstream;        /* joined late, or bytes were lost */
     bool mariadb, mysql8;  /* which family the server says it is */
     bool servers_turn;     /* in a login */
-    bool tls_due;          /* the client's next bytes are a TLS hello */
     bool login_sent;       /* the client has sent its login */
     bool lost;             /* which request the server answers is not known */
     bool aligned;          /* a message was understood since the last loss */
@@ -134,7 +133,9 @@ struct mysql_state {
     uint8_t types[MYSQL_COLUMNS_KNOWN];
 };
 
-enum auth_plugin { AUTH_UNKNOWN, AUTH_NATIVE, AUTH_OLD, AUTH_CLEAR, AUTH_SHA256, AUTH_CACHING_SHA2, AUTH_ED25519, AUTH_OTHER };
+enum auth_plugin {
+    AUTH_UNKNOWN, AUTH_NATIVE, AUTH_OLD, AUTH_CLEAR, AUTH_SHA256, AUTH_CACHING_SHA2, AUTH_ED25519, AUTH_OTHER,
+};
 
 /* What is remembered of a prepared statement, under its id. */
 struct mysql_statement {
@@ -258,8 +259,6 @@ void packet_number(struct packet *p, enum field field, uint64_t value, uint32_t 
 enum verdict mysql_greeting(struct packet *p);
 enum verdict mysql_login(struct packet *p);
 enum verdict mysql_auth_client(struct packet *p);
-enum verdict mysql_tls_hello(struct mysql_state *s, struct cursor body, struct findings *out);
-bool mysql_tls_begins(struct cursor c);
 enum verdict mysql_auth_server(struct packet *p);
 /* COM_CHANGE_USER after its command byte */
 void mysql_change_user(struct packet *p);

@@ -142,8 +142,9 @@ static enum verdict ssl_request(struct packet *p, uint32_t usual)
     p->out->message = MYSQL_SSL_REQUEST;
     if (p->payload > usual)
         packet_blame(p, ANOMALY_MYSQL_SSL_REQUEST_LENGTH, FIELD_MYSQL_LENGTH, 0, 3, must_equal(p->payload, usual));
-    p->s->tls_due = true;
-    return VERDICT_OK;
+    observe(p->out, (struct fact){.kind = FACT_TLS});
+    p->out->session->tls = true;
+    return VERDICT_TLS;
 }
 
 /* The authentication response of a login: by its length in front, or a string before 4.1. False: the server refuses it.
@@ -402,35 +403,6 @@ enum verdict mysql_auth_server(struct packet *p)
     else if (first == 0x02)
         s->plugin = AUTH_OTHER;
     return VERDICT_OK;
-}
-
-/* After a request for TLS the client's next bytes are a TLS hello: its record begins the TLS stream of both sides. */
-enum verdict mysql_tls_hello(struct mysql_state *s, struct cursor body, struct findings *out)
-{
-    uint8_t first = peek_u8(&body);
-    s->tls_due = false;
-    out->message = MYSQL_TLS_HELLO;
-    note_field(out, FIELD_MYSQL_TLS_RECORD, 0, (uint32_t)cursor_left(&body), 0);
-    if (mysql_tls_begins(body)) {
-        observe(out, (struct fact){.kind = FACT_TLS});
-        out->session->tls = true;
-        return VERDICT_TLS;
-    }
-    mysql_report(out, ANOMALY_MYSQL_NO_TLS, FIELD_MYSQL_TLS_RECORD, 0, 1, must_equal(first, 0x16));
-    s->blamed = true;
-    s->lost = true;
-    return VERDICT_BROKEN;
-}
-
-/* A handshake record of SSL 3 to TLS 1.3 with a client hello, or a hello of SSL 2. */
-bool mysql_tls_begins(struct cursor c)
-{
-    struct view head = take_view(&c, 6);
-    if (c.failed)
-        return false;
-    const uint8_t *b = head.bytes;
-    bool version_2 = (b[3] == 0 && b[4] == 2) || (b[3] == 3 && b[4] <= 3);
-    return (b[0] == 0x16 && b[1] == 3 && b[5] == 1) || ((b[0] & 0x80) && b[2] == 1 && version_2);
 }
 
 /* The client's answer to a plugin: any bytes, none at all, and never a command. */

@@ -31,26 +31,23 @@ static enum verdict wrap_head(void *state, enum side from, struct cursor head, s
     note_field(findings, FIELD_MYSQL_FRAME_LENGTH, 0, 3, out->payload);
     note_field(findings, FIELD_MYSQL_FRAME_SEQUENCE, 3, 1, number);
     note_field(findings, FIELD_MYSQL_FRAME_INFLATED, 4, 3, declared);
-    enum verdict verdict = VERDICT_OK;
+    bool client = from == FROM_CLIENT;
     if (!s->lost && !s->midstream && s->phase < PHASE_STREAM && !number_fits(s, from, number)) {
-        bool client = from == FROM_CLIENT;
-        report(findings,
-               (struct report){.anomaly = client ? ANOMALY_MYSQL_FRAME_SEQUENCE : ANOMALY_MYSQL_FRAME_SEQUENCE_SERVER,
-                               .field = FIELD_MYSQL_FRAME_SEQUENCE,
-                               .relation = MUST_EQUAL,
-                               .offset = 3,
-                               .length = 1,
-                               .got = number,
-                               .expected = client && s->used == 0 ? 0 : (uint8_t)(s->zlib_sequence + 1)});
+        mysql_report(findings, client ? ANOMALY_MYSQL_FRAME_SEQUENCE : ANOMALY_MYSQL_FRAME_SEQUENCE_SERVER,
+                     FIELD_MYSQL_FRAME_SEQUENCE, 3, 1,
+                     must_equal(number, client && s->used == 0 ? 0 : (uint8_t)(s->zlib_sequence + 1)));
         s->blamed |= client;
     }
-    if (out->payload == 0) {
+    if (out->payload == 0 && declared > 0) {
+        mysql_report(findings, ANOMALY_MYSQL_FRAME_CANNOT_OPEN, FIELD_MYSQL_FRAME_INFLATED, 4, 3,
+                     must_equal(declared, 0));
+        s->blamed |= client;
+    } else if (out->payload == 0) {
         mysql_report(findings, ANOMALY_MYSQL_FRAME_EMPTY, FIELD_MYSQL_FRAME_LENGTH, 0, 3, at_least(0, 1));
-        s->blamed |= from == FROM_CLIENT;
     }
     s->zlib_sequence = number;
-    s->wrapped_bytes[from] += out->declared;
-    return verdict;
+    s->wrapped_bytes[from] += out->payload ? out->declared : 0;
+    return VERDICT_OK;
 }
 
 const struct wrapper mysql_wrapper = {

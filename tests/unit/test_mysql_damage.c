@@ -21,7 +21,6 @@ struct row {
 
 static const struct step greeted[] = {{'S', 0, GREETING_MARIADB}, NONE};
 static const struct step greeted8[] = {{'S', 0, GREETING_MYSQL8}, NONE};
-static const struct step tls_asked[] = {{'S', 0, GREETING_MYSQL8}, {'C', 1, LOGIN_TLS}, NONE};
 static const struct step login_sent[] = {{'S', 0, GREETING_MARIADB}, {'C', 1, LOGIN_CLASSIC}, NONE};
 static const struct step no_plugins[] = {{'S', 0, GREETING_MARIADB}, {'C', 1, LOGIN("05a20600", NO_EXTENDED) "'shop' 00 14" RESPONSE_20}, NONE};
 static const struct step asked_native[] = {{'S', 2, "fe" NATIVE "'ABCDEFGHIJKLMNOPQRST' 00"}, NONE};
@@ -74,7 +73,6 @@ static const struct row rows[] = {
     {"attribute names", greeted, NULL, C_(1, LOGIN_ATTRS "03 07 'ab'"), SAYS(ATTRIBUTE_PAIRS, ATTRIBUTE_NAME, 65), NONE},
     {"TLS not offered", greeted, NULL, C_(1, LOGIN_TLS), SAYS(SSL_NOT_OFFERED, CAPABILITIES, 4), NONE},
     {"TLS request too long", greeted8, NULL, C_(1, LOGIN_TLS "'shop' 00"), SAYS(SSL_REQUEST_LENGTH, LENGTH, 0), C_(1, LOGIN_TLS)},
-    {"no TLS after its request", tls_asked, NULL, C_(2, LOGIN_CLASSIC), SAYS(NO_TLS, TLS_RECORD, 0), NONE},
     {"zstd level", greeted8, NULL, C_(1, LOGIN("05a20e04", NO_EXTENDED) "'shop' 00 00" NATIVE "17"), SAYS(ZSTD_LEVEL, ZSTD_LEVEL, 64), C_(1, LOGIN("05a20e04", NO_EXTENDED) "'shop' 00 00" NATIVE "16")},
     {"login trails", greeted, NULL, C_(1, LOGIN_CLASSIC "'junk'"), SAYS(TRAILING, TRAILING, 84), C_(1, LOGIN_CLASSIC)},
     {"old login without end", greeted, NULL, C_(1, "0d20 000000 'root' 00 'abcdefgh'"), SAYS(STRING_UNTERMINATED, AUTH_RESPONSE, 14), C_(1, "0d20 000000 'root' 00 'abcdefgh' 00 'test'")},
