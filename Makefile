@@ -9,8 +9,8 @@ WERROR   ?= 1
 PREFIX   ?= /usr/local
 OUT      := build/$(VARIANT)$(if $(SANITIZE),-$(SANITIZE))
 
-BUILD_PACKAGES := gcc make pkg-config libc6-dev libpcap-dev libndpi-dev libmaxminddb-dev libsqlite3-dev zlib1g-dev libzstd-dev \
-                  libjansson-dev libxxhash-dev libssl-dev
+BUILD_PACKAGES := gcc make pkg-config libc6-dev libpcap-dev libsqlite3-dev zlib1g-dev libzstd-dev \
+                  libjansson-dev libssl-dev
 TEST_PACKAGES  := libcmocka-dev sqlite3 tshark tcpdump python3 zstd binutils
 FUZZ_PACKAGES  := clang llvm libclang-rt-14-dev
 LIBRARIES      := libpcap sqlite3 zlib libzstd jansson libcrypto
