@@ -173,6 +173,17 @@ bool keyword_flow(struct draft *d, const struct option *o)
     return true;
 }
 
+/* Suggestions are costly, so they are made only for a name that is wrong. */
+static bool refuse_anomaly(struct draft *d, struct view name)
+{
+    struct nearest near = {.wanted = name};
+    char hint[96];
+    for (unsigned i = 1; i < ANOMALIES; i++)
+        nearest_offer(&near, anomaly_row((enum anomaly)i)->name);
+    return draft_refuse(d, name.bytes, "unknown anomaly \"%.*s\"%s", (int)(name.length > 60 ? 60 : name.length),
+                        (const char *)name.bytes, nearest_hint(&near, hint, sizeof hint));
+}
+
 bool keyword_anomaly(struct draft *d, const struct option *o)
 {
     struct view rest = o->value, part;
@@ -182,14 +193,11 @@ bool keyword_anomaly(struct draft *d, const struct option *o)
         return false;
     t->parts = (struct span){(uint16_t)d->names_used, 0};
     while (view_split(&rest, ',', &part)) {
-        struct nearest near = {.wanted = part};
-        char hint[96];
         unsigned found = 1;
-        for (; found < ANOMALIES && !view_equal(part, view_text(anomaly_row((enum anomaly)found)->name)); found++)
-            nearest_offer(&near, anomaly_row((enum anomaly)found)->name);
+        while (found < ANOMALIES && !view_equal(part, view_text(anomaly_row((enum anomaly)found)->name)))
+            found++;
         if (found == ANOMALIES)
-            return draft_refuse(d, part.bytes, "unknown anomaly \"%.*s\"%s", (int)(part.length > 60 ? 60 : part.length),
-                                (const char *)part.bytes, nearest_hint(&near, hint, sizeof hint));
+            return refuse_anomaly(d, part);
         enum protocol owner = anomaly_row((enum anomaly)found)->protocol;
         if (owner != PROTOCOL_NONE && !(d->rule.protocols & UINT32_C(1) << owner) && !d->proto_later)
             return draft_refuse(d, part.bytes, "%s does not exist in %s", anomaly_row((enum anomaly)found)->name, d->proto);

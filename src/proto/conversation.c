@@ -56,6 +56,13 @@ static void secrets_note(struct conversation *c, enum side from, uint64_t stream
             secret_keep(c, from, stream_offset + f->fields[i].offset, f->fields[i].length);
 }
 
+/* Whether anybody wants to know of this message. Asked for every message, so that most cost nothing more. */
+static inline bool is_heard(const struct conversation *c, enum side from, const struct findings *f)
+{
+    const struct dialogue *d = c->dialogue;
+    return f->reports_used || f->secret || (f->facts_seen & d->sink.facts) || c->flow->sample || d->wants[c->decoder->protocol][from];
+}
+
 void conversation_tell(struct conversation *c, enum side from, struct view head, const struct segment *first, size_t offset,
                        const struct segment *last, const struct held *held)
 {
@@ -65,8 +72,6 @@ void conversation_tell(struct conversation *c, enum side from, struct view head,
         secrets_note(c, from, first->stream_offset + offset, last);
     if (c->tentative)
         f->reports_used = 0;
-    if (!f->reports_used && !(f->facts_seen & d->sink.facts) && !d->wants[c->decoder->protocol][from] && !c->flow->sample)
-        return;
     struct message message = {
         .flow = c->flow,
         .decoder = c->decoder,
@@ -235,7 +240,8 @@ static enum verdict decode(struct conversation *c, enum side from, struct view h
         c->tentative = false;
         identify_learn(d, &c->flow->server, c->decoder->protocol);
     }
-    conversation_tell(c, from, head, first, offset, last, held);
+    if (is_heard(c, from, f))
+        conversation_tell(c, from, head, first, offset, last, held);
     return verdict;
 }
 
