@@ -454,5 +454,6 @@ enum verdict mysql_command(struct packet *p)
     }
     if (row.answers != ANSWER_NO)
         mysql_request_push(p, command, 0, statement);
-    return VERDICT_OK;
+    bool own_protocol = command == COM_CLONE || command == COM_SUBSCRIBE_GROUP_REPLICATION_STREAM;
+    return own_protocol && !s->mariadb ? VERDICT_OPAQUE : VERDICT_OK;
 }

@@ -129,6 +129,26 @@ static void splits_count_on_and_end_empty(void **state)
     talk_close(t);
 }
 
+/* Values that go on in the next packet are not cut values; a clone is another protocol. */
+static void what_is_not_seen_is_not_judged(void **state)
+{
+    (void)state;
+    struct talk *t = talk_after(mysql8, prepared);
+    struct view execute = hex("ffffff 00" EXECUTE("01000000") "01 01 0300 fc00 fe 0000000200000000");
+    uint8_t *bytes = calloc(1, MESSAGE_BYTES_MAX);
+    memcpy(bytes, execute.bytes, execute.length);
+    talk(t, FROM_CLIENT, view_of(bytes, MESSAGE_BYTES_MAX));
+    talk_expect_silence(t);
+    assert_int_equal(t->messages, 1);
+    talk_close(t);
+    hex_free(execute);
+    free(bytes);
+    t = talk_after(mysql8, NULL);
+    talk_hex(t, FROM_CLIENT, "010000 00 20");
+    assert_int_equal(t->verdict, VERDICT_OPAQUE);
+    talk_close(t);
+}
+
 /* What the engine must hold of a large message is small. */
 static void large_messages_cost_their_head(void **state)
 {
@@ -437,6 +457,7 @@ int main(void)
         cmocka_unit_test(attributes_and_passwords_oversize),
         cmocka_unit_test(a_message_beyond_the_hard_maximum),
         cmocka_unit_test(splits_count_on_and_end_empty),
+        cmocka_unit_test(what_is_not_seen_is_not_judged),
         cmocka_unit_test(large_messages_cost_their_head),
         cmocka_unit_test(values_are_read),
         cmocka_unit_test(tls_begins_after_its_request),
