@@ -9,9 +9,10 @@ static void unsolicited(struct packet *p)
 {
     struct mysql_state *s = p->s;
     p->out->message = MYSQL_UNKNOWN;
-    if (!s->midstream)
+    if (!s->midstream && s->login_sent) /* else the client's side is not captured */
         packet_blame(p, ANOMALY_MYSQL_UNSOLICITED, FIELD_MYSQL_SEQUENCE, 0, MYSQL_HEADER,
                      must_be(p->sequence, "silence: no request is open"));
+    s->phase = PHASE_COMMAND;
     s->lost = true;
     s->midstream = true;
     s->aligned = false;

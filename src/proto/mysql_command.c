@@ -448,7 +448,7 @@ enum verdict mysql_command(struct packet *p)
     uint32_t statement = command_body(p, command);
     if (command == COM_QUIT) {
         s->client_quit = true;
-        if (s->used == 0)
+        if (s->used == 0 && s->phase == PHASE_COMMAND)
             s->phase = PHASE_CLOSING;
         return VERDICT_OK;
     }
