@@ -173,9 +173,11 @@ static inline uint32_t packet_at(const struct packet *p)
     return cursor_offset(&p->c);
 }
 
-/* Payload bytes after the position, here or not. */
+/* Payload bytes after the position, here or not. A full packet goes on in the next one: nobody knows how far. */
 static inline uint64_t packet_left(const struct packet *p)
 {
+    if (p->payload == MYSQL_SPLIT)
+        return MYSQL_MESSAGE_MAX;
     return (uint64_t)p->payload + MYSQL_HEADER - cursor_offset(&p->c);
 }
 

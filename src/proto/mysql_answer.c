@@ -9,9 +9,10 @@ static void unsolicited(struct packet *p)
 {
     struct mysql_state *s = p->s;
     p->out->message = MYSQL_UNKNOWN;
-    if (!s->midstream)
+    if (!s->midstream && s->login_sent) /* else the client's side is not captured */
         packet_blame(p, ANOMALY_MYSQL_UNSOLICITED, FIELD_MYSQL_SEQUENCE, 0, MYSQL_HEADER,
                      must_be(p->sequence, "silence: no request is open"));
+    s->phase = PHASE_COMMAND;
     s->lost = true;
     s->midstream = true;
     s->aligned = false;
@@ -52,6 +53,10 @@ static bool is_end(const struct packet *p)
 
 static void end_of_list(struct packet *p, uint16_t *status)
 {
+    if (p->payload == 5) { /* too short for an OK: what some servers send all the same */
+        mysql_eof(p, status);
+        return;
+    }
     if (mysql_agreed(p->s, CLIENT_DEPRECATE_EOF) || (!p->s->known && p->payload >= 7))
         mysql_ok(p, true, status);
     else

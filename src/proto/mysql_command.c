@@ -448,11 +448,12 @@ enum verdict mysql_command(struct packet *p)
     uint32_t statement = command_body(p, command);
     if (command == COM_QUIT) {
         s->client_quit = true;
-        if (s->used == 0)
+        if (s->used == 0 && s->phase == PHASE_COMMAND)
             s->phase = PHASE_CLOSING;
         return VERDICT_OK;
     }
     if (row.answers != ANSWER_NO)
         mysql_request_push(p, command, 0, statement);
-    return VERDICT_OK;
+    bool own_protocol = command == COM_CLONE || command == COM_SUBSCRIBE_GROUP_REPLICATION_STREAM;
+    return own_protocol && !s->mariadb ? VERDICT_OPAQUE : VERDICT_OK;
 }

@@ -142,6 +142,7 @@ static enum verdict ssl_request(struct packet *p, uint32_t usual)
     p->out->message = MYSQL_SSL_REQUEST;
     if (p->payload > usual)
         packet_blame(p, ANOMALY_MYSQL_SSL_REQUEST_LENGTH, FIELD_MYSQL_LENGTH, 0, 3, must_equal(p->payload, usual));
+    p->s->login_sent = false; /* the login itself follows inside TLS */
     observe(p->out, (struct fact){.kind = FACT_TLS});
     p->out->session->tls = true;
     return VERDICT_TLS;

@@ -34,7 +34,7 @@ void packet_misses(struct packet *p, enum anomaly anomaly, enum field field, uin
 void packet_trailing(struct packet *p, enum anomaly anomaly)
 {
     uint64_t left = packet_left(p);
-    if (left == 0 || p->c.failed)
+    if (left == 0 || p->c.failed || p->payload == MYSQL_SPLIT)
         return;
     packet_blame(p, anomaly, FIELD_MYSQL_TRAILING, packet_at(p), (uint32_t)left, noted(must_equal(left, 0), "bytes"));
 }

@@ -337,6 +337,16 @@ static enum took bulk_row(struct packet *p, struct binding *b, bool first_row)
     return TOOK;
 }
 
+/* Rows are executed one by one: when an earlier one fails for its values, the server never reads the rest. So what is
+ * wrong with a later row is said, and counts only when the server complains too. */
+static void soften_reports(struct packet *p, unsigned already, uint8_t flags)
+{
+    for (unsigned i = already; i < p->out->reports_used; i++)
+        p->out->reports[i].anomaly = ANOMALY_MYSQL_BULK_LATER_ROW;
+    if (p->out->reports_used > already)
+        p->flags = flags | REQUEST_ODD;
+}
+
 static void bulk_rows(struct packet *p, struct binding *b)
 {
     struct cursor types = b->types;
@@ -347,8 +357,13 @@ static void bulk_rows(struct packet *p, struct binding *b)
     }
     while (packet_left(p) > 0 && !p->c.failed) {
         uint32_t before = packet_at(p);
+        unsigned already = p->out->reports_used;
+        uint8_t flags = p->flags;
         b->types = types;
-        if (bulk_row(p, b, first) == REFUSED || packet_at(p) == before)
+        enum took took = bulk_row(p, b, first);
+        if (!first)
+            soften_reports(p, already, flags);
+        if (took == REFUSED || packet_at(p) == before)
             return;
         first = false;
     }

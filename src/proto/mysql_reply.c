@@ -134,6 +134,15 @@ static void session_state(struct packet *p)
     }
 }
 
+/* The text of an OK packet has a length in front; other servers follow the specification, where it has none. */
+static bool is_plain_text(struct view text)
+{
+    for (size_t i = 0; i < text.length; i++)
+        if (text.bytes[i] < 0x20 || text.bytes[i] > 0x7e)
+            return false;
+    return true;
+}
+
 void mysql_ok(struct packet *p, bool instead_of_eof, uint16_t *status)
 {
     struct mysql_state *s = p->s;
@@ -167,6 +176,10 @@ void mysql_ok(struct packet *p, bool instead_of_eof, uint16_t *status)
     if (packet_left(p) == 0 || !s->known)
         return;
     struct view info;
+    if (!mysql_has(s, CLIENT_SESSION_TRACK) && is_plain_text(cursor_ahead(&p->c))) {
+        note_bytes(p->out, FIELD_MYSQL_INFO, take_rest(&p->c), &p->c);
+        return;
+    }
     if (!packet_text(p, FIELD_MYSQL_INFO, ANOMALY_MYSQL_OK_OVERRUN, &info))
         return;
     if (mysql_has(s, CLIENT_SESSION_TRACK) && (*status & SERVER_SESSION_STATE_CHANGED))

@@ -52,7 +52,8 @@ static const struct step pipeline[] = {
     {'C', 0, "0e"}, {'C', 0, "0e"}, {'C', 0, "03 'select a from t'"}, {'C', 0, "09"},
     {'S', 1, OK}, {'S', 1, OK}, {'S', 1, "01"}, {'S', 2, COLUMN_LONG}, {'S', 3, EOF_PACKET}, {'S', 4, "01 '1'"}, {'S', 5, EOF_PACKET},
     {'S', 1, "'Uptime'"}, {'C', 0, "16 'delete from t where a = ?'"}, {'C', 0, EXECUTE("ffffffff") "01 01 0600"},
-    {'S', 1, "00 05000000 0000 0100 00 0000"}, {'S', 2, COLUMN_PARAMETER}, {'S', 3, EOF_PACKET}, {'S', 1, OK}, {0, 0, NULL}};
+    {'S', 1, "00 05000000 0000 0100 00 0000"}, {'S', 2, COLUMN_PARAMETER}, {'S', 3, EOF_PACKET}, {'S', 1, OK},
+    {'C', 0, EXECUTE("05000000") "00 00 07000000"}, {'S', 1, OK}, {0, 0, NULL}};
 #define COLUMN_EXTENDED "03 'def' 04 'shop' 01 't' 01 't' 01 'a' 01 'a' 06 00 04 'json' 0c 3f00 0b000000 03 0000 00 0000"
 static const struct step mariadb_only[] = {
     {'C', 0, "03 'alter table t add c int'"}, {'S', 1, "ff ffff 01 01 02 102700 0a 'copying to'"}, {'S', 2, OK},
@@ -100,7 +101,7 @@ static const struct {
     {"executes", classic, prepared, executes, 5}, {"executes, MySQL", mysql8, prepared, executes, 5},
     {"binary result", classic, prepared_select, binary_result, 1}, {"cursor", classic, prepared_select, cursor, 3},
     {"bulk", mariadb_bulk, prepared, bulk, 1}, {"load data", local_files, NULL, load_data, 2},
-    {"query attributes", with_attributes, NULL, query_attributes, 2}, {"pipeline", classic, NULL, pipeline, 6},
+    {"query attributes", with_attributes, NULL, query_attributes, 2}, {"pipeline", classic, NULL, pipeline, 7},
     {"MariaDB only", mariadb_extended, NULL, mariadb_only, 3}, {"replication", classic, NULL, replication, 2},
     {"replication by GTID", mysql8, NULL, replication_gtid, 1}, {"attributes", NULL, NULL, attributes, 0},
     {"auth switch", NULL, NULL, auth_switch, 0}, {"full authentication", NULL, NULL, full_authentication, 0},

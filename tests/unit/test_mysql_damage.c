@@ -34,6 +34,9 @@ static const struct step binary_due[] = {
     {'S', 3, EOF_PACKET}, {'S', 4, COLUMN_LONG}, {'S', 5, COLUMN_TEXT}, {'S', 6, COLUMN_DATETIME}, {'S', 7, EOF_PACKET},
     {'C', 0, EXECUTE("02000000") "00 01 0300 05000000"}, {'S', 1, "03"}, {'S', 2, COLUMN_LONG}, {'S', 3, COLUMN_TEXT},
     {'S', 4, COLUMN_DATETIME}, {'S', 5, EOF_PACKET}, NONE};
+static const struct step prepared_and_reset[] = {
+    {'C', 0, "16 'insert into t values (?, ?)'"}, {'S', 1, "00 01000000 0000 0200 00 0000"}, {'S', 2, COLUMN_PARAMETER},
+    {'S', 3, COLUMN_PARAMETER}, {'S', 4, EOF_PACKET}, {'C', 0, "1f"}, {'S', 1, OK}, NONE};
 static const struct step load_asked[] = {{'C', 0, "03 'load data local infile ''"}, NONE};
 static const struct step dump_asked[] = {{'C', 0, "12 04000000 0000 07000000 'bin.000001'"}, NONE};
 static const struct step tracked[] = {{'S', 0, GREETING_MYSQL8}, {'C', 1, LOGIN_NO_EOF}, {'S', 2, OK}, {'C', 0, "03 'use stock'"}, NONE};
@@ -116,6 +119,7 @@ static const struct row rows[] = {
     {"execute cut", classic, prepared, C_(0, "17 01000000 00 010000"), SAYS(EXECUTE_SHORT, STATEMENT_ID, 5), C_(0, EXECUTE("01000000") "03 00")},
     {"execute of nothing", classic, NULL, C_(0, EXECUTE("09000000")), SAYS(STATEMENT_UNKNOWN, STATEMENT_ID, 5), NONE},
     {"fetch of nothing", classic, NULL, C_(0, "1c 09000000 01000000"), SAYS(STATEMENT_UNKNOWN, STATEMENT_ID, 5), C_(0, "19 09000000")},
+    {"execute after a reset", classic, prepared_and_reset, C_(0, EXECUTE("01000000") "03 00"), SAYS(STATEMENT_UNKNOWN, STATEMENT_ID, 5), NONE},
     {"iterations", classic, prepared, C_(0, "17 01000000 00 02000000 03 00"), SAYS(ITERATIONS, ITERATIONS, 10), C_(0, EXECUTE("01000000") "03 00")},
     {"no NULLs", classic, prepared, C_(0, EXECUTE("01000000")), SAYS(PARAMETER_VALUES, NULL_BITMAP, 14), NONE},
     {"no types at first", classic, prepared, C_(0, EXECUTE("01000000") "00 00 07000000 01 'a'"), SAYS(TYPES_MISSING, TYPES_BOUND, 15), C_(0, EXECUTE("01000000") "00 01 0300 fd00 07000000 01 'a'")},
@@ -131,9 +135,11 @@ static const struct row rows[] = {
     {"long data index", classic, prepared, C_(0, "18 01000000 0200 'x'"), SAYS(LONG_DATA_INDEX, PARAMETER_INDEX, 9), C_(0, "18 01000000 0100 'x'")},
     {"long data cut", mysql8, prepared, C_(0, "18 01000000 01"), SAYS(BODY_SHORT, COMMAND_BODY, 5), NONE},
     {"bulk indicator", mariadb_bulk, prepared, C_(0, "fa 01000000 8000 0300 fd00 00 01000000 07 01 'a'"), SAYS(BULK_INDICATOR, INDICATOR, 20), C_(0, "fa 01000000 8000 0300 fd00 00 01000000 03")},
+    {"bulk, second row", mariadb_bulk, prepared, C_(0, "fa 01000000 8000 0300 fd00 01 01 00 02000000 07"), SAYS(BULK_LATER_ROW, INDICATOR, 22), C_(0, "fa 01000000 8000 0300 fd00 01 01 00 02000000 01")},
     {"bulk without rows", mariadb_bulk, prepared, C_(0, "fa 01000000 8000 0300 fd00"), SAYS(PARAMETER_VALUES, PARAMETER, 15), NONE},
     {"bulk without types", mariadb_bulk, prepared, C_(0, "fa 01000000 0000 01 01"), SAYS(TYPES_MISSING, BULK_FLAGS, 9), NONE},
-    {"bulk row cut", mariadb_bulk, prepared, C_(0, "fa 01000000 8000 0300 fd00 00 01000000 01 00"), SAYS(PARAMETER_VALUES, PARAMETER, 22), NONE},
+    {"bulk row cut", mariadb_bulk, prepared, C_(0, "fa 01000000 8000 0300 fd00 00 01000000 01 00"), SAYS(BULK_LATER_ROW, PARAMETER, 22), NONE},
+    {"bulk value cut", mariadb_bulk, prepared, C_(0, "fa 01000000 8000 0300 fd00 00 0100"), SAYS(PARAMETER_VALUES, PARAMETER, 16), NONE},
     {"query attributes, sets", with_attributes, NULL, C_(0, "03 01 02 00 01 0300 00 07000000 'select 1'"), SAYS(QUERY_ATTRIBUTES, PARAMETER_SETS, 6), C_(0, "03 00 01 'select 1'")},
     {"query attributes, name", with_attributes, NULL, C_(0, "03 01 01 00 01 0300 60 'n'"), SAYS(QUERY_ATTRIBUTES, QUERY_ATTRIBUTE, 11), C_(0, "03 01 01 00 01 0300 01 'n' 07000000 'select 1'")},
     {"query attributes, count", with_attributes, NULL, C_(0, "03 fc 00"), SAYS(LENENC_CUT, PARAMETER_COUNT, 5), NONE},
@@ -158,7 +164,8 @@ static const struct row rows[] = {
     {"binary string overruns", classic, binary_due, S_(6, "00 10 07000000 20 'abc'"), SAYS(ROW_OVERRUN, ROW, 10), S_(6, "00 10 07000000 03 'abc'")},
     {"binary date", classic, binary_due, S_(6, "00 08 07000000 05 e6070c1f00"), SAYS(TEMPORAL_LENGTH, ROW, 10), S_(6, "00 08 07000000 04 e6070c1f")},
     {"binary row long", classic, binary_due, S_(6, "00 1c 00"), SAYS(ROW_LONG, ROW, 6), S_(6, "00 1c")},
-    {"text of OK overruns", classic, query, S_(1, "00 00 00 0200 0000 40 'abc'"), SAYS(OK_OVERRUN, INFO, 11), S_(1, "00 00 00 0200 0000 03 'abc'")},
+    {"text of OK overruns", classic, query, S_(1, "00 00 00 0200 0000 10 'abc'"), SAYS(OK_OVERRUN, INFO, 11), S_(1, "00 00 00 0200 0000 03 'abc'")},
+    {"text of OK by the specification", classic, query, S_(1, "00 00 00 0200 0000 fc 3000 'abc'"), SAYS(OK_OVERRUN, INFO, 11), S_(1, "00 00 00 0200 0000 'Rows matched: 3'")},
     {"OK trails", classic, query, S_(1, "00 00 00 0200 0000 03 'abc' 00"), SAYS(SERVER_TRAILING, TRAILING, 15), NONE},
     {"OK cut", classic, query, S_(1, "00 00 00 02"), SAYS(FIELD_MISSING, STATUS, 7), NONE},
     {"session state overruns", tracked, NULL, S_(1, "00 00 00 0240 0000 00 30 01 06 05 'stock'"), SAYS(OK_OVERRUN, SESSION_STATE, 13), S_(1, "00 00 00 0240 0000 00 08 01 06 05 'stock'")},

@@ -129,6 +129,26 @@ static void splits_count_on_and_end_empty(void **state)
     talk_close(t);
 }
 
+/* Values that go on in the next packet are not cut values; a clone is another protocol. */
+static void what_is_not_seen_is_not_judged(void **state)
+{
+    (void)state;
+    struct talk *t = talk_after(mysql8, prepared);
+    struct view execute = hex("ffffff 00" EXECUTE("01000000") "01 01 0300 fc00 fe 0000000200000000");
+    uint8_t *bytes = calloc(1, MESSAGE_BYTES_MAX);
+    memcpy(bytes, execute.bytes, execute.length);
+    talk(t, FROM_CLIENT, view_of(bytes, MESSAGE_BYTES_MAX));
+    talk_expect_silence(t);
+    assert_int_equal(t->messages, 1);
+    talk_close(t);
+    hex_free(execute);
+    free(bytes);
+    t = talk_after(mysql8, NULL);
+    talk_hex(t, FROM_CLIENT, "010000 00 20");
+    assert_int_equal(t->verdict, VERDICT_OPAQUE);
+    talk_close(t);
+}
+
 /* What the engine must hold of a large message is small. */
 static void large_messages_cost_their_head(void **state)
 {
@@ -382,6 +402,39 @@ static void after_a_gap(void **state)
     hex_free(segment);
 }
 
+/* A mirror that shows one side only: half the truth, no alarm. */
+static void one_side_alone(void **state)
+{
+    (void)state;
+    static const struct step server[] = {
+        {'S', 0, GREETING_MARIADB}, {'S', 2, OK}, {'S', 1, "01"}, {'S', 2, COLUMN_LONG}, {'S', 3, EOF_PACKET},
+        {'S', 4, "01 '1'"}, {'S', 5, EOF_PACKET}, {'S', 1, OK}, {0, 0, NULL}};
+    static const struct step client[] = {
+        {'C', 1, LOGIN_CLASSIC}, {'C', 0, "03 'select a from t'"}, {'C', 0, "0e"}, {'C', 0, "16 'select ?'"},
+        {'C', 0, EXECUTE("01000000") "00 01 0300 07000000"}, {'C', 0, "01"}, {0, 0, NULL}};
+    struct talk *t = talk_after(server, NULL);
+    talk_close(t);
+    t = talk_after(client, NULL);
+    end_by(t, FROM_CLIENT);
+    end_by(t, FROM_SERVER);
+    talk_expect_silence(t);
+    talk_close(t);
+}
+
+/* A health check does not wait: login and goodbye in one go. */
+static void login_and_quit_in_one_go(void **state)
+{
+    (void)state;
+    static const struct step steps[] = {
+        {'S', 0, GREETING_MARIADB}, {'C', 1, LOGIN_CLASSIC}, {'C', 0, "01"}, {'S', 2, OK}, {0, 0, NULL}};
+    struct talk *t = talk_open(&mysql_decoder);
+    play(t, steps);
+    end_by(t, FROM_SERVER);
+    talk_expect_silence(t);
+    assert_int_equal(t->facts.seen[FACT_LOGIN_OK], 1);
+    talk_close(t);
+}
+
 /* More kinds of open requests than are told apart: nothing more is judged, and nothing is said. */
 static void too_many_open_requests(void **state)
 {
@@ -437,6 +490,7 @@ int main(void)
         cmocka_unit_test(attributes_and_passwords_oversize),
         cmocka_unit_test(a_message_beyond_the_hard_maximum),
         cmocka_unit_test(splits_count_on_and_end_empty),
+        cmocka_unit_test(what_is_not_seen_is_not_judged),
         cmocka_unit_test(large_messages_cost_their_head),
         cmocka_unit_test(values_are_read),
         cmocka_unit_test(tls_begins_after_its_request),
@@ -445,6 +499,8 @@ int main(void)
         cmocka_unit_test(the_end_is_judged_once),
         cmocka_unit_test(midstream),
         cmocka_unit_test(after_a_gap),
+        cmocka_unit_test(one_side_alone),
+        cmocka_unit_test(login_and_quit_in_one_go),
         cmocka_unit_test(too_many_open_requests),
         cmocka_unit_test(probes),
     };
