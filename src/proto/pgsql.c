@@ -15,7 +15,8 @@ static enum match probe_client(struct cursor head)
     size_t have = cursor_left(&head);
     uint32_t length = take_u32be(&head), version = take_u32be(&head);
     if (have >= 8) {
-        bool known = version >> 16 == 3 || version >> 16 == 2 || (version >= PGSQL_CANCEL_REQUEST_CODE && version <= PGSQL_NEGOTIATE_GSS_CODE);
+        bool known = version >> 16 == 3 || version >> 16 == 2 ||
+                     (version >= PGSQL_CANCEL_REQUEST_CODE && version <= PGSQL_NEGOTIATE_GSS_CODE);
         return known && length >= 8 && length <= 4 + PGSQL_STARTUP_BODY_MAX ? MATCH_YES : MATCH_NO;
     }
     struct view few = cursor_all(&head);
@@ -29,7 +30,8 @@ static enum match probe_server(struct cursor head)
     if (have == 1)
         return type == 'S' || type == 'N' || type == 'G' || type == 'E' || type == 'R' ? MATCH_MAYBE : MATCH_NO;
     uint32_t length = take_u32be(&head);
-    bool plausible = (type == 'R' && length >= 8 && length <= 2000) || ((type == 'E' || type == 'N') && length >= 8 && length <= 30000) ||
+    bool plausible = (type == 'R' && length >= 8 && length <= 2000) ||
+                     ((type == 'E' || type == 'N') && length >= 8 && length <= 30000) ||
                      (type == 'v' && length >= 12 && length <= 2000);
     return have >= PGSQL_HEADER && plausible ? MATCH_MAYBE : MATCH_NO;
 }
@@ -58,26 +60,13 @@ static enum framing whole(size_t length, struct frame *out)
     return length ? FRAME_READY : FRAME_NEEDS_MORE;
 }
 
-static enum framing frame(const void *state, enum side from, struct cursor ahead, struct frame *out)
+static enum framing typed_frame(const struct pgsql_state *s, enum side from, struct cursor ahead, struct frame *out)
 {
-    const struct pgsql_state *s = state;
-    size_t have = cursor_left(&ahead);
-    uint8_t type = peek_u8(&ahead);
-    if (from == FROM_CLIENT) {
-        if (s->stage == STAGE_STARTUP)
-            return pgsql_startup_frame(s, ahead, out);
-        if (s->stage == STAGE_CANCELLED)
-            return whole(have, out);
-    } else if (have && s->negotiation && type != 'E') {
-        return whole(1, out);
-    } else if (s->old_errors && type == 'E') {
-        return old_error_frame(ahead, out);
-    }
-    if (have < PGSQL_HEADER)
-        return FRAME_NEEDS_MORE;
-    const struct pgsql_kind *kind = from == FROM_CLIENT ? &pgsql_frontend_kinds[type] : &pgsql_backend_kinds[type];
-    take_skip(&ahead, 1);
+    uint8_t type = take_u8(&ahead);
     uint32_t length = take_u32be(&ahead);
+    const struct pgsql_kind *kind = from == FROM_CLIENT ? &pgsql_frontend_kinds[type] : &pgsql_backend_kinds[type];
+    if (ahead.failed)
+        return FRAME_NEEDS_MORE;
     out->total = out->wanted = PGSQL_HEADER;
     if (length < 4 || !kind->limit)
         return FRAME_READY;
@@ -87,6 +76,24 @@ static enum framing frame(const void *state, enum side from, struct cursor ahead
     if (length <= limit)
         out->wanted = out->total < wanted ? (uint32_t)out->total : wanted;
     return FRAME_READY;
+}
+
+static enum framing frame(const void *state, enum side from, struct cursor ahead, struct frame *out)
+{
+    const struct pgsql_state *s = state;
+    if (from == FROM_CLIENT) {
+        if (s->stage == STAGE_STARTUP)
+            return pgsql_startup_frame(s, ahead, out);
+        if (s->stage == STAGE_CANCELLED)
+            return whole(cursor_left(&ahead), out);
+    } else if (s->negotiation || s->old_errors) {
+        uint8_t type = peek_u8(&ahead);
+        if (cursor_left(&ahead) && s->negotiation && type != 'E')
+            return whole(1, out);
+        if (s->old_errors && type == 'E')
+            return old_error_frame(ahead, out);
+    }
+    return typed_frame(s, from, ahead, out);
 }
 
 static enum verdict stray_bytes(struct pgsql_reading *r)
@@ -145,15 +152,10 @@ static void expect_less(struct pgsql_state *s)
         s->stage = STAGE_SESSION;
 }
 
-static enum verdict message(void *state, enum side from, struct cursor body, struct findings *out)
+/* Apart from message() so that the short way does not pay for what it does not use. */
+__attribute__((noinline)) static enum verdict read_message(struct pgsql_state *s, enum side from, struct cursor body,
+                                                           struct findings *out)
 {
-    struct pgsql_state *s = state;
-    if (s->joined)
-        out->session->midstream = true;
-    else if (out->session->midstream)
-        expect_less(s);
-    if (pgsql_bulk(s, from, body, out))
-        return VERDICT_OK;
     struct pgsql_reading r = {.state = s, .out = out, .c = body, .from = from};
     enum verdict verdict = from == FROM_CLIENT ? from_client(&r) : from_server(&r);
     if (verdict == VERDICT_BROKEN) {
@@ -161,6 +163,16 @@ static enum verdict message(void *state, enum side from, struct cursor body, str
         expect_less(s);
     }
     return verdict;
+}
+
+static enum verdict message(void *state, enum side from, struct cursor body, struct findings *out)
+{
+    struct pgsql_state *s = state;
+    if (s->joined)
+        out->session->midstream = true;
+    else if (out->session->midstream)
+        expect_less(s);
+    return pgsql_bulk(s, from, body, out) ? VERDICT_OK : read_message(s, from, body, out);
 }
 
 static void gap(void *state, enum side from, uint64_t lost)

@@ -192,7 +192,9 @@ void pgsql_password(struct pgsql_reading *r)
         take_sasl_initial(r);
         return;
     default: {
-        r->out->message = awaited == AWAIT_SASL ? PGSQL_SASL_RESPONSE : awaited == AWAIT_TOKEN ? PGSQL_GSS_RESPONSE : PGSQL_PASSWORD;
+        r->out->message = awaited == AWAIT_SASL    ? PGSQL_SASL_RESPONSE
+                          : awaited == AWAIT_TOKEN ? PGSQL_GSS_RESPONSE
+                                                   : PGSQL_PASSWORD;
         uint32_t at = cursor_offset(&r->c);
         struct view data = take_rest(&r->c);
         note_field(r->out, FIELD_PGSQL_SASL_DATA, at, (uint32_t)(r->out->message_length - at), 0);

@@ -62,7 +62,8 @@ static void check_count(struct pgsql_reading *r, enum field field, uint32_t coun
     if (more || less)
         pgsql_defect(r, (struct report){.anomaly = ANOMALY_PGSQL_TYPE_COUNT, .field = (uint16_t)field, .relation = MUST_BE,
                                         .offset = count_at, .length = width, .got = count,
-                                        .note = more ? "the number of entries: there is more" : "the number of entries: there are fewer"});
+                                        .note = more ? "the number of entries: there is more"
+                                                     : "the number of entries: there are fewer"});
 }
 
 static void row_description(struct pgsql_reading *r)
@@ -113,8 +114,8 @@ static void parameter_description(struct pgsql_reading *r)
     struct pgsql_state *s = r->state;
     uint32_t count = pgsql_u16(r, FIELD_PGSQL_PARAMETER_COUNT);
     const struct pgsql_request *oldest = s->untracked ? NULL : pgsql_oldest(s);
-    struct pgsql_statement *p =
-        oldest && oldest->kind == 'D' && oldest->target == PGSQL_TARGET_STATEMENT ? pgsql_statement_find(r->out, oldest->name) : NULL;
+    bool asked = oldest && oldest->kind == 'D' && oldest->target == PGSQL_TARGET_STATEMENT;
+    struct pgsql_statement *p = asked ? pgsql_statement_find(r->out, oldest->name) : NULL;
     unsigned kept = p ? sizeof p->types / sizeof p->types[0] : 0;
     for (uint32_t i = 0; i < count && !r->c.failed; i++) {
         uint32_t type = take_u32be(&r->c);
