@@ -309,9 +309,10 @@ enum verdict pgsql_frontend(struct pgsql_reading *r)
     note_field(r->out, FIELD_PGSQL_LENGTH, 1, 4, length);
     r->out->message = type;
     if (s->stage == STAGE_TERMINATED) {
-        if (!s->stray_told)
+        /* A client whose two processes share the connection says goodbye twice (pg_basebackup does). */
+        if (type != PGSQL_TERMINATE && !s->stray_told)
             wrong_type(r, ANOMALY_PGSQL_AFTER_TERMINATE, type, "nothing after Terminate");
-        s->stray_told = true;
+        s->stray_told |= type != PGSQL_TERMINATE;
         return length < 4 ? VERDICT_BROKEN : VERDICT_OK;
     }
     if (!pgsql_frontend_kinds[type].limit)

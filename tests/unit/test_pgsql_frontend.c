@@ -155,7 +155,7 @@ static const struct damage frontend_damage[] = {
      "'Q' 00000006 'x' 00"},
     {"query after terminate", "trust", 7, FROM_CLIENT, ANOMALY_PGSQL_AFTER_TERMINATE, FIELD_PGSQL_TYPE, 0,
      "'Q' 00000006 'x' 00",
-     NULL},
+     "'X' 00000004"},
     {"function call cut", "function", 4, FROM_CLIENT, ANOMALY_PGSQL_PARAMETER_LENGTH, FIELD_PGSQL_PARAMETER_LENGTH, 13,
      "'F' 00000012 000003b8 00000001 00000009 '12'",
      "'F' 00000014 000003b8 00000001 00000002 '12' 0000"},
