@@ -62,21 +62,17 @@ bool keyword_priority(struct draft *d, const struct option *o)
     return true;
 }
 
-static bool is_control(uint8_t c)
+/* A value that is kept as it is written: on one line, so line ends and tabs become spaces, and other controls refuse it. */
+static bool copy_plain(struct draft *d, struct view from, char *to)
 {
-    return c < 0x20 || c == 0x7f;
-}
-
-/* Controls become spaces; none at the ends. */
-static void copy_clean(char *to, struct view from)
-{
-    while (from.length && (is_control(from.bytes[from.length - 1]) || is_space(from.bytes[from.length - 1])))
-        from.length--;
-    while (from.length && (is_control(from.bytes[0]) || is_space(from.bytes[0])))
-        from = view_from(from, 1);
-    for (size_t i = 0; i < from.length; i++)
-        to[i] = is_control(from.bytes[i]) ? ' ' : (char)from.bytes[i];
+    for (size_t i = 0; i < from.length; i++) {
+        uint8_t c = from.bytes[i];
+        if ((c < 0x20 || c == 0x7f) && !is_space(c))
+            return draft_refuse(d, from.bytes + i, "a control character (0x%02x) in a value", c);
+        to[i] = is_space(c) ? ' ' : (char)c;
+    }
     to[from.length] = 0;
+    return true;
 }
 
 bool keyword_classtype(struct draft *d, const struct option *o)
@@ -86,7 +82,8 @@ bool keyword_classtype(struct draft *d, const struct option *o)
         return false;
     if (o->value.length >= sizeof d->classtype)
         return draft_refuse(d, o->value.bytes, "longer than %zu bytes", sizeof d->classtype - 1);
-    copy_clean(d->classtype, o->value);
+    if (!copy_plain(d, o->value, d->classtype))
+        return false;
     if (classtype_find(d->classtype))
         return true;
     struct nearest near = {.wanted = o->value};
@@ -106,8 +103,7 @@ static bool option_join(struct draft *d, const struct option *o, char *to, size_
     if (o->value.length + gap >= size - used)
         return draft_refuse(d, o->value.bytes, "more than %zu bytes together", size - 1);
     memcpy(to + used, between, gap);
-    copy_clean(to + used + gap, o->value);
-    return true;
+    return copy_plain(d, o->value, to + used + gap);
 }
 
 bool keyword_reference(struct draft *d, const struct option *o)

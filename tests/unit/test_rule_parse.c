@@ -141,6 +141,8 @@ static void options(void **state)
         {"msg empty", RULE("msg:`\"\";"), "the text is empty"},
         {"reference", RULE("reference:`cve;"), "a reference is type,value"},
         {"reference without value", RULE("reference:`cve,;"), "a reference is type,value"},
+        {"control in metadata", RULE("metadata:dbhound_class`\x01 unusual;"), "a control character (0x01) in a value"},
+        {"control in a classtype", RULE("classtype:a`\x7f" "b;"), "a control character (0x7f) in a value"},
         {"target", RULE("target:`me;"), "target is src_ip or dest_ip"},
         {"metadata class", RULE("metadata:dbhound_class `funny;"), "dbhound_class is malformed, violation"},
         {"flow word", RULE("flow:established,`to_sever;"), "flow has no \"to_sever\"; did you mean to_server?"},
