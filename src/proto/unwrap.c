@@ -166,13 +166,13 @@ static void frame_open(struct conversation *c, enum side from, struct inflater *
         if (opened == OPENED_BAD || (last_bytes && stuck && opened == OPENED_MORE)) {
             frame_report(c, from, i, w->cannot_open, where);
             frame_lose(c, from, i);
-        } else if (over || (opened == OPENED_END && i->produced != i->wrap.declared)) {
-            frame_report(c, from, i, w->size_differs, where);
+        } else if (over) { /* a reader that reserves what was declared cannot open it */
+            frame_report(c, from, i, w->cannot_open, where);
             frame_lose(c, from, i);
         } else if (opened == OPENED_END) {
-            i->lost = done < payload.length || i->payload_left > 0; /* bytes after the end of the compressed data */
-            if (i->lost)
-                frame_report(c, from, i, w->cannot_open, where);
+            if (i->produced != i->wrap.declared)
+                frame_report(c, from, i, w->size_differs, where);
+            i->lost = done < payload.length || i->payload_left > 0; /* bytes after the end: readers pass over them */
             return;
         } else if (stuck) {
             return;
