@@ -2,7 +2,7 @@
  * Streams become messages: see proto/conversation.h. This file cuts one direction's bytes into messages, in place when
  * they lie in one segment, and tells what the decoder found. Connections as a whole are in dialogue.c.
  */
-#include "dialogue.h"
+#include "proto/dialogue.h"
 
 struct findings *findings_begin(struct conversation *c, uint64_t length)
 {

@@ -1,5 +1,5 @@
 /* Connections as a whole: who claims them, what transport they speak, when they end. See proto/conversation.h. */
-#include "dialogue.h"
+#include "proto/dialogue.h"
 
 struct conversation not_a_database;
 
