@@ -331,7 +331,9 @@ static size_t begin_message(struct conversation *c, enum side from, struct view 
                 side->arrived = here;
                 side->incomplete_told = false;
             }
-            verdict_apply(c, from, decode(c, from, view_of(bytes.bytes, frame.wanted), frame.total, where, offset, where, NULL));
+            enum verdict verdict = decode(c, from, view_of(bytes.bytes, frame.wanted), frame.total, where, offset, where, NULL);
+            if (verdict != VERDICT_OK)
+                verdict_apply(c, from, verdict);
             return here;
         }
     }
