@@ -12,7 +12,7 @@
 #include "capture/flight.h"
 #include "model/alert.h"
 #include "net/stream.h"
-#include "recorder.h"
+#include "app/recorder.h"
 
 struct evidence;
 

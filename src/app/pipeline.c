@@ -1,5 +1,5 @@
 /* The wiring of the rooms: see pipeline.h. */
-#include "pipeline.h"
+#include "app/pipeline.h"
 
 #include <stdlib.h>
 

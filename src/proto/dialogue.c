@@ -1,5 +1,5 @@
 /* Connections as a whole: who claims them, what transport they speak, when they end. See proto/conversation.h. */
-#include "dialogue.h"
+#include "proto/dialogue.h"
 
 struct conversation not_a_database;
 
@@ -102,23 +102,24 @@ struct conversation *conversation_open(struct dialogue *d, struct flow *flow, co
 /* The first bytes of each direction after both sides agreed on TLS must be a record of it (RFC 8446 5.1). */
 static void tls_bytes(struct conversation *c, enum side from, struct view bytes, const struct segment *where)
 {
-    enum { CONTENT_CHANGE_CIPHER_SPEC = 0x14, CONTENT_APPLICATION_DATA = 0x17 };
+    enum { CONTENT_CHANGE_CIPHER_SPEC = 0x14, CONTENT_APPLICATION_DATA = 0x17, VERSION_MAJOR = 3 };
     struct direction *side = &c->sides[from];
     count_many(c->dialogue->counters, COUNT_BYTES_ENCRYPTED, bytes.length);
     if (side->tls_begun)
         return;
     side->tls_begun = true;
     uint8_t content = bytes.bytes[0];
-    if ((content >= CONTENT_CHANGE_CIPHER_SPEC && content <= CONTENT_APPLICATION_DATA) || c->flow->midstream)
+    bool version_fits = bytes.length < 2 || bytes.bytes[1] == VERSION_MAJOR;
+    if ((content >= CONTENT_CHANGE_CIPHER_SPEC && content <= CONTENT_APPLICATION_DATA && version_fits) || c->flow->midstream)
         return;
     struct findings *f = findings_begin(c, bytes.length);
     report(f, (struct report){
                   .anomaly = ANOMALY_DB_CLEAR_AFTER_TLS,
                   .field = FIELD_DB_TLS,
                   .relation = MUST_BE,
-                  .length = 1,
+                  .length = bytes.length < 2 ? 1 : 2,
                   .got = content,
-                  .note = "a TLS record: 0x14 to 0x17",
+                  .note = "a TLS record: 0x14 to 0x17, then version 3",
               });
     conversation_tell(c, from, view_head(bytes, MESSAGE_BYTES_MAX), where, 0, where, NULL);
 }

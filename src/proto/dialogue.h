@@ -4,7 +4,7 @@
 #ifndef DBHOUND_SRC_PROTO_DIALOGUE_H
 #define DBHOUND_SRC_PROTO_DIALOGUE_H
 
-#include "notes.h"
+#include "proto/notes.h"
 #include "proto/conversation.h"
 
 struct inflater;

@@ -10,7 +10,7 @@
 #include <zstd.h>
 #include <zstd_errors.h>
 
-#include "dialogue.h"
+#include "proto/dialogue.h"
 
 /* zstd wants its window (256 KiB here, what most servers use for frames of a network buffer) and two blocks; larger
  * windows are passed over and counted. */
