@@ -194,6 +194,9 @@ void pipeline_close(struct pipeline *p)
 
 static void process(struct pipeline *p, const struct net_packet *packet, bool stable)
 {
+    /* Before the packet: what stood still until now is incomplete, whatever comes, so that no alert depends on the other
+     * connections of the capture. */
+    dialogue_tick(p->dialogue, packet->raw->time_ns);
     struct flow *flow = net_flow(p->net, packet);
     if (!flow)
         return;
@@ -201,7 +204,6 @@ static void process(struct pipeline *p, const struct net_packet *packet, bool st
     net_segment(p->net, flow, packet);
     if (flow->sample)
         evidence_packet(p->evidence, flow, packet->raw, flow->ticket);
-    dialogue_tick(p->dialogue, packet->raw->time_ns);
 }
 
 void pipeline_run(struct pipeline *p, struct source *source, const volatile bool *stop, void (*progress)(void *), void *context)

@@ -188,9 +188,10 @@ static enum verdict from_client(struct packet *p)
     if (login_is_oversize(s, p->from, p->payload)) {
         blame_oversize(p);
         s->blamed = true;
+        if (!s->servers_turn) /* else the answer that is due has its number */
+            s->sequence = p->sequence;
         s->servers_turn = true;
         s->login_sent = true;
-        s->sequence = p->sequence;
         s->phase = PHASE_AUTH;
         return VERDICT_OK;
     }

@@ -114,6 +114,7 @@ struct mysql_state {
     uint8_t generation;    /* of statements: a reset forgets them all */
     uint8_t first, used;   /* of requests */
     uint8_t zlib_sequence; /* of the last compressed frame */
+    bool frame_was_empty;  /* it brought nothing: the next one counts on */
     bool known;            /* capabilities were seen being negotiated */
     bool midstream;        /* joined late, or bytes were lost */
     bool mariadb, mysql8;  /* which family the server says it is */

@@ -260,7 +260,9 @@ static void error_text(struct packet *p, struct view *state, struct view *text)
 static void judge_error(struct packet *p, uint16_t code, struct view state, struct view text)
 {
     struct mysql_state *s = p->s;
-    struct mysql_request *r = s->phase == PHASE_COMMAND && !s->lost ? mysql_request_open(s) : NULL;
+    struct mysql_request *r = s->lost ? NULL : mysql_request_open(s);
+    if (r && s->phase != PHASE_COMMAND && r->command != COM_CHANGE_USER) /* sent ahead of the login's answer */
+        r = NULL;
     bool spoke = r || (s->phase == PHASE_AUTH && s->servers_turn) || s->message_bytes[FROM_CLIENT];
     if (code == ER_SERVER_SHUTDOWN)
         observe(p->out, (struct fact){.kind = FACT_SHUTDOWN, .number = code, .text = text});

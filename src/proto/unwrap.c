@@ -24,6 +24,7 @@ struct inflater {
     struct wrap wrap;
     uint32_t payload_left;
     uint32_t produced;
+    struct field_value declared; /* where the header says what it opens to */
     struct segment first;  /* of the frame's header */
     z_stream zlib;
     ZSTD_DStream *zstd;
@@ -121,13 +122,14 @@ static void frame_report(struct conversation *c, enum side from, struct inflater
 {
     const struct wrapper *w = c->decoder->wrapper;
     struct findings *f = findings_begin(c, (uint64_t)i->wrap.header + i->wrap.payload);
-    note_field(f, w->declared, 0, i->wrap.header, i->wrap.declared);
+    note_field(f, w->declared, i->declared.offset, i->declared.length, i->wrap.declared);
     note_field(f, w->actual, 0, 0, i->produced);
     report(f, (struct report){
                   .anomaly = (uint16_t)anomaly,
                   .field = (uint16_t)w->declared,
                   .relation = MUST_EQUAL,
-                  .length = i->wrap.header,
+                  .offset = i->declared.offset,
+                  .length = i->declared.length,
                   .got = i->wrap.declared,
                   .expected = i->produced,
                   .note = "the bytes that the payload opens to",
@@ -208,6 +210,9 @@ static size_t header_bytes(struct conversation *c, enum side from, struct inflat
     i->wrap = (struct wrap){0};
     struct findings *f = findings_begin(c, w->header);
     enum verdict verdict = w->head(c->state, from, cursor_over(view_of(i->header, w->header)), &i->wrap, f);
+    for (unsigned k = 0; k < f->fields_used; k++)
+        if (f->fields[k].field == w->declared)
+            i->declared = f->fields[k];
     if (f->reports_used)
         conversation_tell(c, from, view_of(i->header, w->header), &i->first, 0, where, NULL);
     if (verdict != VERDICT_OK) {
