@@ -18,7 +18,7 @@ LIBRARIES      := libpcap sqlite3 zlib libzstd jansson libcrypto
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wwrite-strings \
         -Wcast-qual -Wundef -Wformat=2 $(if $(WERROR),-Werror)
 FLAGS_release  := -O2 -g -fno-plt -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fstack-clash-protection -fPIE
-FLAGS_debug    := -O0 -g3 -fPIE
+FLAGS_debug    := -O0 -g3 -fPIE -DDBHOUND_CHECKS
 FLAGS_coverage := -O0 -g --coverage
 LDFLAGS_release  := -pie -Wl,-z,relro,-z,now,-z,noexecstack
 LDFLAGS_debug    := -pie
@@ -26,7 +26,7 @@ LDFLAGS_coverage := --coverage
 SAN_address := address,undefined
 SAN_thread  := thread
 SANFLAGS := $(if $(SANITIZE),-fsanitize=$(or $(SAN_$(SANITIZE)),$(error SANITIZE is address or thread)) \
-            -fno-sanitize-recover=all -fno-omit-frame-pointer -U_FORTIFY_SOURCE)
+            -fno-sanitize-recover=all -fno-omit-frame-pointer -U_FORTIFY_SOURCE -DDBHOUND_CHECKS)
 
 PROJECT_CFLAGS  := -std=c11 -D_GNU_SOURCE -Iinclude -Isrc $(WARN) $(FLAGS_$(VARIANT)) $(SANFLAGS) -pthread
 PROJECT_LDFLAGS := $(LDFLAGS_$(VARIANT)) $(SANFLAGS) -pthread

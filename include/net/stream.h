@@ -64,6 +64,11 @@ struct net *net_open(struct arena *from, const struct net_options *options, cons
                      struct counters *counters);
 /* Optional, before net_packet of a coming packet: starts loading its connection into the cache. */
 void net_prefetch(struct net *n, const struct net_packet *packet);
+/* Packet time has come to this; optional, before net_flow, for who sees more packets than this net does. */
+void net_at(struct net *n, int64_t now_ns);
+/* Gives up what was waited for long enough and closes connections that are over. Cheap; call after each packet or few, always
+ * after the same ones if the order of what comes out matters. */
+void net_tick(struct net *n);
 /* The connection of a packet (made when new), or NULL when there is no memory for it or its checksum is wrong and that
  * matters (both counted). Connections that are over, or that must make room, are closed here; the packet does nothing yet. */
 struct flow *net_flow(struct net *n, const struct net_packet *packet);
@@ -73,7 +78,7 @@ void net_segment(struct net *n, struct flow *flow, const struct net_packet *pack
 enum side net_side(const struct flow *flow, const struct net_packet *packet);
 /* Sequence number of stream offset 0 of a side; false when not known. Used to find secrets in kept packets. */
 bool net_stream_origin(const struct flow *flow, enum side from, uint32_t *seq);
-/* The end of the capture: every connection gets closed(END_CAPTURE) after what is held is delivered. */
+/* The end of the capture: every connection gets closed(END_CAPTURE) after what is held is delivered, in order of their ids. */
 void net_finish(struct net *n);
 
 #endif

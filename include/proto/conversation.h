@@ -9,6 +9,7 @@
 #define DBHOUND_PROTO_CONVERSATION_H
 
 #include "net/stream.h"
+#include "proto/directory.h"
 #include "proto/decoder.h"
 
 /* One decoded message, as the rooms to the right see it. Valid during the call. */
@@ -53,7 +54,9 @@ struct dialogue_options {
     size_t message_buffers;    /* messages of more than 2 KiB that are split over segments, at once */
     size_t note_blocks;
     size_t inflaters;          /* compressed directions at once */
-    size_t servers;            /* endpoints remembered */
+    size_t servers;            /* endpoints remembered, when there is no directory */
+    struct directory *directory; /* shared by workers; NULL: one of its own */
+    unsigned worker;
     int64_t incomplete_ns;     /* packet time after which a message that stands still is incomplete */
 };
 
@@ -63,7 +66,10 @@ struct dialogue *dialogue_open(struct arena *from, const struct dialogue_options
                                struct counters *counters);
 /* What net_open needs. */
 struct stream_sink dialogue_sink(struct dialogue *d);
-/* Packet time has come to this: raises what timed out. Cheap; call per packet. */
+/* Where the run has come to: `when` as in proto/directory.h, and packet time. Optional, before each packet and tick; without
+ * it everything that was learned is known. */
+void dialogue_at(struct dialogue *d, uint64_t when, int64_t now_ns);
+/* Packet time has come to this: raises what timed out. */
 void dialogue_tick(struct dialogue *d, int64_t now_ns);
 /* The decoder of a flow, or NULL. The session of a flow, or NULL. */
 const struct decoder *dialogue_decoder(const struct flow *flow);

@@ -8,6 +8,7 @@
 #include "app/command.h"
 #include "app/pipeline.h"
 #include "app/ruleset.h"
+#include "app/spread.h"
 #include "app/summary.h"
 #include "base/log.h"
 
@@ -73,10 +74,12 @@ static bool open_pipeline(struct replay *r, struct error *why)
         .memory_bytes = (size_t)1 << 30,
         .evidence = {.before = 16, .after = 8},
     };
-    uint64_t memory = options.memory_bytes;
+    uint64_t memory = options.memory_bytes, workers = 0;
     const char *checksums = options_text(r->options, OPTION_CHECKSUMS);
-    if (!options_size(r->options, OPTION_MEMORY, 64 << 20, UINT64_C(1) << 40, &memory, why))
+    if (!options_size(r->options, OPTION_MEMORY, 64 << 20, UINT64_C(1) << 40, &memory, why) ||
+        !options_number(r->options, OPTION_WORKERS, 0, WORKERS_MAX, &workers, why))
         return false;
+    options.workers = (unsigned)workers;
     options.memory_bytes = (size_t)memory;
     if (checksums && strcmp(checksums, "all") != 0 && strcmp(checksums, "none") != 0)
         return error_set(why, EXIT_USAGE, "-k takes all or none, not %s", checksums);
@@ -220,7 +223,7 @@ const struct command replay_command = {
                 "zcat mirror.pcap.gz | dbhound replay --json - | jq .alerts\n",
     .exits = "0 done; 1 --fail-on matched; 2 a capture is damaged, what could be read was used; 64 usage; 65 a rule of -S is wrong; "
              "66 no such capture; 73 and 74 the store cannot be written",
-    .takes = TAKES(READ) | TAKES(FILTER) | TAKES(CHECKSUMS) | TAKES(MEMORY) | TAKES(RULES) | TAKES(ONLY_RULES) | TAKES(FAIL_ON) |
+    .takes = TAKES(READ) | TAKES(FILTER) | TAKES(CHECKSUMS) | TAKES(MEMORY) | TAKES(WORKERS) | TAKES(RULES) | TAKES(ONLY_RULES) | TAKES(FAIL_ON) |
              TAKES(DB) | TAKES(JSON),
     .run = replay_run,
 };

@@ -30,6 +30,7 @@ struct sample {
     uint64_t alert_keys[SAMPLE_ALERTS];
     uint64_t alert_tickets[SAMPLE_ALERTS];
     bool judged[SAMPLE_ALERTS];
+    bool may; /* be kept */
     char comments[SAMPLE_ALERTS][COMMENT_BYTES];
     struct sample_packet packets[SAMPLE_PACKETS];
     uint8_t bytes[SAMPLE_BYTES];
@@ -38,22 +39,24 @@ struct sample {
 struct evidence {
     struct pool samples;
     const struct flight *flight;
-    struct recorder *recorder;
+    struct outlet *outlet;
     struct counters *counters;
     struct sample *oldest, *newest;
     uint64_t last_key;
     unsigned before, after;
+    uint64_t reach;
     uint8_t *pcapng;
 };
 
 struct evidence *evidence_open(struct arena *from, const struct evidence_options *options, const struct flight *flight,
-                               struct recorder *recorder, struct counters *counters)
+                               struct outlet *outlet, struct counters *counters)
 {
     struct evidence *e = arena_take(from, sizeof *e);
     if (!e)
         return NULL;
     e->flight = flight;
-    e->recorder = recorder;
+    e->outlet = outlet;
+    e->reach = options->reach;
     e->counters = counters;
     e->before = options->before < SAMPLE_PACKETS / 2 ? options->before : SAMPLE_PACKETS / 2;
     e->after = options->after < SAMPLE_PACKETS / 4 ? options->after : SAMPLE_PACKETS / 4;
@@ -88,6 +91,12 @@ static void sample_add_newer(struct sample *s, const struct raw_packet *packet, 
         sample_add(s, packet, ticket);
 }
 
+/* A packet within reach: which these are depends on the run alone, not on how many packets this worker's recorder holds. */
+static bool evidence_get(const struct evidence *e, uint64_t ticket, struct raw_packet *packet, uint64_t *previous)
+{
+    return flight_get(e->flight, ticket, packet, previous) && e->outlet->latest - packet->number < e->reach;
+}
+
 /* The newest packets of the connection up to its current one, oldest first. */
 static void sample_look_back(const struct evidence *e, struct sample *s)
 {
@@ -95,7 +104,7 @@ static void sample_look_back(const struct evidence *e, struct sample *s)
     unsigned found = 0;
     struct raw_packet packet;
     uint64_t previous;
-    for (uint64_t at = s->flow->ticket; at && found < e->before + 1 && flight_get(e->flight, at, &packet, &previous); at = previous)
+    for (uint64_t at = s->flow->ticket; at && found < e->before + 1 && evidence_get(e, at, &packet, &previous); at = previous)
         tickets[found++] = at;
     while (found > 0) {
         uint64_t ticket = tickets[--found];
@@ -151,7 +160,7 @@ static const char *comment_of(const struct sample *s, uint64_t ticket, char *mem
 
 static void sample_finish(struct evidence *e, struct sample *s)
 {
-    if (recorder_wants_sample(e->recorder, s->key)) {
+    if (outlet_wants_sample(e->outlet, s->key, s->may)) {
         struct pcapng_writer w;
         struct redact_text carry[2] = {{0}, {0}};
         char comment[SAMPLE_ALERTS * COMMENT_BYTES];
@@ -161,13 +170,13 @@ static void sample_finish(struct evidence *e, struct sample *s)
                             : "dbhound sample");
         for (uint32_t i = 0; i < s->packets_used; i++)
             pcapng_add(&w, &s->packets[i].raw, 0, comment_of(s, s->packets[i].ticket, comment, sizeof comment));
-        recorder_sample(e->recorder, s->key, view_of(w.bytes, w.length), s->packets_used, masked);
+        outlet_sample(e->outlet, s->key, view_of(w.bytes, w.length), s->packets_used, masked);
     }
     sample_unlink(e, s);
     pool_give(&e->samples, s);
 }
 
-uint64_t evidence_alert(struct evidence *e, struct flow *flow, uint64_t key, uint64_t ticket, const char *comment)
+uint64_t evidence_alert(struct evidence *e, struct flow *flow, uint64_t key, uint64_t ticket, const char *comment, bool may)
 {
     struct sample *s = flow->sample;
     if (s && s->alerts_used == SAMPLE_ALERTS) {
@@ -198,6 +207,7 @@ uint64_t evidence_alert(struct evidence *e, struct flow *flow, uint64_t key, uin
     s->judged[s->alerts_used] = false;
     s->alerts_used++;
     s->after_left = e->after;
+    s->may |= may;
     return s->key;
 }
 
@@ -219,7 +229,7 @@ void evidence_verdict(struct evidence *e, struct flow *flow, const char *verdict
         if (s->judged[i])
             continue;
         s->judged[i] = true;
-        recorder_verdict(e->recorder, s->alert_keys[i], verdict);
+        outlet_verdict(e->outlet, s->alert_keys[i], verdict);
     }
 }
 
@@ -229,7 +239,7 @@ void evidence_close(struct evidence *e, struct flow *flow, uint64_t ticket)
     uint64_t previous;
     if (!flow->sample)
         return;
-    if (flight_get(e->flight, ticket, &packet, &previous))
+    if (evidence_get(e, ticket, &packet, &previous))
         sample_add_newer(flow->sample, &packet, ticket);
     sample_finish(e, flow->sample);
 }

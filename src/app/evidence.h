@@ -12,20 +12,22 @@
 #include "capture/flight.h"
 #include "model/alert.h"
 #include "net/stream.h"
-#include "app/recorder.h"
+#include "app/outlet.h"
 
 struct evidence;
 
 struct evidence_options {
     unsigned before, after; /* packets; defaults 16 and 8 */
     size_t samples;         /* gathered at once */
+    uint64_t reach;         /* packets of the run that a sample may look back */
 };
 
 struct evidence *evidence_open(struct arena *from, const struct evidence_options *options, const struct flight *flight,
-                               struct recorder *recorder, struct counters *counters);
+                               struct outlet *outlet, struct counters *counters);
 /* An alert on this connection: begins a sample or joins the one being gathered; returns its key, 0 when there is no room.
- * `key` is the alert's, `ticket` the packet that the comment belongs to. */
-uint64_t evidence_alert(struct evidence *e, struct flow *flow, uint64_t key, uint64_t ticket, const char *comment);
+ * `key` is the alert's, `ticket` the packet that the comment belongs to. A sample is kept when one of its alerts `may` be
+ * stored. */
+uint64_t evidence_alert(struct evidence *e, struct flow *flow, uint64_t key, uint64_t ticket, const char *comment, bool may);
 /* A packet of a connection with flow->sample set. */
 void evidence_packet(struct evidence *e, struct flow *flow, const struct raw_packet *packet, uint64_t ticket);
 /* What the server said: goes to every alert of the sample that has no verdict yet. */

@@ -1,248 +1,268 @@
 /* The wiring of the rooms: see pipeline.h. */
 #include "app/pipeline.h"
 
+#include <pthread.h>
 #include <stdlib.h>
+#include <time.h>
 
-#include "proto/conversation.h"
+#include "app/feed.h"
+#include "app/merge.h"
+#include "app/worker.h"
 
-enum { BATCH = 32, PROGRESS_EVERY = 1 << 16, IDLE_SECONDS = 3600, INCOMPLETE_SECONDS = 30 };
+enum { PROGRESS_LOTS = 256, MERGE_MOST = 256, NAP_NS = 500000, NAPS_PER_PROGRESS = 200, SERVERS_KNOWN = 4096 };
 
-struct pipeline {
-    struct arena arena;
-    struct counters *counters;
-    struct flight *flight;
-    struct net *net;
-    struct dialogue *dialogue;
-    struct detector *detector;
-    struct evidence *evidence;
-    struct recorder *recorder;
-    const struct rule_set *rules;
-    uint64_t alerts; /* the last alert's key */
-    struct raw_packet raw[BATCH];
-    struct net_packet packets[BATCH];
-    bool decoded[BATCH];
+enum task { TASK_WAIT, TASK_RUN, TASK_TICK, TASK_FINISH, TASK_QUIT };
+
+struct hand {
+    struct pipeline *pipeline;
+    struct worker *worker;
+    struct limiter *limiter;
+    struct counters counters;
+    pthread_t thread;
+    bool started;
 };
 
-/* ---- what the rooms say */
+struct pipeline {
+    struct arena arena; /* what workers share */
+    struct counters *counters;
+    struct recorder *recorder;
+    struct directory *directory;
+    struct feed *feed;
+    struct merge *merge;
+    struct turns turns;
+    unsigned workers; /* threads */
+    unsigned hands_used;
+    struct hand hands[WORKERS_MAX];
+    /* What the threads are to do. */
+    pthread_mutex_t lock;
+    pthread_cond_t called;
+    enum task task;
+    uint64_t call;
+    int64_t tick_ns;
+    atomic_uint busy;
+};
 
-static void sentence_of(struct text *t, const struct alert *alert, const struct rule_facts *rule)
-{
-    text_add(t, "ALERT %u r%u sev%u: %s @ message+%u len %u", rule->sid, rule->rev, alert->severity, rule->msg,
-             alert->message_offset, alert->field_length);
-    if (alert->field != FIELD_NONE)
-        text_add(t, " %s", field_name((enum field)alert->field));
-    if (alert->got[0])
-        text_add(t, " read=%s", alert->got);
-    if (alert->expected[0])
-        text_add(t, " expected=%s", alert->expected);
-}
+/* ---- the threads */
 
-static void raise_alert(void *context, const struct alert *found, const struct message *message)
+static void hand_do(struct hand *h, enum task task)
 {
-    struct pipeline *p = context;
-    struct alert alert = *found;
-    struct rule_facts rule;
-    TEXT_ON_STACK(comment, 400);
-    const struct segment *where = message_segment(message, alert.message_offset);
-    alert.packet_number = where->packet_number;
-    alert.time_ns = where->time_ns;
-    alert.first_packet = message->first->packet_number;
-    rules_facts(p->rules, alert.rule, &rule);
-    sentence_of(&comment, &alert, &rule);
-    uint64_t key = ++p->alerts;
-    alert.sample = evidence_alert(p->evidence, message->flow, key, where->ticket, comment.chars);
-    recorder_alert(p->recorder, &alert, key);
-}
-
-static void say_verdict(struct pipeline *p, const struct message *message, const struct fact *fact)
-{
-    TEXT_ON_STACK(verdict, 200);
-    if (!message->flow->sample || message->from != FROM_SERVER)
+    struct pipeline *p = h->pipeline;
+    unsigned index = (unsigned)(h - p->hands);
+    const struct lot *lot;
+    switch (task) {
+    case TASK_RUN:
+        while ((lot = feed_next(p->feed, index)))
+            worker_take(h->worker, lot);
         return;
-    switch (fact->kind) {
-    case FACT_VERDICT:
-    case FACT_ERROR:
-    case FACT_LOGIN_FAILED:
-        text_add(&verdict, "error ");
-        if (fact->number)
-            text_add(&verdict, "%llu ", (unsigned long long)fact->number);
-        if (fact->more.length) {
-            text_add(&verdict, "(");
-            text_add_escaped(&verdict, view_head(fact->more, 8));
-            text_add(&verdict, ") ");
-        }
-        text_add_escaped(&verdict, view_head(fact->text, 140));
-        break;
-    case FACT_REPLY:
-    case FACT_LOGIN_OK:
-        text_add(&verdict, "accepted");
-        break;
-    default:
+    case TASK_TICK:
+        worker_tick(h->worker, p->tick_ns);
+        return;
+    case TASK_FINISH:
+        worker_finish(h->worker, feed_latest(p->feed));
+        return;
+    case TASK_WAIT:
+    case TASK_QUIT:
         return;
     }
-    evidence_verdict(p->evidence, message->flow, verdict.chars);
 }
 
-static void take_facts(struct pipeline *p, const struct message *message)
+static void *hand_main(void *context)
 {
-    const struct findings *f = message->findings;
-    for (unsigned i = 0; i < f->facts_used; i++) {
-        const struct fact *fact = &f->facts[i];
-        if (fact->kind == FACT_SERVER_HELLO) {
-            TEXT_ON_STACK(version, 64);
-            text_add_escaped(&version, fact->text);
-            recorder_server(p->recorder, &message->flow->server, message->decoder->protocol, version.chars, false,
-                            message->first->time_ns);
-        } else if (fact->kind == FACT_TLS) {
-            recorder_server(p->recorder, &message->flow->server, message->decoder->protocol, "", true, message->first->time_ns);
-        } else if (fact->kind != FACT_REQUEST) {
-            say_verdict(p, message, fact);
-        }
+    struct hand *h = context;
+    struct pipeline *p = h->pipeline;
+    enum task task = TASK_WAIT;
+    for (uint64_t calls = 0; task != TASK_QUIT; calls++) {
+        pthread_mutex_lock(&p->lock);
+        while (p->call == calls)
+            pthread_cond_wait(&p->called, &p->lock);
+        task = p->task;
+        pthread_mutex_unlock(&p->lock);
+        hand_do(h, task);
+        atomic_fetch_sub_explicit(&p->busy, 1, memory_order_release);
     }
+    return NULL;
 }
 
-static void take_message(void *context, const struct message *message)
+static void call_hands(struct pipeline *p, enum task task)
 {
-    struct pipeline *p = context;
-    if (message->findings->facts_used)
-        take_facts(p, message);
-    detector_message(p->detector, message, raise_alert, p);
+    atomic_store(&p->busy, p->hands_used);
+    pthread_mutex_lock(&p->lock);
+    p->task = task;
+    p->call++;
+    pthread_cond_broadcast(&p->called);
+    pthread_mutex_unlock(&p->lock);
 }
 
-static bool wants_messages(void *context, enum protocol protocol, enum side from)
+/* Hands on what the workers find until all of them are done. Alerts are rare: the recorder sleeps most of the time. */
+static void record(struct pipeline *p, const volatile bool *stop, void (*progress)(void *), void *context)
 {
-    struct pipeline *p = context;
-    return detector_wants(p->detector, protocol, from);
+    bool busy;
+    unsigned naps = 0;
+    do {
+        busy = atomic_load_explicit(&p->busy, memory_order_acquire) > 0;
+        size_t taken = merge_some(p->merge, MERGE_MOST);
+        if (stop && *stop)
+            feed_stop(p->feed);
+        if (busy && taken == 0) {
+            nanosleep(&(struct timespec){.tv_nsec = NAP_NS}, NULL);
+            naps++;
+        }
+        if (progress && naps >= NAPS_PER_PROGRESS && feed_hold(p->feed)) {
+            progress(context);
+            feed_release(p->feed);
+            naps = 0;
+        }
+        busy |= taken > 0;
+    } while (busy);
 }
 
-static void take_closed(void *context, struct flow *flow, enum flow_end end, enum side by, const struct segment *where)
+/* ---- opening */
+
+static bool open_shared(struct pipeline *p, struct error *why)
 {
-    struct pipeline *p = context;
-    if (!flow->sample)
-        return;
-    if (by == FROM_SERVER && (end == END_RESET || end == END_FIN))
-        evidence_verdict(p->evidence, flow, end == END_RESET ? "reset the connection" : "closed the connection without an answer");
-    evidence_close(p->evidence, flow, where->ticket);
+    enum { PER_WORKER = 8 * 1024 * 1024, SHARED = 16 * 1024 * 1024 };
+    unsigned count = p->workers ? p->workers : 1;
+    if (!arena_open(&p->arena, SHARED + (size_t)count * PER_WORKER, why))
+        return false;
+    bool several = p->workers > 1;
+    bool fits = turns_open(&p->turns, &p->arena, count) && (p->feed = feed_open(&p->arena, count)) &&
+                (p->directory = directory_open(&p->arena, SERVERS_KNOWN, several ? &p->turns : NULL)) &&
+                (!p->workers || (p->merge = merge_open(&p->arena, count, &p->turns, p->recorder)));
+    return fits || error_set(why, EXIT_INTERNAL, "the workers' shared memory is too small");
 }
 
-/* ---- opening: one budget, split by what each room is worth */
+static bool open_hand(struct pipeline *p, const struct pipeline_options *options, const struct rule_set *rules, struct error *why)
+{
+    unsigned count = p->workers ? p->workers : 1, index = p->hands_used;
+    struct hand *h = &p->hands[index];
+    size_t shared = p->workers > 1 ? p->arena.size : 0;
+    size_t own = options->memory_bytes > shared ? (options->memory_bytes - shared) / count : 0;
+    struct outlet outlet = {.recorder = p->recorder};
+    h->pipeline = p;
+    if (p->workers) {
+        if (!(h->limiter = limiter_open(rules)))
+            return error_set(why, EXIT_INTERNAL, "out of memory");
+        outlet = (struct outlet){.ring = merge_ring(p->merge, index), .turns = &p->turns, .worker = index, .limiter = h->limiter};
+    }
+    struct worker_options worker = {
+        .memory_bytes = own,
+        .flight_packets = options->memory_bytes / 4096,
+        .check_checksums = options->check_checksums,
+        .evidence = options->evidence,
+        .rules = rules,
+        .directory = p->directory,
+        .index = index,
+        .turns = p->workers ? &p->turns : NULL,
+        .spread = p->workers > 1 ? feed_spread(p->feed) : NULL,
+    };
+    p->hands_used++;
+    h->worker = worker_open(&worker, &outlet, p->workers ? &h->counters : p->counters, why);
+    if (!h->worker)
+        return false;
+    if (p->workers && pthread_create(&h->thread, NULL, hand_main, h) != 0)
+        return error_set(why, EXIT_INTERNAL, "cannot start a thread");
+    h->started = p->workers > 0;
+    return true;
+}
 
 struct pipeline *pipeline_open(const struct pipeline_options *options, const struct rule_set *rules, struct recorder *recorder,
                                struct counters *counters, struct error *why)
 {
-    struct pipeline *p = calloc(1, sizeof *p);
+    struct pipeline *p = aligned_alloc(64, (sizeof *p + 63) & ~(size_t)63);
     if (!p) {
         error_set(why, EXIT_INTERNAL, "out of memory");
         return NULL;
     }
-    size_t budget = options->memory_bytes;
-    if (!arena_open(&p->arena, budget, why)) {
-        free(p);
-        return NULL;
-    }
-    p->counters = counters;
-    p->recorder = recorder;
-    p->rules = rules;
-    struct message_sink messages = {
-        .context = p,
-        .facts = 1u << FACT_SERVER_HELLO | 1u << FACT_TLS,
-        .wants = wants_messages,
-        .message = take_message,
-        .closed = take_closed,
-    };
-    struct dialogue_options dialogue = {
-        .conversations = budget / 8192,
-        .message_buffers = budget / (128 * 1024),
-        .note_blocks = budget / 4096,
-        .inflaters = budget / (16 * 1024 * 1024) + 4,
-        .servers = 4096,
-        .incomplete_ns = INCOMPLETE_SECONDS * INT64_C(1000000000),
-    };
-    struct net_options net = {
-        .flows = budget / 4096,
-        .held_bytes = budget / 16,
-        .check_checksums = options->check_checksums,
-        .idle_ns = IDLE_SECONDS * INT64_C(1000000000),
-    };
-    struct evidence_options evidence = options->evidence;
-    if (!evidence.samples)
-        evidence.samples = budget / (4 * 1024 * 1024) + 4;
-    bool fits = (p->flight = flight_open(&p->arena, budget / 4096, budget / 16)) &&
-                (p->detector = detector_open(rules, &p->arena)) && (p->dialogue = dialogue_open(&p->arena, &dialogue, &messages, counters));
-    if (fits) {
-        struct stream_sink streams = dialogue_sink(p->dialogue);
-        fits = (p->net = net_open(&p->arena, &net, &streams, counters)) &&
-               (p->evidence = evidence_open(&p->arena, &evidence, p->flight, recorder, counters));
-    }
-    if (!fits) {
-        error_set(why, EXIT_USAGE, "--memory %zu MiB is too small; 64 MiB is the least that works", budget >> 20);
-        pipeline_close(p);
-        return NULL;
-    }
-    return p;
+    *p = (struct pipeline){.counters = counters, .recorder = recorder, .workers = options->workers};
+    pthread_mutex_init(&p->lock, NULL);
+    pthread_cond_init(&p->called, NULL);
+    bool open = open_shared(p, why);
+    for (unsigned i = 0; open && i < (p->workers ? p->workers : 1); i++)
+        open = open_hand(p, options, rules, why);
+    if (open)
+        return p;
+    pipeline_close(p);
+    return NULL;
 }
 
 void pipeline_close(struct pipeline *p)
 {
     if (!p)
         return;
+    call_hands(p, TASK_QUIT);
+    for (unsigned i = 0; i < p->hands_used; i++) {
+        struct hand *h = &p->hands[i];
+        if (h->started)
+            pthread_join(h->thread, NULL);
+        if (h->worker)
+            worker_close(h->worker);
+        if (h->limiter)
+            limiter_close(h->limiter);
+    }
+    pthread_cond_destroy(&p->called);
+    pthread_mutex_destroy(&p->lock);
     arena_close(&p->arena);
     free(p);
 }
 
-/* ---- the loop */
-
-static void process(struct pipeline *p, const struct net_packet *packet, bool stable)
-{
-    /* Before the packet: what stood still until now is incomplete, whatever comes, so that no alert depends on the other
-     * connections of the capture. */
-    dialogue_tick(p->dialogue, packet->raw->time_ns);
-    struct flow *flow = net_flow(p->net, packet);
-    if (!flow)
-        return;
-    flow->ticket = flight_note(p->flight, packet->raw, flow->ticket, stable);
-    net_segment(p->net, flow, packet);
-    if (flow->sample)
-        evidence_packet(p->evidence, flow, packet->raw, flow->ticket);
-}
+/* ---- running */
 
 void pipeline_run(struct pipeline *p, struct source *source, const volatile bool *stop, void (*progress)(void *), void *context)
 {
-    size_t got;
-    uint64_t until_progress = PROGRESS_EVERY;
-    while (!*stop && (got = source_read(source, p->raw, BATCH)) > 0) {
-        bool stable = source_is_stable(source);
-        for (size_t i = 0; i < got; i++) {
-            enum counter skipped;
-            p->decoded[i] = net_decode(&p->raw[i], &p->packets[i], &skipped);
-            if (p->decoded[i])
-                net_prefetch(p->net, &p->packets[i]);
-            else
-                count(p->counters, skipped);
-        }
-        for (size_t i = 0; i < got; i++)
-            if (p->decoded[i])
-                process(p, &p->packets[i], stable);
-        until_progress -= got < until_progress ? got : until_progress;
-        if (until_progress == 0) {
-            until_progress = PROGRESS_EVERY;
+    feed_begin(p->feed, source);
+    if (p->workers) {
+        call_hands(p, TASK_RUN);
+        record(p, stop, progress, context);
+        return;
+    }
+    const struct lot *lot;
+    unsigned until_progress = PROGRESS_LOTS;
+    while (!*stop && (lot = feed_next(p->feed, 0))) {
+        worker_take(p->hands[0].worker, lot);
+        if (--until_progress == 0) {
+            until_progress = PROGRESS_LOTS;
             if (progress)
                 progress(context);
         }
     }
 }
 
+static void pipeline_do(struct pipeline *p, enum task task)
+{
+    if (!p->workers) {
+        hand_do(&p->hands[0], task);
+        return;
+    }
+    call_hands(p, task);
+    record(p, NULL, NULL, NULL);
+}
+
+void pipeline_tick(struct pipeline *p, int64_t now_ns)
+{
+    p->tick_ns = now_ns;
+    pipeline_do(p, TASK_TICK);
+}
+
 void pipeline_finish(struct pipeline *p)
 {
-    net_finish(p->net);
+    pipeline_do(p, TASK_FINISH);
+    for (unsigned i = 0; p->workers && i < p->hands_used; i++)
+        for (unsigned c = 0; c < COUNTERS; c++)
+            p->counters->value[c] += p->hands[i].counters.value[c];
 }
 
 uint64_t pipeline_flows(const struct pipeline *p, enum protocol protocol)
 {
-    return dialogue_flows(p->dialogue, protocol);
+    uint64_t sum = 0;
+    for (unsigned i = 0; i < p->hands_used; i++)
+        sum += worker_flows(p->hands[i].worker, protocol);
+    return sum;
 }
 
 uint64_t pipeline_messages(const struct pipeline *p, enum protocol protocol)
 {
-    return dialogue_messages(p->dialogue, protocol);
+    uint64_t sum = 0;
+    for (unsigned i = 0; i < p->hands_used; i++)
+        sum += worker_messages(p->hands[i].worker, protocol);
+    return sum;
 }

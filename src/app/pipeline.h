@@ -1,5 +1,9 @@
 /*
- * The wiring of the rooms: packets from a source, through the flight recorder, net, proto and detect, to the recorder.
+ * The wiring of the rooms: packets from a source, through the workers, to the recorder.
+ *
+ * With no workers of their own threads everything runs in the caller's. With N, each connection belongs to one of them, and
+ * the caller's thread is the recorder. Either way the same alerts are recorded in the same order, except where memory runs
+ * out: what is shed then depends on how it is shared.
  */
 #ifndef DBHOUND_SRC_APP_PIPELINE_H
 #define DBHOUND_SRC_APP_PIPELINE_H
@@ -10,16 +14,20 @@
 
 struct pipeline_options {
     size_t memory_bytes;    /* --memory: everything on the packet path comes from it */
+    unsigned workers;       /* threads that decode; 0: none */
     bool check_checksums;   /* -k all */
     struct evidence_options evidence;
 };
 
 struct pipeline;
 
+/* `counters` are complete after pipeline_finish. Threads are started here. */
 struct pipeline *pipeline_open(const struct pipeline_options *options, const struct rule_set *rules, struct recorder *recorder,
                                struct counters *counters, struct error *why) MUST_CHECK;
 /* Reads the source to its end, or until *stop becomes true. `progress` (may be NULL) is called now and then. */
 void pipeline_run(struct pipeline *p, struct source *source, const volatile bool *stop, void (*progress)(void *), void *context);
+/* Packet time has come to this although no packet came. Between runs. */
+void pipeline_tick(struct pipeline *p, int64_t now_ns);
 /* Delivers what is held and closes every connection. */
 void pipeline_finish(struct pipeline *p);
 uint64_t pipeline_flows(const struct pipeline *p, enum protocol protocol);

@@ -130,3 +130,13 @@ enum limited limiter_alert(struct limiter *l, const struct alert *alert, uint64_
     *earlier = here->count ? here->stored : all->stored;
     return LIMIT_FOLD;
 }
+
+bool limiter_may_store(struct limiter *l, const struct alert *alert)
+{
+    const struct rule *rule = alert->rule < l->rules->rules_used ? &l->rules->rules[alert->rule] : NULL;
+    if (rule && rule->threshold.type != THRESHOLD_NONE)
+        return true; /* which ones it lets through depends on all connections */
+    struct limit_key connection = {{(uint64_t)alert->rule, alert->flow_id}};
+    bool fresh;
+    return limit_table_get(&l->connections, &connection, &fresh)->count++ < ALERTS_PER_CONNECTION;
+}

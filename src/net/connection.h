@@ -119,6 +119,8 @@ void table_set_standing(struct flow_table *t, struct connection *c, enum standin
 struct connection *table_victim(struct flow_table *t, int64_t now_ns);
 /* One that had no packet for `idle_ns` among those of a standing, or NULL. Bounded work. */
 struct connection *table_idle(struct flow_table *t, enum standing standing, int64_t idle_ns, int64_t now_ns);
+/* Oldest first by id: for the end of a capture. */
+void queue_sort(struct connection_queue *q);
 
 /* net.c */
 struct segment connection_where(const struct net *n, const struct connection *c);

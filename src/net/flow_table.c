@@ -205,3 +205,46 @@ struct connection *table_idle(struct flow_table *t, enum standing standing, int6
     }
     return NULL;
 }
+
+/* Two lists in order of ids, linked by `newer`, become one. */
+static struct connection *list_merge(struct connection *a, struct connection *b)
+{
+    struct connection *first = NULL, **end = &first;
+    while (a && b) {
+        struct connection **least = a->flow.id < b->flow.id ? &a : &b;
+        *end = *least;
+        end = &(*least)->newer;
+        *least = *end;
+    }
+    *end = a ? a : b;
+    return first;
+}
+
+/* A merge sort of the runs that are there: queues are nearly in order. */
+void queue_sort(struct connection_queue *q)
+{
+    enum { LEVELS = 32 };
+    struct connection *levels[LEVELS] = {NULL}, *all = NULL;
+    for (struct connection *run = q->oldest; run;) {
+        struct connection *last = run, *rest;
+        while (last->newer && last->newer->flow.id > last->flow.id)
+            last = last->newer;
+        rest = last->newer;
+        last->newer = NULL;
+        unsigned level = 0;
+        for (; level < LEVELS - 1 && levels[level]; level++) {
+            run = list_merge(levels[level], run);
+            levels[level] = NULL;
+        }
+        levels[level] = list_merge(levels[level], run);
+        run = rest;
+    }
+    for (unsigned level = 0; level < LEVELS; level++)
+        all = list_merge(levels[level], all);
+    q->oldest = all;
+    q->newest = NULL;
+    for (struct connection *c = all; c; c = c->newer) {
+        c->older = q->newest;
+        q->newest = c;
+    }
+}

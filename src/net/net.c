@@ -6,8 +6,7 @@
 enum {
     HELD_SHARE = 4,          /* one direction may hold a quarter of the memory for early segments */
     SCALE_UNKNOWN = 14,      /* the largest there is (RFC 7323): be tolerant */
-    EXPIRY_EVERY = 16,       /* packets */
-    EXPIRIES_MOST = 4,       /* per standing and look */
+    EXPIRIES_MOST = 16,      /* per standing and tick */
 };
 static const int64_t CLOSED_NS = INT64_C(60000000000);    /* one maximum segment lifetime is 60 s on Linux */
 static const int64_t EMBRYONIC_NS = INT64_C(75000000000); /* the longest pause between two SYNs is 64 s */
@@ -79,14 +78,21 @@ static void connection_end(struct net *n, struct connection *c, enum flow_end en
     table_remove(&n->table, c);
 }
 
-static void net_expire(struct net *n)
+/* How long a connection may be without packets; 0: for ever. */
+static int64_t idle_most(const struct net *n, enum standing standing)
 {
     const int64_t idle_ns[STANDINGS] = {CLOSED_NS, EMBRYONIC_NS, n->options.idle_ns};
+    return idle_ns[standing];
+}
+
+static void net_expire(struct net *n)
+{
     for (unsigned standing = 0; standing < STANDINGS; standing++) {
-        if (!idle_ns[standing])
+        int64_t idle_ns = idle_most(n, (enum standing)standing);
+        if (!idle_ns)
             continue;
         for (unsigned i = 0; i < EXPIRIES_MOST; i++) {
-            struct connection *c = table_idle(&n->table, (enum standing)standing, idle_ns[standing], n->now_ns);
+            struct connection *c = table_idle(&n->table, (enum standing)standing, idle_ns, n->now_ns);
             if (!c)
                 break;
             if (standing == STANDING_ESTABLISHED || c->told)
@@ -136,9 +142,23 @@ static void net_clock(struct net *n, int64_t time_ns)
         n->now_ns = time_ns;
 }
 
+void net_at(struct net *n, int64_t now_ns)
+{
+    n->now_ns = now_ns;
+}
+
+void net_tick(struct net *n)
+{
+    net_expire(n);
+    if (n->waiting.oldest)
+        patience_tick(n);
+}
+
+/* A tick closes only so many: whether one is over may not depend on how many others are. */
 static bool connection_is_over(const struct net *n, const struct connection *c)
 {
-    return n->options.idle_ns && n->now_ns - c->flow.last_ns > n->options.idle_ns;
+    int64_t idle_ns = idle_most(n, (enum standing)c->standing);
+    return idle_ns && n->now_ns - c->flow.last_ns >= idle_ns;
 }
 
 struct flow *net_flow(struct net *n, const struct net_packet *packet)
@@ -148,12 +168,11 @@ struct flow *net_flow(struct net *n, const struct net_packet *packet)
         return NULL;
     }
     net_clock(n, packet->raw->time_ns);
-    if (packet->raw->number % EXPIRY_EVERY == 0)
-        net_expire(n);
     uint64_t hash = table_hash(&n->table, packet);
     struct connection *c = table_find(&n->table, hash, packet);
     if (c && connection_is_over(n, c)) {
-        count(n->counters, COUNT_FLOWS_TIMED_OUT);
+        if (c->standing == STANDING_ESTABLISHED || c->told)
+            count(n->counters, COUNT_FLOWS_TIMED_OUT);
         connection_end(n, c, END_TIMEOUT);
         c = NULL;
     } else if (c && (packet->flags & TCP_SYN || c->standing == STANDING_CLOSED) &&
@@ -172,8 +191,16 @@ struct flow *net_flow(struct net *n, const struct net_packet *packet)
 
 void net_finish(struct net *n)
 {
-    static const enum standing order[] = {STANDING_ESTABLISHED, STANDING_EMBRYONIC, STANDING_CLOSED};
-    for (size_t i = 0; i < sizeof order / sizeof order[0]; i++)
-        for (struct connection *c; (c = n->table.queues[order[i]].oldest);)
-            connection_end(n, c, END_CAPTURE);
+    struct connection_queue *queues = n->table.queues;
+    for (unsigned i = 0; i < STANDINGS; i++)
+        queue_sort(&queues[i]);
+    for (;;) {
+        struct connection *first = NULL;
+        for (unsigned i = 0; i < STANDINGS; i++)
+            if (queues[i].oldest && (!first || queues[i].oldest->flow.id < first->flow.id))
+                first = queues[i].oldest;
+        if (!first)
+            return;
+        connection_end(n, first, END_CAPTURE);
+    }
 }

@@ -10,7 +10,7 @@
 enum {
     GRACE_PACKETS_LEAST = 8, /* grace is over after this and GRACE_NS_LEAST, */
     GRACE_PACKETS_MOST = 64, /* or after this, */
-    CHECKS_PER_PACKET = 4,
+    CHECKS_PER_TICK = 64,
     EVICTIONS_MOST = 8,
 };
 static const int64_t GRACE_NS_LEAST = 1 * MILLISECOND;
@@ -153,16 +153,23 @@ void patience_review(struct net *n, struct connection *c)
     c->plain = !waits && c->standing == STANDING_ESTABLISHED && !client->fin_received && !server->fin_received;
 }
 
+/* In order of the connections' ids: what comes out of one tick must not depend on who waits beside whom. */
 void patience_tick(struct net *n)
 {
-    for (unsigned i = 0; i < CHECKS_PER_PACKET && n->waiting.oldest; i++) {
-        struct connection *c = n->waiting.oldest;
+    struct connection *due[CHECKS_PER_TICK];
+    unsigned count = 0;
+    for (struct connection *c; count < CHECKS_PER_TICK && (c = n->waiting.oldest);) {
         int64_t passed = n->now_ns - c->wait_ns;
         if (passed >= 0 && passed < GRACE_NS_MOST)
-            return;
+            break;
         waiting_remove(n, c);
-        patience_review(n, c);
+        unsigned at = count++;
+        for (; at > 0 && due[at - 1]->flow.id > c->flow.id; at--)
+            due[at] = due[at - 1];
+        due[at] = c;
     }
+    for (unsigned i = 0; i < count; i++)
+        patience_review(n, due[i]);
 }
 
 bool patience_make_room(struct net *n, struct connection *c, size_t bytes)

@@ -226,8 +226,6 @@ void net_segment(struct net *n, struct flow *flow, const struct net_packet *pack
     enum side from = net_side(flow, packet);
     count(n->counters, COUNT_PACKETS_DECODED);
     segment_note(n, c, from, packet);
-    if (n->waiting.oldest)
-        patience_tick(n);
     if (c->plain && segment_quick(n, c, from, packet))
         return;
     flow->one_sided = (!flow->packets[FROM_CLIENT] || !flow->packets[FROM_SERVER]) &&

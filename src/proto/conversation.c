@@ -88,8 +88,8 @@ void conversation_tell(struct conversation *c, enum side from, struct view head,
     d->sink.message(d->sink.context, &message);
 }
 
-/* ---- unfinished messages wait for their rest, in order of when they began to wait. The list is lazy: progress only
- * stamps the direction, and dialogue_tick puts it back to the end. */
+/* ---- unfinished messages wait for their rest, in order of their last progress: who has to wait no longer depends on itself
+ * alone, not on who else waits. */
 
 void waiting_leave(struct dialogue *d, struct direction *side)
 {
@@ -100,21 +100,17 @@ void waiting_leave(struct dialogue *d, struct direction *side)
     side->waiting = false;
 }
 
-void waiting_again(struct dialogue *d, struct direction *side)
+void waiting_join(struct dialogue *d, struct direction *side, int64_t now_ns)
 {
-    side->queued_ns = side->since_ns;
+    side->since_ns = (uint64_t)(now_ns > d->now_ns ? now_ns : d->now_ns) + d->behind_ns;
+    if (side == d->waiting_last)
+        return;
+    waiting_leave(d, side);
     side->waiting_next = NULL;
     side->waiting_before = d->waiting_last;
     *(d->waiting_last ? &d->waiting_last->waiting_next : &d->waiting_first) = side;
     d->waiting_last = side;
     side->waiting = true;
-}
-
-void waiting_join(struct dialogue *d, struct direction *side, int64_t now_ns)
-{
-    side->since_ns = now_ns;
-    if (!side->waiting)
-        waiting_again(d, side);
 }
 
 /* ---- buffers */
@@ -238,7 +234,7 @@ static enum verdict decode(struct conversation *c, enum side from, struct view h
     if (from == FROM_SERVER && !c->confirmed && f->reports_used == 0 && !c->session.midstream) {
         c->confirmed = true;
         c->tentative = false;
-        identify_learn(d, &c->flow->server, c->decoder->protocol);
+        directory_learn(d->directory, &c->flow->server, c->decoder->protocol, d->when);
     }
     if (is_heard(c, from, f))
         conversation_tell(c, from, head, first, offset, last, held);

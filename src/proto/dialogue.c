@@ -60,11 +60,10 @@ struct dialogue *dialogue_open(struct arena *from, const struct dialogue_options
     for (unsigned p = 1; p < PROTOCOLS && sink->wants; p++)
         for (int side = FROM_CLIENT; side <= FROM_SERVER; side++)
             d->wants[p][side] = sink->wants(sink->context, (enum protocol)p, (enum side)side);
-    for (d->servers_size = 64; d->servers_size < options->servers * 2;)
-        d->servers_size *= 2;
-    d->servers = arena_take(from, d->servers_size * sizeof *d->servers);
+    d->worker = options->worker;
+    d->directory = options->directory ? options->directory : directory_open(from, options->servers, NULL);
     d->opened = arena_take(from, OPENED_BYTES);
-    bool fits = d->servers && d->opened &&
+    bool fits = d->directory && d->opened &&
                 pool_open(&d->conversations, from, sizeof(struct conversation) + DECODER_STATE_MAX, options->conversations) &&
                 pool_open(&d->small, from, sizeof(struct held) + SMALL_BUFFER, options->message_buffers * 4) &&
                 pool_open(&d->large, from, sizeof(struct held) + MESSAGE_BYTES_MAX, options->message_buffers) &&
@@ -219,7 +218,8 @@ static void take_closed(void *context, struct flow *flow, enum flow_end end, enu
 
 static bool knows_server(void *context, const struct endpoint *endpoint)
 {
-    return identify_known(context, endpoint) != PROTOCOL_NONE;
+    struct dialogue *d = context;
+    return directory_ask(d->directory, d->worker, endpoint, d->when) != PROTOCOL_NONE;
 }
 
 struct stream_sink dialogue_sink(struct dialogue *d)
@@ -227,21 +227,43 @@ struct stream_sink dialogue_sink(struct dialogue *d)
     return (struct stream_sink){d, take_bytes, take_gap, take_finished, take_closed, knows_server};
 }
 
+void dialogue_at(struct dialogue *d, uint64_t when, int64_t now_ns)
+{
+    d->when = when;
+    if (now_ns < d->now_ns)
+        d->behind_ns += (uint64_t)d->now_ns - (uint64_t)now_ns;
+    d->now_ns = now_ns;
+}
+
+/* In order of the connections' beginning, so that what comes out does not depend on how they share workers. */
+static void incomplete_all(struct direction **due, size_t count)
+{
+    for (size_t i = 1; i < count; i++) {
+        struct direction *d = due[i];
+        size_t at = i;
+        for (; at > 0 && due[at - 1]->of->flow->id > d->of->flow->id; at--)
+            due[at] = due[at - 1];
+        due[at] = d;
+    }
+    for (size_t i = 0; i < count; i++) {
+        struct conversation *c = due[i]->of;
+        struct segment now = due[i]->first;
+        conversation_incomplete(c, due[i] == &c->sides[FROM_CLIENT] ? FROM_CLIENT : FROM_SERVER, &now);
+    }
+}
+
 void dialogue_tick(struct dialogue *d, int64_t now_ns)
 {
-    struct direction *side;
-    d->now_ns = now_ns;
-    while ((side = d->waiting_first) && now_ns - side->queued_ns >= d->incomplete_ns) {
-        struct conversation *c = side->of;
-        enum side from = side == &c->sides[FROM_CLIENT] ? FROM_CLIENT : FROM_SERVER;
+    enum { DUE_MOST = 64 };
+    struct direction *due[DUE_MOST];
+    size_t count = 0;
+    dialogue_at(d, d->when, now_ns);
+    for (struct direction *side; (side = d->waiting_first) && count < DUE_MOST &&
+                                 (int64_t)((uint64_t)now_ns + d->behind_ns - side->since_ns) >= d->incomplete_ns;) {
         waiting_leave(d, side);
-        if (!direction_is_open(side))
-            continue;
-        if (now_ns - side->since_ns >= d->incomplete_ns) {
-            struct segment now = side->first;
-            conversation_incomplete(c, from, &now);
-        } else {
-            waiting_again(d, side);
-        }
+        if (direction_is_open(side))
+            due[count++] = side;
     }
+    if (count)
+        incomplete_all(due, count);
 }

@@ -34,8 +34,7 @@ struct direction {
     uint64_t declared;       /* length of the current, unfinished message; 0: none known */
     uint64_t arrived;        /* bytes of it that came */
     struct segment first;    /* its first byte */
-    int64_t since_ns;        /* when it last made progress */
-    int64_t queued_ns;       /* when it was put at the end of the waiting list */
+    uint64_t since_ns;       /* when it last made progress, on the clock that never goes back */
     struct direction *waiting_next, *waiting_before;
     struct conversation *of;
     struct inflater *inflater;
@@ -75,20 +74,16 @@ static inline struct conversation *conversation_of(const struct flow *flow)
     return flow->user == &not_a_database ? NULL : flow->user;
 }
 
-struct known_server {
-    struct endpoint endpoint;
-    uint8_t protocol;
-    bool used;
-};
-
 struct dialogue {
     struct message_sink sink;
     struct counters *counters;
     struct pool conversations, small, large, note_blocks, note_tables, inflaters;
-    struct known_server *servers;
-    size_t servers_size, servers_used;
+    struct directory *directory;
+    unsigned worker;
+    uint64_t when;           /* as in proto/directory.h */
     struct direction *waiting_first, *waiting_last;
     int64_t incomplete_ns, now_ns;
+    uint64_t behind_ns;      /* all steps back of the clock: packet time plus this never goes back */
     uint64_t flows[PROTOCOLS], messages[PROTOCOLS];
     uint8_t *opened; /* scratch for decompressed bytes */
     bool wants[PROTOCOLS][2];
@@ -101,8 +96,6 @@ enum { OPENED_BYTES = 65536 };
  * so that it is not asked again), or when more bytes must decide. */
 struct conversation *identify(struct dialogue *d, struct flow *flow, enum side from, struct view bytes, const struct segment *where);
 const char *identify_other(struct view bytes); /* "HTTP", "TLS", "SSH", ...; NULL */
-void identify_learn(struct dialogue *d, const struct endpoint *server, enum protocol protocol);
-enum protocol identify_known(const struct dialogue *d, const struct endpoint *server);
 
 /* conversation.c */
 struct conversation *conversation_open(struct dialogue *d, struct flow *flow, const struct decoder *decoder);
@@ -128,7 +121,6 @@ static inline bool direction_is_open(const struct direction *side)
     return side->held || side->skip || (side->inflater && unwrap_is_open(side->inflater));
 }
 void waiting_join(struct dialogue *d, struct direction *side, int64_t now_ns); /* it made progress and is not whole */
-void waiting_again(struct dialogue *d, struct direction *side); /* to the end of the list */
 void waiting_leave(struct dialogue *d, struct direction *side);
 /* dialogue.c: bytes of a claimed connection, to where its transport says. */
 void dialogue_route(struct conversation *c, enum side from, struct view bytes, const struct segment *where);

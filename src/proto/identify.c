@@ -7,42 +7,6 @@
 
 #include <stdio.h>
 
-static size_t server_slot(const struct dialogue *d, const struct endpoint *endpoint)
-{
-    uint64_t hash = endpoint->port;
-    for (unsigned i = 0; i < sizeof endpoint->address; i++)
-        hash = (hash ^ endpoint->address[i]) * UINT64_C(0x100000001b3);
-    return (size_t)(hash ^ hash >> 29) & (d->servers_size - 1);
-}
-
-static bool same_endpoint(const struct endpoint *a, const struct endpoint *b)
-{
-    return a->port == b->port && memcmp(a->address, b->address, sizeof a->address) == 0;
-}
-
-enum protocol identify_known(const struct dialogue *d, const struct endpoint *server)
-{
-    for (size_t i = server_slot(d, server); d->servers[i].used; i = (i + 1) & (d->servers_size - 1))
-        if (same_endpoint(&d->servers[i].endpoint, server))
-            return (enum protocol)d->servers[i].protocol;
-    return PROTOCOL_NONE;
-}
-
-void identify_learn(struct dialogue *d, const struct endpoint *server, enum protocol protocol)
-{
-    size_t i = server_slot(d, server);
-    for (; d->servers[i].used; i = (i + 1) & (d->servers_size - 1)) {
-        if (same_endpoint(&d->servers[i].endpoint, server)) {
-            d->servers[i].protocol = (uint8_t)protocol;
-            return;
-        }
-    }
-    if (d->servers_used >= d->servers_size / 2)
-        return; /* still found by port and first bytes */
-    d->servers[i] = (struct known_server){*server, (uint8_t)protocol, true};
-    d->servers_used++;
-}
-
 static const struct decoder *decoder_at_port(uint16_t port)
 {
     for (unsigned p = 1; p < PROTOCOLS; p++)
@@ -104,7 +68,7 @@ static struct conversation *not_ours(struct dialogue *d, struct flow *flow, cons
 
 struct conversation *identify(struct dialogue *d, struct flow *flow, enum side from, struct view bytes, const struct segment *where)
 {
-    enum protocol known = identify_known(d, &flow->server);
+    enum protocol known = directory_ask(d->directory, d->worker, &flow->server, d->when);
     const struct decoder *expected = known ? decoder_of(known) : decoder_at_port(flow->server.port);
     struct conversation *c = NULL;
     if (!known && !flow->midstream) {

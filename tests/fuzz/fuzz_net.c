@@ -110,6 +110,7 @@ static void play(struct net *n, struct script *s, const uint8_t code[8], struct 
     struct flow *flow = net_flow(n, &p);
     must(flow != NULL);
     net_segment(n, flow, &p);
+    net_tick(n);
     free(bytes);
 }
 

@@ -169,6 +169,7 @@ static void world_packet(struct world *w, const struct net_packet *p)
     }
     flow->ticket = ++w->ticket;
     net_segment(w->net, flow, p);
+    net_tick(w->net);
 }
 
 /* The segment as a raw IPv4 frame through net_decode and the net. Its number is the count of packets, or `number`. */

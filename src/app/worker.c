@@ -1,0 +1,320 @@
+/* One worker: see worker.h. */
+#include "app/worker.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+enum { BATCH = 32, IDLE_SECONDS = 3600, INCOMPLETE_SECONDS = 30, BY_TIME_SHIFT = 56 };
+static const uint64_t WHEN_FINISHED = UINT64_MAX - 2; /* odd: by time alone */
+
+struct worker {
+    struct arena arena;
+    struct counters *counters;
+    struct flight *flight;
+    struct net *net;
+    struct dialogue *dialogue;
+    struct detector *detector;
+    struct evidence *evidence;
+    const struct rule_set *rules;
+    const struct spread *spread;
+    struct turns *turns;
+    struct outlet outlet;
+    unsigned index;
+    int64_t now_ns;
+    uint64_t by_time; /* 0: because of a packet; else the room whose time has come */
+    uint64_t alerts;  /* the last alert's key */
+    struct net_packet packets[BATCH];
+    uint32_t own[BATCH];
+    bool decoded[BATCH];
+};
+
+enum { BY_TIME_NET = 1, BY_TIME_DIALOGUE = 2 };
+
+/* ---- what the rooms say */
+
+static void sentence_of(struct text *t, const struct alert *alert, const struct rule_facts *rule)
+{
+    text_add(t, "ALERT %u r%u sev%u: %s @ message+%u len %u", rule->sid, rule->rev, alert->severity, rule->msg,
+             alert->message_offset, alert->field_length);
+    if (alert->field != FIELD_NONE)
+        text_add(t, " %s", field_name((enum field)alert->field));
+    if (alert->got[0])
+        text_add(t, " read=%s", alert->got);
+    if (alert->expected[0])
+        text_add(t, " expected=%s", alert->expected);
+}
+
+static void raise_alert(void *context, const struct alert *found, const struct message *message)
+{
+    struct worker *w = context;
+    struct alert alert = *found;
+    struct rule_facts rule;
+    TEXT_ON_STACK(comment, 400);
+    const struct segment *where = message_segment(message, alert.message_offset);
+    alert.packet_number = where->packet_number;
+    alert.time_ns = where->time_ns;
+    alert.first_packet = message->first->packet_number;
+    rules_facts(w->rules, alert.rule, &rule);
+    sentence_of(&comment, &alert, &rule);
+    uint64_t key = ++w->alerts;
+    alert.sample = evidence_alert(w->evidence, message->flow, key, where->ticket, comment.chars,
+                                  outlet_may_store(&w->outlet, &alert));
+    outlet_alert(&w->outlet, &alert, key);
+}
+
+static void say_verdict(struct worker *w, const struct message *message, const struct fact *fact)
+{
+    TEXT_ON_STACK(verdict, 200);
+    if (!message->flow->sample || message->from != FROM_SERVER)
+        return;
+    switch (fact->kind) {
+    case FACT_VERDICT:
+    case FACT_ERROR:
+    case FACT_LOGIN_FAILED:
+        text_add(&verdict, "error ");
+        if (fact->number)
+            text_add(&verdict, "%llu ", (unsigned long long)fact->number);
+        if (fact->more.length) {
+            text_add(&verdict, "(");
+            text_add_escaped(&verdict, view_head(fact->more, 8));
+            text_add(&verdict, ") ");
+        }
+        text_add_escaped(&verdict, view_head(fact->text, 140));
+        break;
+    case FACT_REPLY:
+    case FACT_LOGIN_OK:
+        text_add(&verdict, "accepted");
+        break;
+    default:
+        return;
+    }
+    evidence_verdict(w->evidence, message->flow, verdict.chars);
+}
+
+static void take_facts(struct worker *w, const struct message *message)
+{
+    const struct findings *f = message->findings;
+    for (unsigned i = 0; i < f->facts_used; i++) {
+        const struct fact *fact = &f->facts[i];
+        if (fact->kind == FACT_SERVER_HELLO) {
+            TEXT_ON_STACK(version, 64);
+            text_add_escaped(&version, fact->text);
+            outlet_server(&w->outlet, &message->flow->server, message->decoder->protocol, version.chars, false,
+                            message->first->time_ns);
+        } else if (fact->kind == FACT_TLS) {
+            outlet_server(&w->outlet, &message->flow->server, message->decoder->protocol, "", true, message->first->time_ns);
+        } else if (fact->kind != FACT_REQUEST) {
+            say_verdict(w, message, fact);
+        }
+    }
+}
+
+/* By time alone, things happen to several connections at once: each in its place. */
+static void worker_place(struct worker *w, const struct flow *flow)
+{
+    w->outlet.moment.place = w->by_time ? w->by_time << BY_TIME_SHIFT | flow->id : 0;
+}
+
+static void take_message(void *context, const struct message *message)
+{
+    struct worker *w = context;
+    worker_place(w, message->flow);
+    if (message->findings->facts_used)
+        take_facts(w, message);
+    detector_message(w->detector, message, raise_alert, w);
+}
+
+static bool wants_messages(void *context, enum protocol protocol, enum side from)
+{
+    struct worker *w = context;
+    return detector_wants(w->detector, protocol, from);
+}
+
+static void take_closed(void *context, struct flow *flow, enum flow_end end, enum side by, const struct segment *where)
+{
+    struct worker *w = context;
+    if (!flow->sample)
+        return;
+    worker_place(w, flow);
+    if (by == FROM_SERVER && (end == END_RESET || end == END_FIN))
+        evidence_verdict(w->evidence, flow, end == END_RESET ? "reset the connection" : "closed the connection without an answer");
+    evidence_close(w->evidence, flow, where->ticket);
+}
+
+/* ---- opening: one budget, split by what each room is worth */
+
+static bool open_rooms(struct worker *w, const struct worker_options *options)
+{
+    size_t budget = options->memory_bytes;
+    struct message_sink messages = {
+        .context = w,
+        .facts = 1u << FACT_SERVER_HELLO | 1u << FACT_TLS,
+        .wants = wants_messages,
+        .message = take_message,
+        .closed = take_closed,
+    };
+    struct dialogue_options dialogue = {
+        .conversations = budget / 8192,
+        .message_buffers = budget / (128 * 1024),
+        .note_blocks = budget / 4096,
+        .inflaters = budget / (16 * 1024 * 1024) + 4,
+        .directory = options->directory,
+        .worker = options->index,
+        .incomplete_ns = INCOMPLETE_SECONDS * INT64_C(1000000000),
+    };
+    struct net_options net = {
+        .flows = budget / 4096,
+        .held_bytes = budget / 16,
+        .check_checksums = options->check_checksums,
+        .idle_ns = IDLE_SECONDS * INT64_C(1000000000),
+    };
+    struct evidence_options evidence = options->evidence;
+    if (!evidence.samples)
+        evidence.samples = budget / (4 * 1024 * 1024) + 4;
+    evidence.reach = options->flight_packets;
+    if (!(w->flight = flight_open(&w->arena, options->flight_packets, budget / 16)) ||
+        !(w->detector = detector_open(options->rules, &w->arena)) ||
+        !(w->dialogue = dialogue_open(&w->arena, &dialogue, &messages, w->counters)))
+        return false;
+    struct stream_sink streams = dialogue_sink(w->dialogue);
+    return (w->net = net_open(&w->arena, &net, &streams, w->counters)) &&
+           (w->evidence = evidence_open(&w->arena, &evidence, w->flight, &w->outlet, w->counters));
+}
+
+struct worker *worker_open(const struct worker_options *options, const struct outlet *outlet, struct counters *counters,
+                           struct error *why)
+{
+    struct worker *w = aligned_alloc(64, (sizeof *w + 63) & ~(size_t)63);
+    if (!w) {
+        error_set(why, EXIT_INTERNAL, "out of memory");
+        return NULL;
+    }
+    *w = (struct worker){.counters = counters, .rules = options->rules, .spread = options->spread, .turns = options->turns,
+                         .outlet = *outlet, .index = options->index};
+    if (!arena_open(&w->arena, options->memory_bytes, why)) {
+        free(w);
+        return NULL;
+    }
+    if (!open_rooms(w, options)) {
+        error_set(why, EXIT_USAGE, "--memory is too small: %zu MiB for each worker; 64 MiB is the least that works",
+                  options->memory_bytes >> 20);
+        worker_close(w);
+        return NULL;
+    }
+    return w;
+}
+
+void worker_close(struct worker *w)
+{
+    if (!w)
+        return;
+    arena_close(&w->arena);
+    free(w);
+}
+
+/* ---- packets */
+
+static void worker_at(struct worker *w, uint64_t when, int64_t now_ns)
+{
+    w->outlet.moment = (struct moment){when, 0};
+    w->now_ns = now_ns;
+    net_at(w->net, now_ns);
+    dialogue_at(w->dialogue, when, now_ns);
+}
+
+static void process(struct worker *w, const struct net_packet *packet, bool stable, int64_t clock_ns)
+{
+#ifdef DBHOUND_CHECKS
+    assert(!w->spread || spread_is_owner(w->spread, packet, w->index));
+#endif
+    w->outlet.latest = packet->raw->number;
+    worker_at(w, packet->raw->number * 2, clock_ns);
+    struct flow *flow = net_flow(w->net, packet);
+    if (!flow)
+        return;
+    flow->ticket = flight_note(w->flight, packet->raw, flow->ticket, stable);
+    net_segment(w->net, flow, packet);
+    if (flow->sample)
+        evidence_packet(w->evidence, flow, packet->raw, flow->ticket);
+}
+
+static void time_passes(struct worker *w, uint64_t when, int64_t now_ns)
+{
+    worker_at(w, when, now_ns);
+    w->by_time = BY_TIME_NET;
+    net_tick(w->net);
+    w->by_time = BY_TIME_DIALOGUE;
+    dialogue_tick(w->dialogue, now_ns);
+    w->by_time = 0;
+    if (w->turns)
+        turns_pass(w->turns, w->index, when);
+}
+
+void worker_tick(struct worker *w, int64_t now_ns)
+{
+    time_passes(w, w->outlet.latest * 2 + 1, now_ns);
+}
+
+/* Decodes own packets from the lot's position on, until the batch is full; returns the position behind. */
+static uint32_t decode_batch(struct worker *w, const struct lot *lot, uint32_t from, uint32_t *used)
+{
+    uint32_t at = from, own = 0;
+    for (; at < lot->count && own < BATCH; at++) {
+        enum counter skipped;
+        if ((lot->mark[at] & ~LOT_TICK) != w->index)
+            continue;
+        w->own[own] = at;
+        w->decoded[own] = net_decode(&lot->packets[at], &w->packets[own], &skipped);
+        if (w->decoded[own])
+            net_prefetch(w->net, &w->packets[own]);
+        else
+            count(w->counters, skipped);
+        own++;
+    }
+    *used = own;
+    return at;
+}
+
+void worker_take(struct worker *w, const struct lot *lot)
+{
+    for (uint32_t at = 0; at < lot->count;) {
+        uint32_t used, next = 0, end = decode_batch(w, lot, at, &used);
+        for (; at < end; at++) {
+            if (next < used && w->own[next] == at) {
+                if (w->decoded[next])
+                    process(w, &w->packets[next], lot->stable, lot->clock_ns[at]);
+                next++;
+            }
+            if (lot->mark[at] & LOT_TICK) {
+                w->outlet.latest = lot->packets[at].number;
+                time_passes(w, lot->packets[at].number * 2 + 1, lot->clock_ns[at]);
+            }
+        }
+    }
+    if (w->turns)
+        turns_pass(w->turns, w->index, lot->packets[lot->count - 1].number * 2 + 1);
+}
+
+void worker_finish(struct worker *w, uint64_t latest)
+{
+    if (w->turns)
+        turns_pass(w->turns, w->index, WHEN_FINISHED - 1);
+    w->outlet.latest = latest;
+    w->outlet.moment = (struct moment){WHEN_FINISHED, 0};
+    dialogue_at(w->dialogue, WHEN_FINISHED, w->now_ns);
+    w->by_time = BY_TIME_NET;
+    net_finish(w->net);
+    w->by_time = 0;
+    if (w->turns)
+        turns_pass(w->turns, w->index, WHEN_FINISHED);
+}
+
+uint64_t worker_flows(const struct worker *w, enum protocol protocol)
+{
+    return dialogue_flows(w->dialogue, protocol);
+}
+
+uint64_t worker_messages(const struct worker *w, enum protocol protocol)
+{
+    return dialogue_messages(w->dialogue, protocol);
+}
