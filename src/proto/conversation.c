@@ -247,6 +247,14 @@ static bool frame_is_sane(const struct frame *frame)
     return frame->wanted > 0 && frame->wanted <= frame->total && frame->wanted <= MESSAGE_BYTES_MAX;
 }
 
+static void declare(struct direction *side, const struct frame *frame)
+{
+    side->declared = frame->total;
+    side->length_at = frame->length_at;
+    side->length_bytes = frame->length_bytes;
+    side->length_excludes = frame->length_excludes;
+}
+
 static void stop_direction(struct conversation *c, enum side from)
 {
     lose_track(c, from);
@@ -258,7 +266,7 @@ static size_t head_needs(const struct conversation *c, enum side from, const str
 {
     enum { STEP = 64 }; /* enough for any header; what is too much is given back */
     struct view so_far = view_of(held->bytes, held->length);
-    *frame = (struct frame){0, 0};
+    *frame = (struct frame){0};
     if (c->decoder->frame(c->state, from, cursor_over(so_far), frame) == FRAME_NEEDS_MORE)
         return STEP;
     return frame->wanted > held->length ? frame->wanted - held->length : 0;
@@ -273,7 +281,7 @@ static size_t continue_held(struct conversation *c, enum side from, struct view 
     size_t needs;
     while ((needs = head_needs(c, from, side->held, &frame)) > 0) {
         if (frame.total)
-            side->declared = frame.total;
+            declare(side, &frame);
         struct view more = view_head(view_from(bytes, taken), needs);
         struct segment here = segment_at(where, offset + taken);
         if (more.length == 0) {
@@ -299,7 +307,9 @@ static size_t continue_held(struct conversation *c, enum side from, struct view 
     }
     side->held = NULL;
     side->skip = frame.total - held->length;
-    side->declared = side->skip ? frame.total : 0;
+    declare(side, &frame);
+    if (!side->skip)
+        side->declared = 0;
     side->arrived = held->length;
     struct segment first = side->first;
     verdict_apply(c, from, decode(c, from, view_of(held->bytes, frame.wanted), frame.total, &first, 0, where, held));
@@ -311,7 +321,7 @@ static size_t continue_held(struct conversation *c, enum side from, struct view 
 static size_t begin_message(struct conversation *c, enum side from, struct view bytes, const struct segment *where, size_t offset)
 {
     struct direction *side = &c->sides[from];
-    struct frame frame = {0, 0};
+    struct frame frame = {0};
     enum framing framing = c->decoder->frame(c->state, from, cursor_over(bytes), &frame);
     if (framing == FRAME_READY) {
         if (!frame_is_sane(&frame)) {
@@ -323,7 +333,7 @@ static size_t begin_message(struct conversation *c, enum side from, struct view 
             side->skip = frame.total - here;
             if (side->skip) {
                 side->first = segment_at(where, offset);
-                side->declared = frame.total;
+                declare(side, &frame);
                 side->arrived = here;
                 side->incomplete_told = false;
             }
@@ -334,7 +344,7 @@ static size_t begin_message(struct conversation *c, enum side from, struct view 
         }
     }
     side->first = segment_at(where, offset);
-    side->declared = frame.total;
+    declare(side, &frame);
     side->arrived = bytes.length;
     side->incomplete_told = false;
     if (!held_add(c->dialogue, side, bytes, &side->first))
@@ -398,18 +408,22 @@ void conversation_incomplete(struct conversation *c, enum side from, const struc
     struct segment first = side->first;
     struct view head = side->held ? view_of(side->held->bytes, side->held->length) : view_of(NULL, 0);
     uint64_t declared = side->declared, arrived = side->arrived;
+    struct field_value length = {.field = (uint16_t)c->decoder->length_field, .offset = side->length_at, .length = side->length_bytes};
+    uint64_t excludes = side->length_excludes;
     bool framed = side->inflater && unwrap_is_open(side->inflater);
     if (framed)
-        unwrap_progress(side->inflater, &first, &head, &declared, &arrived);
+        unwrap_progress(side->inflater, &first, &head, &length, &declared, &arrived, &excludes);
     struct findings *f = findings_begin(c, declared);
     note_field(f, FIELD_DB_MESSAGE_BYTES, 0, 0, arrived);
     if (declared)
         report(f, (struct report){
                       .anomaly = (uint16_t)c->decoder->incomplete,
-                      .field = (uint16_t)c->decoder->length_field,
+                      .field = length.field,
                       .relation = MUST_NOT_EXCEED,
-                      .got = declared,
-                      .expected = arrived,
+                      .offset = length.offset,
+                      .length = length.length,
+                      .got = declared - excludes,
+                      .expected = arrived > excludes ? arrived - excludes : 0,
                       .note = "the bytes that arrived",
                   });
     else
