@@ -48,7 +48,7 @@ void limiter_close(struct limiter *l);
 /* Alerts in packet order. `key` is the number under which the caller stores this alert, if it does. The first
  * ALERTS_PER_CONNECTION of a rule on a connection are stored and later ones fold into the last of these, so that every connection keeps a
  * row of its own; after ALERTS_IN_FULL rows of a rule for one client address and server, new connections fold too. */
-enum { ALERTS_PER_CONNECTION = 4, ALERTS_IN_FULL = 4096 };
+enum { ALERTS_PER_CONNECTION = 32, ALERTS_IN_FULL = 4096 };
 enum limited limiter_alert(struct limiter *l, const struct alert *alert, uint64_t key, uint64_t *earlier);
 /* For who sees only some of the alerts: whether the limiter that sees all may store this one. Never says no of one that is
  * stored. A limiter answers either this or limiter_alert. */

@@ -129,8 +129,8 @@ struct wrapper {
     uint32_t header; /* bytes that head() needs */
     /* Reads the header at the start of `head` (at least `header` bytes), reports what is wrong with it. */
     enum verdict (*head)(void *state, enum side from, struct cursor head, struct wrap *out, struct findings *findings);
-    enum anomaly size_differs;   /* opened size != declared */
-    enum anomaly cannot_open;    /* the codec refused the payload */
+    enum anomaly size_differs;   /* it opens to less than declared; what it opens to is used */
+    enum anomaly cannot_open;    /* the codec refuses the payload, or it opens to more than declared */
     enum field declared, actual; /* their fields */
 };
 

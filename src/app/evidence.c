@@ -1,5 +1,5 @@
 /* Samples: see evidence.h. */
-#include "evidence.h"
+#include "app/evidence.h"
 
 #include <string.h>
 

@@ -12,7 +12,7 @@
 #include "capture/flight.h"
 #include "model/alert.h"
 #include "net/stream.h"
-#include "outlet.h"
+#include "app/outlet.h"
 
 struct evidence;
 

@@ -1,5 +1,5 @@
 /* One source, several workers: see feed.h. */
-#include "feed.h"
+#include "app/feed.h"
 
 #include <string.h>
 

@@ -11,7 +11,7 @@
 #include <stdatomic.h>
 
 #include "capture/source.h"
-#include "spread.h"
+#include "app/spread.h"
 
 enum { LOT_PACKETS = 256, LOTS = 16, LOT_TICK = 0x80 };
 

@@ -1,7 +1,7 @@
 /* Records of several workers in one order: see merge.h. */
-#include "merge.h"
+#include "app/merge.h"
 
-#include "spread.h"
+#include "app/spread.h"
 
 /* A ring holds at least two of the largest samples. Powers of two. */
 enum { RING_BYTES = 2 * 1024 * 1024, KEYS_KEPT = 65536, SAMPLES_KEPT = 65536 };

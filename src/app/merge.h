@@ -6,7 +6,7 @@
 #ifndef DBHOUND_SRC_APP_MERGE_H
 #define DBHOUND_SRC_APP_MERGE_H
 
-#include "outlet.h"
+#include "app/outlet.h"
 
 struct merge;
 

@@ -1,5 +1,5 @@
 /* From a worker to the recorder: see outlet.h. A full ring is waited for: nothing that was found is lost. */
-#include "outlet.h"
+#include "app/outlet.h"
 
 #include <string.h>
 

@@ -9,7 +9,7 @@
 
 #include "base/ring.h"
 #include "base/turns.h"
-#include "recorder.h"
+#include "app/recorder.h"
 
 enum { VERDICT_MAX = 200, VERSION_MAX = 64 };
 

@@ -1,13 +1,13 @@
 /* The wiring of the rooms: see pipeline.h. */
-#include "pipeline.h"
+#include "app/pipeline.h"
 
 #include <pthread.h>
 #include <stdlib.h>
 #include <time.h>
 
-#include "feed.h"
-#include "merge.h"
-#include "worker.h"
+#include "app/feed.h"
+#include "app/merge.h"
+#include "app/worker.h"
 
 enum { PROGRESS_LOTS = 256, MERGE_MOST = 256, NAP_NS = 500000, NAPS_PER_PROGRESS = 200, SERVERS_KNOWN = 4096 };
 

@@ -9,8 +9,8 @@
 #define DBHOUND_SRC_APP_PIPELINE_H
 
 #include "capture/source.h"
-#include "evidence.h"
-#include "recorder.h"
+#include "app/evidence.h"
+#include "app/recorder.h"
 
 struct pipeline_options {
     size_t memory_bytes;    /* --memory: everything on the packet path comes from it */

@@ -1,5 +1,5 @@
 /* The recorder: see recorder.h. */
-#include "recorder.h"
+#include "app/recorder.h"
 
 #include <stdlib.h>
 #include <string.h>

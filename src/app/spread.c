@@ -1,5 +1,5 @@
 /* Who owns a packet: see spread.h. The usual layers are read here at a glance; for all others net_decode is asked. */
-#include "spread.h"
+#include "app/spread.h"
 
 #include <string.h>
 #include <sys/random.h>

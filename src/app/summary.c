@@ -1,5 +1,5 @@
 /* The sum of a run: see summary.h. */
-#include "summary.h"
+#include "app/summary.h"
 
 #include <inttypes.h>
 #include <jansson.h>

@@ -6,7 +6,7 @@
 
 #include "capture/source.h"
 #include "model/counter.h"
-#include "recorder.h"
+#include "app/recorder.h"
 
 struct summary {
     const struct counters *counters;

@@ -1,5 +1,5 @@
 /* One worker: see worker.h. */
-#include "worker.h"
+#include "app/worker.h"
 
 #include <assert.h>
 #include <stdlib.h>

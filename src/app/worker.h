@@ -5,9 +5,9 @@
 #ifndef DBHOUND_SRC_APP_WORKER_H
 #define DBHOUND_SRC_APP_WORKER_H
 
-#include "evidence.h"
-#include "feed.h"
-#include "outlet.h"
+#include "app/evidence.h"
+#include "app/feed.h"
+#include "app/outlet.h"
 #include "proto/conversation.h"
 
 struct worker_options {

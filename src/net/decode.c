@@ -60,7 +60,7 @@ enum layer decode_carried_other(struct decoding *d, enum carrier by, uint32_t va
     return decode_skip(d, carriers[by].skipped);
 }
 
-bool net_decode(const struct raw_packet *raw, struct net_packet *out, enum counter *skipped)
+bool decode_layers(const struct raw_packet *raw, struct net_packet *out, enum counter *skipped)
 {
     struct decoding d = {
         .at = cursor_over(view_of(raw->bytes, raw->captured)),
@@ -76,4 +76,9 @@ bool net_decode(const struct raw_packet *raw, struct net_packet *out, enum count
         return true;
     *skipped = d.skipped;
     return false;
+}
+
+bool net_decode(const struct raw_packet *raw, struct net_packet *out, enum counter *skipped)
+{
+    return decode_plain(raw, out) || decode_layers(raw, out, skipped);
 }

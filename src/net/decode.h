@@ -96,4 +96,9 @@ enum layer decode_authentication(struct decoding *d);
 enum layer decode_fragment(struct decoding *d);
 enum layer decode_tcp(struct decoding *d);
 
+/* The walk for every frame; net_decode takes the short way first. */
+bool decode_layers(const struct raw_packet *raw, struct net_packet *out, enum counter *skipped);
+/* plain.c: false when the frame is not of the plainest kind. */
+bool decode_plain(const struct raw_packet *raw, struct net_packet *out);
+
 #endif

@@ -179,8 +179,8 @@ void handshake_first_sight(struct half *h)
     int64_t acked = half_position(h, h->acked_seq);
     if (acked < 0)
         h->started = false;
-    else if (acked > h->acked)
-        h->acked = acked;
+    else
+        policy_grant(h, acked, 0);
 }
 
 /* A side begins at the first data that we see of it, unless these were acknowledged before: a keep-alive or a

@@ -2,7 +2,7 @@
  * Streams become messages: see proto/conversation.h. This file cuts one direction's bytes into messages, in place when
  * they lie in one segment, and tells what the decoder found. Connections as a whole are in dialogue.c.
  */
-#include "dialogue.h"
+#include "proto/dialogue.h"
 
 struct findings *findings_begin(struct conversation *c, uint64_t length)
 {
@@ -327,7 +327,9 @@ static size_t begin_message(struct conversation *c, enum side from, struct view 
                 side->arrived = here;
                 side->incomplete_told = false;
             }
-            verdict_apply(c, from, decode(c, from, view_of(bytes.bytes, frame.wanted), frame.total, where, offset, where, NULL));
+            enum verdict verdict = decode(c, from, view_of(bytes.bytes, frame.wanted), frame.total, where, offset, where, NULL);
+            if (verdict != VERDICT_OK)
+                verdict_apply(c, from, verdict);
             return here;
         }
     }

@@ -1,5 +1,5 @@
 /* Connections as a whole: who claims them, what transport they speak, when they end. See proto/conversation.h. */
-#include "dialogue.h"
+#include "proto/dialogue.h"
 
 struct conversation not_a_database;
 
@@ -98,28 +98,34 @@ struct conversation *conversation_open(struct dialogue *d, struct flow *flow, co
     return c;
 }
 
-/* The first bytes of each direction after both sides agreed on TLS must be a record of it (RFC 8446 5.1). */
+/* The first bytes of each direction after both sides agreed on TLS must be a record of it (RFC 8446 5.1), however they
+ * are cut into segments. */
 static void tls_bytes(struct conversation *c, enum side from, struct view bytes, const struct segment *where)
 {
-    enum { CONTENT_CHANGE_CIPHER_SPEC = 0x14, CONTENT_APPLICATION_DATA = 0x17 };
+    enum { CONTENT_CHANGE_CIPHER_SPEC = 0x14, CONTENT_APPLICATION_DATA = 0x17, VERSION_MAJOR = 3 };
     struct direction *side = &c->sides[from];
     count_many(c->dialogue->counters, COUNT_BYTES_ENCRYPTED, bytes.length);
-    if (side->tls_begun)
+    size_t at = 0;
+    for (; side->tls_seen < TLS_BYTES_JUDGED && at < bytes.length; side->tls_seen++, at++) {
+        uint8_t byte = bytes.bytes[at];
+        if (side->tls_seen == 0 ? byte < CONTENT_CHANGE_CIPHER_SPEC || byte > CONTENT_APPLICATION_DATA : byte != VERSION_MAJOR)
+            break;
+    }
+    if (side->tls_seen == TLS_BYTES_JUDGED || at == bytes.length)
         return;
-    side->tls_begun = true;
-    uint8_t content = bytes.bytes[0];
-    if ((content >= CONTENT_CHANGE_CIPHER_SPEC && content <= CONTENT_APPLICATION_DATA) || c->flow->midstream)
+    side->tls_seen = TLS_BYTES_JUDGED;
+    if (c->flow->midstream)
         return;
-    struct findings *f = findings_begin(c, bytes.length);
+    struct findings *f = findings_begin(c, bytes.length - at);
     report(f, (struct report){
                   .anomaly = ANOMALY_DB_CLEAR_AFTER_TLS,
                   .field = FIELD_DB_TLS,
                   .relation = MUST_BE,
                   .length = 1,
-                  .got = content,
-                  .note = "a TLS record: 0x14 to 0x17",
+                  .got = bytes.bytes[at],
+                  .note = "the beginning of a TLS record: 0x14 to 0x17, then version 3",
               });
-    conversation_tell(c, from, view_head(bytes, MESSAGE_BYTES_MAX), where, 0, where, NULL);
+    conversation_tell(c, from, view_head(view_from(bytes, at), MESSAGE_BYTES_MAX), where, at, where, NULL);
 }
 
 void dialogue_route(struct conversation *c, enum side from, struct view bytes, const struct segment *where)
@@ -168,7 +174,7 @@ static void take_gap(void *context, struct flow *flow, enum side from, uint64_t 
     else if (c->transport == TRANSPORT_WRAPPED)
         unwrap_gap(c, from, lost);
     else
-        c->sides[from].tls_begun = true;
+        c->sides[from].tls_seen = TLS_BYTES_JUDGED;
 }
 
 static void side_ended(struct conversation *c, enum side from, bool reset, const struct segment *where)

@@ -4,7 +4,7 @@
 #ifndef DBHOUND_SRC_PROTO_DIALOGUE_H
 #define DBHOUND_SRC_PROTO_DIALOGUE_H
 
-#include "notes.h"
+#include "proto/notes.h"
 #include "proto/conversation.h"
 
 struct inflater;
@@ -39,9 +39,12 @@ struct direction {
     struct conversation *of;
     struct inflater *inflater;
     uint8_t reading;
-    bool waiting, incomplete_told, tls_begun;
+    bool waiting, incomplete_told;
+    uint8_t tls_seen;        /* bytes after the agreement on TLS that were judged */
     uint8_t trusted;         /* messages since the last resynchronisation, at most 255 */
 };
+
+enum { TLS_BYTES_JUDGED = 2 };
 
 enum transport { TRANSPORT_CLEAR, TRANSPORT_WRAPPED, TRANSPORT_TLS, TRANSPORT_OPAQUE };
 

@@ -3,7 +3,7 @@
  * The first bytes second: they find databases on unknown ports, and name other protocols on database ports. A malformed
  * first packet to a known server is decoded and flagged, never waved through as "something else".
  */
-#include "dialogue.h"
+#include "proto/dialogue.h"
 
 #include <stdio.h>
 

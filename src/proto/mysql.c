@@ -97,7 +97,7 @@ static enum verdict client_out_of_order(struct packet *p, uint8_t expected)
     struct mysql_state *s = p->s;
     bool early = s->phase == PHASE_AUTH && s->servers_turn;
     p->out->message = MYSQL_UNKNOWN;
-    packet_blame(p, early ? ANOMALY_MYSQL_OUT_OF_TURN : ANOMALY_MYSQL_SEQUENCE, FIELD_MYSQL_SEQUENCE, 3, 1,
+    mysql_blame(p, early ? ANOMALY_MYSQL_OUT_OF_TURN : ANOMALY_MYSQL_SEQUENCE, FIELD_MYSQL_SEQUENCE, 3, 1,
                  must_equal(p->sequence, expected));
     if (!early)
         s->blamed = true;
@@ -134,7 +134,7 @@ static void server_out_of_order(struct packet *p, uint8_t expected)
 {
     if (p->s->midstream && !p->s->aligned)
         return;
-    packet_blame(p, ANOMALY_MYSQL_SEQUENCE, FIELD_MYSQL_SEQUENCE, 3, 1, must_equal(p->sequence, expected));
+    mysql_blame(p, ANOMALY_MYSQL_SEQUENCE, FIELD_MYSQL_SEQUENCE, 3, 1, must_equal(p->sequence, expected));
 }
 
 /* Sums the parts of a split message; true: this packet only continues one. */
@@ -144,7 +144,7 @@ static bool is_continuation(struct packet *p)
     uint64_t before = s->message_bytes[p->from];
     uint64_t now = before + p->payload;
     if (before <= MYSQL_MESSAGE_MAX && now > MYSQL_MESSAGE_MAX)
-        packet_blame(p, ANOMALY_MYSQL_MESSAGE_OVERSIZE, FIELD_MYSQL_LENGTH, 0, 3,
+        mysql_blame(p, ANOMALY_MYSQL_MESSAGE_OVERSIZE, FIELD_MYSQL_LENGTH, 0, 3,
                      noted(at_most(now, MYSQL_MESSAGE_MAX), "the hard maximum of max_allowed_packet"));
     s->message_bytes[p->from] = p->payload == MYSQL_SPLIT ? now : 0;
     return before > 0;
@@ -179,7 +179,7 @@ static enum verdict file_data(struct packet *p)
 static void blame_oversize(struct packet *p)
 {
     p->out->message = p->s->phase == PHASE_AUTH ? MYSQL_AUTH_RESPONSE : MYSQL_LOGIN;
-    packet_blame(p, ANOMALY_MYSQL_LOGIN_OVERSIZE, FIELD_MYSQL_LENGTH, 0, 3, at_most(p->payload, MYSQL_LOGIN_BYTES_MAX));
+    mysql_blame(p, ANOMALY_MYSQL_LOGIN_OVERSIZE, FIELD_MYSQL_LENGTH, 0, 3, at_most(p->payload, MYSQL_LOGIN_BYTES_MAX));
 }
 
 static enum verdict from_client(struct packet *p)
@@ -188,9 +188,10 @@ static enum verdict from_client(struct packet *p)
     if (login_is_oversize(s, p->from, p->payload)) {
         blame_oversize(p);
         s->blamed = true;
+        if (!s->servers_turn) /* else the answer that is due has its number */
+            s->sequence = p->sequence;
         s->servers_turn = true;
         s->login_sent = true;
-        s->sequence = p->sequence;
         s->phase = PHASE_AUTH;
         return VERDICT_OK;
     }

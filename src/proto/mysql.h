@@ -114,6 +114,7 @@ struct mysql_state {
     uint8_t generation;    /* of statements: a reset forgets them all */
     uint8_t first, used;   /* of requests */
     uint8_t zlib_sequence; /* of the last compressed frame */
+    bool frame_was_empty;  /* it brought nothing: the next one counts on */
     bool known;            /* capabilities were seen being negotiated */
     bool midstream;        /* joined late, or bytes were lost */
     bool mariadb, mysql8;  /* which family the server says it is */
@@ -241,21 +242,21 @@ static inline void packet_header(struct packet *p)
 void mysql_report(struct findings *out, enum anomaly anomaly, enum field field, uint32_t offset, uint32_t length,
                   struct claim claim);
 /* The same, and who sent this packet is to blame for it. */
-void packet_blame(struct packet *p, enum anomaly anomaly, enum field field, uint32_t offset, uint32_t length,
+void mysql_blame(struct packet *p, enum anomaly anomaly, enum field field, uint32_t offset, uint32_t length,
                   struct claim claim);
 /* A required field is not there: the packet ends. Nothing is said of a packet whose end was not seen. */
-void packet_misses(struct packet *p, enum anomaly anomaly, enum field field, uint64_t needs);
+void mysql_misses(struct packet *p, enum anomaly anomaly, enum field field, uint64_t needs);
 /* What follows the last field, from the position. */
-void packet_trailing(struct packet *p, enum anomaly anomaly);
+void mysql_trailing(struct packet *p, enum anomaly anomaly);
 
 enum lenenc { LENENC_VALUE, LENENC_NULL, LENENC_BAD };
 /* A length-encoded integer; reports one that is reserved or not there, as `field`. */
-enum lenenc packet_lenenc(struct packet *p, enum field field, uint64_t *value);
+enum lenenc mysql_lenenc(struct packet *p, enum field field, uint64_t *value);
 /* A length-encoded string, noted as `field`. False: it does not fit, and that was reported (`overrun`). */
-bool packet_text(struct packet *p, enum field field, enum anomaly overrun, struct view *text);
+bool mysql_text(struct packet *p, enum field field, enum anomaly overrun, struct view *text);
 /* A string up to a NUL; at the end of the packet it may be unterminated when `open_end`. */
-bool packet_string(struct packet *p, enum field field, bool open_end, enum anomaly unterminated, struct view *text);
-void packet_number(struct packet *p, enum field field, uint64_t value, uint32_t length);
+bool mysql_string(struct packet *p, enum field field, bool open_end, enum anomaly unterminated, struct view *text);
+void mysql_number(struct packet *p, enum field field, uint64_t value, uint32_t length);
 
 /* mysql_login.c */
 enum verdict mysql_greeting(struct packet *p);

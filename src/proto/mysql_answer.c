@@ -10,7 +10,7 @@ static void unsolicited(struct packet *p)
     struct mysql_state *s = p->s;
     p->out->message = MYSQL_UNKNOWN;
     if (!s->midstream && s->login_sent) /* else the client's side is not captured */
-        packet_blame(p, ANOMALY_MYSQL_UNSOLICITED, FIELD_MYSQL_SEQUENCE, 0, MYSQL_HEADER,
+        mysql_blame(p, ANOMALY_MYSQL_UNSOLICITED, FIELD_MYSQL_SEQUENCE, 0, MYSQL_HEADER,
                      must_be(p->sequence, "silence: no request is open"));
     s->phase = PHASE_COMMAND;
     s->lost = true;
@@ -24,7 +24,7 @@ static enum verdict wrong_answer(struct packet *p)
     struct mysql_state *s = p->s;
     p->out->message = MYSQL_UNKNOWN;
     if (!s->midstream || s->aligned)
-        packet_blame(p, ANOMALY_MYSQL_WRONG_ANSWER, FIELD_MYSQL_ANSWER, MYSQL_HEADER, p->payload ? 1 : 0,
+        mysql_blame(p, ANOMALY_MYSQL_WRONG_ANSWER, FIELD_MYSQL_ANSWER, MYSQL_HEADER, p->payload ? 1 : 0,
                      must_be(peek_u8(&p->c), "an answer of the kind that the command has"));
     s->lost = true;
     s->midstream = true;
@@ -71,10 +71,10 @@ static enum verdict local_infile(struct packet *p, const struct mysql_request *r
     struct view name = take_rest(&p->c);
     note_bytes(p->out, FIELD_MYSQL_FILENAME, name, &p->c);
     if (s->known && !mysql_has(s, CLIENT_LOCAL_FILES))
-        packet_blame(p, ANOMALY_MYSQL_INFILE_NOT_ALLOWED, FIELD_MYSQL_FILENAME, MYSQL_HEADER, p->payload,
+        mysql_blame(p, ANOMALY_MYSQL_INFILE_NOT_ALLOWED, FIELD_MYSQL_FILENAME, MYSQL_HEADER, p->payload,
                      must_be(0, "no request for a file: the client did not set CLIENT_LOCAL_FILES"));
     else if (!(r->flags & REQUEST_LOAD_DATA))
-        packet_blame(p, ANOMALY_MYSQL_INFILE_ROGUE, FIELD_MYSQL_FILENAME, MYSQL_HEADER, p->payload,
+        mysql_blame(p, ANOMALY_MYSQL_INFILE_ROGUE, FIELD_MYSQL_FILENAME, MYSQL_HEADER, p->payload,
                      must_be(0, "no request for a file: the statement is no LOAD DATA LOCAL"));
     s->file = true;
     s->sequence = p->sequence;
@@ -100,11 +100,11 @@ static enum verdict column_count(struct packet *p, const struct mysql_request *r
     uint64_t count;
     uint32_t at = packet_at(p);
     p->out->message = MYSQL_COLUMN_COUNT;
-    if (packet_lenenc(p, FIELD_MYSQL_COLUMN_COUNT, &count) != LENENC_VALUE)
+    if (mysql_lenenc(p, FIELD_MYSQL_COLUMN_COUNT, &count) != LENENC_VALUE)
         return wrong_answer(p);
     note_field(p->out, FIELD_MYSQL_COLUMN_COUNT, at, packet_at(p) - at, count);
     if (count == 0 || count > 65535) {
-        packet_blame(p, ANOMALY_MYSQL_COLUMN_COUNT, FIELD_MYSQL_COLUMN_COUNT, at, packet_at(p) - at,
+        mysql_blame(p, ANOMALY_MYSQL_COLUMN_COUNT, FIELD_MYSQL_COLUMN_COUNT, at, packet_at(p) - at,
                      at_most(count, 65535));
         s->lost = s->midstream = true;
         s->aligned = false;
@@ -114,14 +114,14 @@ static enum verdict column_count(struct packet *p, const struct mysql_request *r
     bool optional = mysql_has(s, CLIENT_OPTIONAL_RESULTSET_METADATA | MARIADB_CLIENT_CACHE_METADATA);
     if (packet_left(p) == 1 && (optional || !s->known)) {
         uint8_t follow = take_u8(&p->c);
-        packet_number(p, FIELD_MYSQL_METADATA_FOLLOWS, follow, 1);
+        mysql_number(p, FIELD_MYSQL_METADATA_FOLLOWS, follow, 1);
         if (follow == 0) {
             s->types_known = mysql_columns_recall(p, r->statement);
             s->left = 0;
             s->reply = mysql_agreed(s, CLIENT_DEPRECATE_EOF) ? REPLY_ROWS : REPLY_COLUMNS_END;
         }
     } else {
-        packet_trailing(p, ANOMALY_MYSQL_SERVER_TRAILING);
+        mysql_trailing(p, ANOMALY_MYSQL_SERVER_TRAILING);
     }
     return VERDICT_OK;
 }
@@ -131,17 +131,17 @@ static enum verdict prepare_ok(struct packet *p, const struct mysql_request *r)
     struct mysql_state *s = p->s;
     p->out->message = MYSQL_PREPARE_OK;
     if (p->payload < 9) {
-        packet_misses(p, ANOMALY_MYSQL_FIELD_MISSING, FIELD_MYSQL_STATEMENT_ID, 9);
+        mysql_misses(p, ANOMALY_MYSQL_FIELD_MISSING, FIELD_MYSQL_STATEMENT_ID, 9);
         mysql_reply_end(p);
         return VERDICT_OK;
     }
     take_skip(&p->c, 1);
     s->statement = take_u32le(&p->c);
-    packet_number(p, FIELD_MYSQL_STATEMENT_ID, s->statement, 4);
+    mysql_number(p, FIELD_MYSQL_STATEMENT_ID, s->statement, 4);
     s->statement_columns = take_u16le(&p->c);
-    packet_number(p, FIELD_MYSQL_COLUMN_COUNT, s->statement_columns, 2);
+    mysql_number(p, FIELD_MYSQL_COLUMN_COUNT, s->statement_columns, 2);
     uint16_t parameters = take_u16le(&p->c);
-    packet_number(p, FIELD_MYSQL_PARAMETER_COUNT, parameters, 2);
+    mysql_number(p, FIELD_MYSQL_PARAMETER_COUNT, parameters, 2);
     s->last_statement = s->statement;
     struct mysql_statement *known = note_keep(p->out, s->statement, sizeof *known);
     if (known) {
@@ -158,7 +158,7 @@ static enum verdict prepare_ok(struct packet *p, const struct mysql_request *r)
         if (packet_left(p) == 1 && mysql_agreed(s, CLIENT_OPTIONAL_RESULTSET_METADATA))
             follow = take_u8(&p->c) != 0;
         else if (s->known && mysql_has(s, CLIENT_PROTOCOL_41))
-            packet_trailing(p, ANOMALY_MYSQL_SERVER_TRAILING);
+            mysql_trailing(p, ANOMALY_MYSQL_SERVER_TRAILING);
     }
     s->columns = s->statement_columns;
     s->types_known = s->columns <= MYSQL_COLUMNS_KNOWN;
@@ -269,7 +269,7 @@ static enum verdict definition(struct packet *p)
 {
     struct mysql_state *s = p->s;
     if (is_end(p) && p->payload == 5) { /* fewer definitions than were announced */
-        packet_blame(p, ANOMALY_MYSQL_DEFINITIONS_MISSING, FIELD_MYSQL_COLUMN_COUNT, MYSQL_HEADER, 1,
+        mysql_blame(p, ANOMALY_MYSQL_DEFINITIONS_MISSING, FIELD_MYSQL_COLUMN_COUNT, MYSQL_HEADER, 1,
                      must_be(s->left, "as many definitions as were announced"));
         s->left = 0;
         list_is_described(p);

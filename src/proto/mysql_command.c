@@ -111,7 +111,7 @@ static bool may_load_data(const struct packet *p, struct view text)
     text = without_blanks(text);
     if (!text.length)
         return false;
-    bool first = strchr("lLeEcCbBdD/-#(", text.bytes[0]) != NULL;
+    bool first = memchr("lLeEcCbBdD/-#(", text.bytes[0], 14) != NULL;
     return (first || memchr(text.bytes, ';', text.length)) && mysql_text_is(text, "infile");
 }
 
@@ -126,7 +126,7 @@ static void command_unknown(struct packet *p, uint8_t command)
 {
     if (p->s->midstream && !p->s->aligned)
         return;
-    packet_blame(p, ANOMALY_MYSQL_UNKNOWN_COMMAND, FIELD_MYSQL_COMMAND, MYSQL_HEADER, 1,
+    mysql_blame(p, ANOMALY_MYSQL_UNKNOWN_COMMAND, FIELD_MYSQL_COMMAND, MYSQL_HEADER, 1,
                  must_be(command, "a command that this server has"));
 }
 
@@ -135,7 +135,7 @@ static bool body_reaches(struct packet *p, uint8_t needs)
 {
     if (packet_left(p) >= needs)
         return true;
-    packet_misses(p, p->s->mariadb ? ANOMALY_MYSQL_BODY_SHORT_TOLERATED : ANOMALY_MYSQL_BODY_SHORT,
+    mysql_misses(p, p->s->mariadb ? ANOMALY_MYSQL_BODY_SHORT_TOLERATED : ANOMALY_MYSQL_BODY_SHORT,
                   FIELD_MYSQL_COMMAND_BODY, needs);
     return false;
 }
@@ -169,9 +169,9 @@ static void field_list(struct packet *p)
     struct view table, wildcard;
     uint32_t at = packet_at(p);
     uint32_t most = p->s->mariadb ? MARIADB_TABLE_NAME_BYTES : NAME_BYTES;
-    packet_string(p, FIELD_MYSQL_TABLE, true, ANOMALY_NONE, &table);
+    mysql_string(p, FIELD_MYSQL_TABLE, true, ANOMALY_NONE, &table);
     if (table.length > most) {
-        packet_blame(p, ANOMALY_MYSQL_FIELD_LIST_NAME, FIELD_MYSQL_TABLE, at, (uint32_t)table.length,
+        mysql_blame(p, ANOMALY_MYSQL_FIELD_LIST_NAME, FIELD_MYSQL_TABLE, at, (uint32_t)table.length,
                      at_most(table.length, most));
         return;
     }
@@ -179,7 +179,7 @@ static void field_list(struct packet *p)
     wildcard = take_rest(&p->c);
     note_bytes(p->out, FIELD_MYSQL_WILDCARD, wildcard, &p->c);
     if (wildcard.length > NAME_BYTES)
-        packet_blame(p, ANOMALY_MYSQL_FIELD_LIST_NAME, FIELD_MYSQL_WILDCARD, at, (uint32_t)wildcard.length,
+        mysql_blame(p, ANOMALY_MYSQL_FIELD_LIST_NAME, FIELD_MYSQL_WILDCARD, at, (uint32_t)wildcard.length,
                      at_most(wildcard.length, NAME_BYTES));
 }
 
@@ -194,10 +194,10 @@ static void set_option(struct packet *p)
     uint16_t option = left == 1 ? take_u8(&p->c) : take_u16le(&p->c);
     note_field(p->out, FIELD_MYSQL_OPTION, at, packet_at(p) - at, option);
     if (option > 1)
-        packet_blame(p, ANOMALY_MYSQL_SET_OPTION, FIELD_MYSQL_OPTION, at, packet_at(p) - at, must_be(option, "0 or 1"));
+        mysql_blame(p, ANOMALY_MYSQL_SET_OPTION, FIELD_MYSQL_OPTION, at, packet_at(p) - at, must_be(option, "0 or 1"));
     else if (left == 1)
-        packet_misses(p, ANOMALY_MYSQL_BODY_SHORT_TOLERATED, FIELD_MYSQL_OPTION, 2);
-    packet_trailing(p, ANOMALY_MYSQL_TRAILING);
+        mysql_misses(p, ANOMALY_MYSQL_BODY_SHORT_TOLERATED, FIELD_MYSQL_OPTION, 2);
+    mysql_trailing(p, ANOMALY_MYSQL_TRAILING);
 }
 
 /* One of the three short strings of COM_REGISTER_SLAVE. */
@@ -205,13 +205,13 @@ static bool replica_text(struct packet *p, enum field field, uint64_t most)
 {
     uint32_t at = packet_at(p);
     if (packet_left(p) == 0) {
-        packet_misses(p, ANOMALY_MYSQL_REGISTER_SLAVE, field, 1);
+        mysql_misses(p, ANOMALY_MYSQL_REGISTER_SLAVE, field, 1);
         return false;
     }
     uint8_t length = take_u8(&p->c);
     uint64_t fits = packet_left(p) < most ? packet_left(p) : most;
     if (length > fits) {
-        packet_blame(p, ANOMALY_MYSQL_REGISTER_SLAVE, field, at, 1, at_most(length, fits));
+        mysql_blame(p, ANOMALY_MYSQL_REGISTER_SLAVE, field, at, 1, at_most(length, fits));
         return false;
     }
     struct view text = take_view(&p->c, length);
@@ -222,34 +222,34 @@ static bool replica_text(struct packet *p, enum field field, uint64_t most)
 static void register_slave(struct packet *p)
 {
     if (packet_left(p) < 4) {
-        packet_misses(p, ANOMALY_MYSQL_REGISTER_SLAVE, FIELD_MYSQL_SERVER_ID, 4);
+        mysql_misses(p, ANOMALY_MYSQL_REGISTER_SLAVE, FIELD_MYSQL_SERVER_ID, 4);
         return;
     }
-    packet_number(p, FIELD_MYSQL_SERVER_ID, take_u32le(&p->c), 4);
+    mysql_number(p, FIELD_MYSQL_SERVER_ID, take_u32le(&p->c), 4);
     if (!replica_text(p, FIELD_MYSQL_REPLICA_HOST, 255) || !replica_text(p, FIELD_MYSQL_REPLICA_USER, 255) ||
         !replica_text(p, FIELD_MYSQL_REPLICA_PASSWORD, REPLICA_PASSWORD_MAX))
         return;
     if (packet_left(p) < 10) {
-        packet_misses(p, ANOMALY_MYSQL_REGISTER_SLAVE, FIELD_MYSQL_REPLICA_PORT, 10);
+        mysql_misses(p, ANOMALY_MYSQL_REGISTER_SLAVE, FIELD_MYSQL_REPLICA_PORT, 10);
         return;
     }
-    packet_number(p, FIELD_MYSQL_REPLICA_PORT, take_u16le(&p->c), 2);
+    mysql_number(p, FIELD_MYSQL_REPLICA_PORT, take_u16le(&p->c), 2);
     take_skip(&p->c, 8);
-    packet_trailing(p, ANOMALY_MYSQL_TRAILING);
+    mysql_trailing(p, ANOMALY_MYSQL_TRAILING);
 }
 
 static void binlog_dump(struct packet *p)
 {
     if (!body_reaches(p, 10))
         return;
-    packet_number(p, FIELD_MYSQL_BINLOG_POSITION, take_u32le(&p->c), 4);
-    packet_number(p, FIELD_MYSQL_BINLOG_FLAGS, take_u16le(&p->c), 2);
-    packet_number(p, FIELD_MYSQL_SERVER_ID, take_u32le(&p->c), 4);
+    mysql_number(p, FIELD_MYSQL_BINLOG_POSITION, take_u32le(&p->c), 4);
+    mysql_number(p, FIELD_MYSQL_BINLOG_FLAGS, take_u16le(&p->c), 2);
+    mysql_number(p, FIELD_MYSQL_SERVER_ID, take_u32le(&p->c), 4);
     uint32_t at = packet_at(p);
     struct view name;
-    packet_string(p, FIELD_MYSQL_BINLOG_FILENAME, true, ANOMALY_NONE, &name);
+    mysql_string(p, FIELD_MYSQL_BINLOG_FILENAME, true, ANOMALY_NONE, &name);
     if (name.length > BINLOG_NAME_MAX)
-        packet_blame(p, ANOMALY_MYSQL_BINLOG_FILENAME, FIELD_MYSQL_BINLOG_FILENAME, at, (uint32_t)name.length,
+        mysql_blame(p, ANOMALY_MYSQL_BINLOG_FILENAME, FIELD_MYSQL_BINLOG_FILENAME, at, (uint32_t)name.length,
                      at_most(name.length, BINLOG_NAME_MAX));
 }
 
@@ -262,23 +262,23 @@ static void binlog_dump_gtid(struct packet *p)
     }
     if (!body_reaches(p, 10))
         return;
-    packet_number(p, FIELD_MYSQL_BINLOG_FLAGS, take_u16le(&p->c), 2);
-    packet_number(p, FIELD_MYSQL_SERVER_ID, take_u32le(&p->c), 4);
+    mysql_number(p, FIELD_MYSQL_BINLOG_FLAGS, take_u16le(&p->c), 2);
+    mysql_number(p, FIELD_MYSQL_SERVER_ID, take_u32le(&p->c), 4);
     uint32_t at = packet_at(p);
     uint32_t length = take_u32le(&p->c);
     if (length > packet_left(p)) {
-        packet_blame(p, ANOMALY_MYSQL_BINLOG_DUMP, FIELD_MYSQL_BINLOG_FILENAME, at, 4, at_most(length, packet_left(p)));
+        mysql_blame(p, ANOMALY_MYSQL_BINLOG_DUMP, FIELD_MYSQL_BINLOG_FILENAME, at, 4, at_most(length, packet_left(p)));
         return;
     }
     struct view name = take_view(&p->c, length);
     note_bytes(p->out, FIELD_MYSQL_BINLOG_FILENAME, name, &p->c);
     if (!body_reaches(p, 12))
         return;
-    packet_number(p, FIELD_MYSQL_BINLOG_POSITION, take_u64le(&p->c), 8);
+    mysql_number(p, FIELD_MYSQL_BINLOG_POSITION, take_u64le(&p->c), 8);
     at = packet_at(p);
     length = take_u32le(&p->c);
     if (length > packet_left(p)) {
-        packet_blame(p, ANOMALY_MYSQL_BINLOG_DUMP, FIELD_MYSQL_GTID_SET, at, 4, at_most(length, packet_left(p)));
+        mysql_blame(p, ANOMALY_MYSQL_BINLOG_DUMP, FIELD_MYSQL_GTID_SET, at, 4, at_most(length, packet_left(p)));
         return;
     }
     struct view set = take_view(&p->c, length);
@@ -293,7 +293,7 @@ static void table_dump(struct packet *p)
         uint32_t at = packet_at(p);
         uint8_t length = take_u8(&p->c);
         if (p->c.failed || length > packet_left(p)) {
-            packet_blame(p, ANOMALY_MYSQL_TABLE_DUMP, names[i], at, p->c.failed ? 0 : 1, at_most(length, packet_left(p)));
+            mysql_blame(p, ANOMALY_MYSQL_TABLE_DUMP, names[i], at, p->c.failed ? 0 : 1, at_most(length, packet_left(p)));
             return;
         }
         struct view name = take_view(&p->c, length);
@@ -304,7 +304,7 @@ static void table_dump(struct packet *p)
 static uint32_t statement_id(struct packet *p)
 {
     uint32_t id = take_u32le(&p->c);
-    packet_number(p, FIELD_MYSQL_STATEMENT_ID, id, 4);
+    mysql_number(p, FIELD_MYSQL_STATEMENT_ID, id, 4);
     return id;
 }
 
@@ -317,7 +317,7 @@ static uint32_t known_statement(struct packet *p, bool closes)
     if (id == LAST_STATEMENT && s->mariadb)
         return s->last_statement;
     if (!closes && !mysql_statement_find(p, id) && !s->midstream && !mysql_request_preparing(s))
-        packet_blame(p, ANOMALY_MYSQL_STATEMENT_UNKNOWN, FIELD_MYSQL_STATEMENT_ID, packet_at(p) - 4, 4,
+        mysql_blame(p, ANOMALY_MYSQL_STATEMENT_UNKNOWN, FIELD_MYSQL_STATEMENT_ID, packet_at(p) - 4, 4,
                      must_be(id, "a statement that was prepared and not closed"));
     return id;
 }
@@ -332,14 +332,14 @@ static uint32_t statement_command(struct packet *p, uint8_t command)
     uint32_t id = known_statement(p, command == COM_STMT_CLOSE);
     struct mysql_statement *statement = mysql_statement_find(p, id);
     if (command == COM_STMT_FETCH && packet_left(p) >= 4)
-        packet_number(p, FIELD_MYSQL_FETCH_ROWS, take_u32le(&p->c), 4);
+        mysql_number(p, FIELD_MYSQL_FETCH_ROWS, take_u32le(&p->c), 4);
     if (command == COM_STMT_RESET && statement)
         memset(statement->long_data, 0, sizeof statement->long_data);
     if (command == COM_STMT_CLOSE) {
         note_drop(p->out, id);
         note_drop(p->out, COLUMNS_KEY(id));
     }
-    packet_trailing(p, ANOMALY_MYSQL_TRAILING);
+    mysql_trailing(p, ANOMALY_MYSQL_TRAILING);
     return id;
 }
 
@@ -347,8 +347,8 @@ static void simple_number(struct packet *p, enum field field, uint8_t size)
 {
     if (!body_reaches(p, size))
         return;
-    packet_number(p, field, size == 1 ? take_u8(&p->c) : take_u32le(&p->c), size);
-    packet_trailing(p, ANOMALY_MYSQL_TRAILING);
+    mysql_number(p, field, size == 1 ? take_u8(&p->c) : take_u32le(&p->c), size);
+    mysql_trailing(p, ANOMALY_MYSQL_TRAILING);
 }
 
 /* The body of a command, and the statement it is about. */
@@ -386,7 +386,7 @@ static uint32_t command_body(struct packet *p, uint8_t command)
         break;
     case COM_RESET_CONNECTION:
         p->s->generation++; /* the server forgets all statements */
-        packet_trailing(p, ANOMALY_MYSQL_TRAILING);
+        mysql_trailing(p, ANOMALY_MYSQL_TRAILING);
         break;
     case COM_CHANGE_USER:
         p->s->generation++;
@@ -424,7 +424,7 @@ static uint32_t command_body(struct packet *p, uint8_t command)
         break;
     default:
         if (command_row(command).answers != ANSWER_NONE_SUCH)
-            packet_trailing(p, ANOMALY_MYSQL_TRAILING);
+            mysql_trailing(p, ANOMALY_MYSQL_TRAILING);
         break;
     }
     return 0;
@@ -435,14 +435,14 @@ enum verdict mysql_command(struct packet *p)
     struct mysql_state *s = p->s;
     if (p->payload == 0) {
         p->out->message = MYSQL_COM_UNKNOWN;
-        packet_blame(p, ANOMALY_MYSQL_EMPTY_COMMAND, FIELD_MYSQL_LENGTH, 0, 3, at_least(0, 1));
+        mysql_blame(p, ANOMALY_MYSQL_EMPTY_COMMAND, FIELD_MYSQL_LENGTH, 0, 3, at_least(0, 1));
         mysql_request_push(p, COM_SLEEP, 0, 0);
         return VERDICT_OK;
     }
     uint8_t command = take_u8(&p->c);
     struct command row = command_row(command);
     p->out->message = row.message;
-    packet_number(p, FIELD_MYSQL_COMMAND, command, 1);
+    mysql_number(p, FIELD_MYSQL_COMMAND, command, 1);
     if (row.answers == ANSWER_NONE_SUCH)
         command_unknown(p, command);
     uint32_t statement = command_body(p, command);

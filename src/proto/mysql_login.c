@@ -46,36 +46,36 @@ static void greeting_family(struct mysql_state *s, struct view version)
 static void greeting_41(struct packet *p, uint16_t low)
 {
     struct mysql_state *s = p->s;
-    packet_number(p, FIELD_MYSQL_CHARSET, take_u8(&p->c), 1);
-    packet_number(p, FIELD_MYSQL_STATUS, take_u16le(&p->c), 2);
+    mysql_number(p, FIELD_MYSQL_CHARSET, take_u8(&p->c), 1);
+    mysql_number(p, FIELD_MYSQL_STATUS, take_u16le(&p->c), 2);
     s->offered = (uint64_t)take_u16le(&p->c) << 16 | low;
-    packet_number(p, FIELD_MYSQL_CAPABILITIES, s->offered, 2);
+    mysql_number(p, FIELD_MYSQL_CAPABILITIES, s->offered, 2);
     uint8_t scramble = take_u8(&p->c);
-    packet_number(p, FIELD_MYSQL_AUTH_DATA_LENGTH, scramble, 1);
+    mysql_number(p, FIELD_MYSQL_AUTH_DATA_LENGTH, scramble, 1);
     take_skip(&p->c, 6);
     uint32_t extended = take_u32le(&p->c);
     if (!(s->offered & CLIENT_MYSQL) && !p->c.failed) {
         s->offered |= (uint64_t)extended << 32;
         s->mariadb = true;
-        packet_number(p, FIELD_MYSQL_EXTENDED_CAPABILITIES, extended, 4);
+        mysql_number(p, FIELD_MYSQL_EXTENDED_CAPABILITIES, extended, 4);
     }
     if (p->c.failed) {
-        packet_misses(p, ANOMALY_MYSQL_FIELD_MISSING, FIELD_MYSQL_CAPABILITIES, 44);
+        mysql_misses(p, ANOMALY_MYSQL_FIELD_MISSING, FIELD_MYSQL_CAPABILITIES, 44);
         return;
     }
     if (s->offered & CLIENT_SECURE_CONNECTION) {
         uint32_t rest = scramble > 21 ? scramble - 8u : 13;
         struct view second = take_view(&p->c, rest);
         if (p->c.failed) {
-            packet_misses(p, ANOMALY_MYSQL_FIELD_MISSING, FIELD_MYSQL_AUTH_DATA, rest);
+            mysql_misses(p, ANOMALY_MYSQL_FIELD_MISSING, FIELD_MYSQL_AUTH_DATA, rest);
             return;
         }
         note_bytes(p->out, FIELD_MYSQL_AUTH_DATA, second, &p->c);
     }
     struct view plugin;
     if ((s->offered & CLIENT_PLUGIN_AUTH) && packet_left(p) > 0) {
-        packet_string(p, FIELD_MYSQL_AUTH_PLUGIN, true, ANOMALY_NONE, &plugin);
-        packet_trailing(p, ANOMALY_MYSQL_SERVER_TRAILING);
+        mysql_string(p, FIELD_MYSQL_AUTH_PLUGIN, true, ANOMALY_NONE, &plugin);
+        mysql_trailing(p, ANOMALY_MYSQL_SERVER_TRAILING);
     }
 }
 
@@ -90,26 +90,26 @@ enum verdict mysql_greeting(struct packet *p)
     s->phase = PHASE_LOGIN;
     s->sequence = p->sequence;
     take_skip(&p->c, 1);
-    packet_number(p, FIELD_MYSQL_PROTOCOL_VERSION, protocol, 1);
+    mysql_number(p, FIELD_MYSQL_PROTOCOL_VERSION, protocol, 1);
     if (protocol != 10 && protocol != 9) {
-        packet_blame(p, ANOMALY_MYSQL_GREETING_VERSION, FIELD_MYSQL_PROTOCOL_VERSION, MYSQL_HEADER, p->payload ? 1 : 0,
+        mysql_blame(p, ANOMALY_MYSQL_GREETING_VERSION, FIELD_MYSQL_PROTOCOL_VERSION, MYSQL_HEADER, p->payload ? 1 : 0,
                      must_be(protocol, "9 or 10"));
         s->offered = ~UINT64_C(0);
         return VERDICT_OK;
     }
     struct view version, scramble;
-    if (!packet_string(p, FIELD_MYSQL_SERVER_VERSION, false, ANOMALY_MYSQL_STRING_UNTERMINATED, &version))
+    if (!mysql_string(p, FIELD_MYSQL_SERVER_VERSION, false, ANOMALY_MYSQL_STRING_UNTERMINATED, &version))
         return VERDICT_OK;
     if (version.length > VERSION_MAX)
-        packet_blame(p, ANOMALY_MYSQL_GREETING_VERSION_LONG, FIELD_MYSQL_SERVER_VERSION, MYSQL_HEADER + 1,
+        mysql_blame(p, ANOMALY_MYSQL_GREETING_VERSION_LONG, FIELD_MYSQL_SERVER_VERSION, MYSQL_HEADER + 1,
                      (uint32_t)version.length, at_most(version.length, VERSION_MAX));
     greeting_family(s, version);
     uint32_t connection = take_u32le(&p->c);
-    packet_number(p, FIELD_MYSQL_CONNECTION_ID, connection, 4);
+    mysql_number(p, FIELD_MYSQL_CONNECTION_ID, connection, 4);
     observe(p->out, (struct fact){.kind = FACT_SERVER_HELLO, .number = connection, .text = version});
     scramble = take_view(&p->c, 8);
     if (p->c.failed) {
-        packet_misses(p, ANOMALY_MYSQL_FIELD_MISSING, FIELD_MYSQL_AUTH_DATA, 8);
+        mysql_misses(p, ANOMALY_MYSQL_FIELD_MISSING, FIELD_MYSQL_AUTH_DATA, 8);
         return VERDICT_OK;
     }
     note_bytes(p->out, FIELD_MYSQL_AUTH_DATA, scramble, &p->c);
@@ -118,7 +118,7 @@ enum verdict mysql_greeting(struct packet *p)
     take_skip(&p->c, 1);
     uint16_t low = take_u16le(&p->c);
     s->offered = low;
-    packet_number(p, FIELD_MYSQL_CAPABILITIES, low, 2);
+    mysql_number(p, FIELD_MYSQL_CAPABILITIES, low, 2);
     if (packet_left(p) > 0)
         greeting_41(p, low);
     return VERDICT_OK;
@@ -133,7 +133,7 @@ static enum verdict login_wrong(struct packet *p)
 
 static enum verdict login_short(struct packet *p, uint32_t needs)
 {
-    packet_blame(p, ANOMALY_MYSQL_LOGIN_SHORT, FIELD_MYSQL_LENGTH, 0, 3, noted(at_least(p->payload, needs), "bytes"));
+    mysql_blame(p, ANOMALY_MYSQL_LOGIN_SHORT, FIELD_MYSQL_LENGTH, 0, 3, noted(at_least(p->payload, needs), "bytes"));
     return login_wrong(p);
 }
 
@@ -141,7 +141,7 @@ static enum verdict ssl_request(struct packet *p, uint32_t usual)
 {
     p->out->message = MYSQL_SSL_REQUEST;
     if (p->payload > usual)
-        packet_blame(p, ANOMALY_MYSQL_SSL_REQUEST_LENGTH, FIELD_MYSQL_LENGTH, 0, 3, must_equal(p->payload, usual));
+        mysql_blame(p, ANOMALY_MYSQL_SSL_REQUEST_LENGTH, FIELD_MYSQL_LENGTH, 0, 3, must_equal(p->payload, usual));
     p->s->login_sent = false; /* the login itself follows inside TLS */
     observe(p->out, (struct fact){.kind = FACT_TLS});
     p->out->session->tls = true;
@@ -157,17 +157,17 @@ static bool login_response(struct packet *p, bool database)
     uint64_t length = 0;
     if (!mysql_has(s, CLIENT_SECURE_CONNECTION)) {
         struct view old;
-        return packet_string(p, FIELD_MYSQL_AUTH_RESPONSE, !database, ANOMALY_MYSQL_STRING_UNTERMINATED, &old);
+        return mysql_string(p, FIELD_MYSQL_AUTH_RESPONSE, !database, ANOMALY_MYSQL_STRING_UNTERMINATED, &old);
     }
     if (mysql_has(s, CLIENT_PLUGIN_AUTH_LENENC_CLIENT_DATA)) {
-        enum lenenc kind = packet_lenenc(p, FIELD_MYSQL_AUTH_RESPONSE_LENGTH, &length);
+        enum lenenc kind = mysql_lenenc(p, FIELD_MYSQL_AUTH_RESPONSE_LENGTH, &length);
         if (kind == LENENC_NULL)
-            packet_blame(p, ANOMALY_MYSQL_LENENC_RESERVED, FIELD_MYSQL_AUTH_RESPONSE_LENGTH, at, 1,
+            mysql_blame(p, ANOMALY_MYSQL_LENENC_RESERVED, FIELD_MYSQL_AUTH_RESPONSE_LENGTH, at, 1,
                          must_be(0xfb, "a length"));
         if (kind != LENENC_VALUE)
             return false;
     } else if (packet_left(p) == 0) {
-        packet_misses(p, ANOMALY_MYSQL_FIELD_MISSING, FIELD_MYSQL_AUTH_RESPONSE_LENGTH, 1);
+        mysql_misses(p, ANOMALY_MYSQL_FIELD_MISSING, FIELD_MYSQL_AUTH_RESPONSE_LENGTH, 1);
         return false;
     } else {
         length = take_u8(&p->c);
@@ -175,7 +175,7 @@ static bool login_response(struct packet *p, bool database)
     uint32_t size = packet_at(p) - at;
     note_field(p->out, FIELD_MYSQL_AUTH_RESPONSE_LENGTH, at, size, length);
     if (length > packet_left(p)) {
-        packet_blame(p, ANOMALY_MYSQL_AUTH_RESPONSE_OVERRUN, FIELD_MYSQL_AUTH_RESPONSE_LENGTH, at, size,
+        mysql_blame(p, ANOMALY_MYSQL_AUTH_RESPONSE_OVERRUN, FIELD_MYSQL_AUTH_RESPONSE_LENGTH, at, size,
                      at_most(length, packet_left(p)));
         return false;
     }
@@ -196,7 +196,7 @@ static void login_response_length(struct packet *p)
     if (!response || s->plugin != AUTH_NATIVE || response->length == 0 || response->length == NATIVE_RESPONSE)
         return;
     bool huge = response->length > OLD_SCRAMBLE_MAX;
-    packet_blame(p, huge ? ANOMALY_MYSQL_SCRAMBLE_OVERSIZE : ANOMALY_MYSQL_SCRAMBLE_LENGTH, FIELD_MYSQL_AUTH_RESPONSE,
+    mysql_blame(p, huge ? ANOMALY_MYSQL_SCRAMBLE_OVERSIZE : ANOMALY_MYSQL_SCRAMBLE_LENGTH, FIELD_MYSQL_AUTH_RESPONSE,
                  response->offset, response->length,
                  huge ? at_most(response->length, NATIVE_RESPONSE) : must_equal(response->length, NATIVE_RESPONSE));
 }
@@ -206,9 +206,9 @@ static void login_compression(struct packet *p)
     if (!mysql_has(p->s, CLIENT_ZSTD_COMPRESSION_ALGORITHM) || p->s->mariadb || packet_left(p) == 0)
         return;
     uint8_t level = take_u8(&p->c);
-    packet_number(p, FIELD_MYSQL_ZSTD_LEVEL, level, 1);
+    mysql_number(p, FIELD_MYSQL_ZSTD_LEVEL, level, 1);
     if (level < 1 || level > 22)
-        packet_blame(p, ANOMALY_MYSQL_ZSTD_LEVEL, FIELD_MYSQL_ZSTD_LEVEL, packet_at(p) - 1, 1, must_be(level, "1 to 22"));
+        mysql_blame(p, ANOMALY_MYSQL_ZSTD_LEVEL, FIELD_MYSQL_ZSTD_LEVEL, packet_at(p) - 1, 1, must_be(level, "1 to 22"));
 }
 
 static bool is_utf8(struct view text)
@@ -234,17 +234,17 @@ static void login_strings(struct packet *p)
     struct session *session = p->out->session;
     struct view user, database = view_of("", 0), plugin;
     bool with_database = mysql_has(s, CLIENT_CONNECT_WITH_DB);
-    if (!packet_string(p, FIELD_MYSQL_USER, false, ANOMALY_MYSQL_USER_UNTERMINATED, &user))
+    if (!mysql_string(p, FIELD_MYSQL_USER, false, ANOMALY_MYSQL_USER_UNTERMINATED, &user))
         return;
     mysql_remember(session->user, &session->user_length, user);
     if (!login_response(p, with_database))
         return;
     if (with_database) {
         if (packet_left(p) == 0 && mysql_has(s, CLIENT_SECURE_CONNECTION)) {
-            packet_misses(p, ANOMALY_MYSQL_FIELD_MISSING, FIELD_MYSQL_DATABASE, 1);
+            mysql_misses(p, ANOMALY_MYSQL_FIELD_MISSING, FIELD_MYSQL_DATABASE, 1);
             return;
         }
-        packet_string(p, FIELD_MYSQL_DATABASE, true, ANOMALY_NONE, &database);
+        mysql_string(p, FIELD_MYSQL_DATABASE, true, ANOMALY_NONE, &database);
         mysql_remember(session->database, &session->database_length, database);
         if (!p->cut && !is_utf8(database))
             return; /* such a name is the server's first complaint, whatever follows */
@@ -252,7 +252,7 @@ static void login_strings(struct packet *p)
     s->plugin = mysql_has(s, CLIENT_SECURE_CONNECTION) ? AUTH_NATIVE : AUTH_OLD;
     if (mysql_has(s, CLIENT_PLUGIN_AUTH)) {
         if (packet_left(p) > 0 && !p->c.failed) {
-            packet_string(p, FIELD_MYSQL_AUTH_PLUGIN, true, ANOMALY_NONE, &plugin);
+            mysql_string(p, FIELD_MYSQL_AUTH_PLUGIN, true, ANOMALY_NONE, &plugin);
             s->plugin = (uint8_t)mysql_plugin_named(plugin);
         } else {
             s->capabilities &= ~CLIENT_PLUGIN_AUTH; /* servers take such a client for an old one */
@@ -263,7 +263,7 @@ static void login_strings(struct packet *p)
     if (mysql_has(s, CLIENT_CONNECT_ATTRS))
         mysql_attributes(p, ANOMALY_MYSQL_FIELD_MISSING);
     login_compression(p);
-    packet_trailing(p, ANOMALY_MYSQL_TRAILING);
+    mysql_trailing(p, ANOMALY_MYSQL_TRAILING);
     observe(p->out, (struct fact){.kind = FACT_LOGIN, .text = user, .more = database});
 }
 
@@ -283,22 +283,22 @@ static bool login_capabilities(struct packet *p, uint64_t *capabilities, bool *i
         return false;
     }
     if (!*is_41) {
-        packet_number(p, FIELD_MYSQL_CAPABILITIES, *capabilities, 2);
+        mysql_number(p, FIELD_MYSQL_CAPABILITIES, *capabilities, 2);
         if (!bare)
-            packet_number(p, FIELD_MYSQL_MAX_PACKET_SIZE, take_u24le(&p->c), 3);
+            mysql_number(p, FIELD_MYSQL_MAX_PACKET_SIZE, take_u24le(&p->c), 3);
         return true;
     }
     *capabilities |= (uint64_t)take_u16le(&p->c) << 16;
     note_field(p->out, FIELD_MYSQL_CAPABILITIES, start, 4, *capabilities);
     if (bare)
         return true;
-    packet_number(p, FIELD_MYSQL_MAX_PACKET_SIZE, take_u32le(&p->c), 4);
-    packet_number(p, FIELD_MYSQL_CHARSET, take_u8(&p->c), 1);
+    mysql_number(p, FIELD_MYSQL_MAX_PACKET_SIZE, take_u32le(&p->c), 4);
+    mysql_number(p, FIELD_MYSQL_CHARSET, take_u8(&p->c), 1);
     take_skip(&p->c, 19);
     uint32_t extended = take_u32le(&p->c);
     if (!(*capabilities & CLIENT_MYSQL)) {
         *capabilities |= (uint64_t)extended << 32;
-        packet_number(p, FIELD_MYSQL_EXTENDED_CAPABILITIES, extended, 4);
+        mysql_number(p, FIELD_MYSQL_EXTENDED_CAPABILITIES, extended, 4);
     }
     return true;
 }
@@ -325,7 +325,7 @@ enum verdict mysql_login(struct packet *p)
         return verdict;
     }
     if ((capabilities & CLIENT_SSL) && p->payload == 32) {
-        packet_blame(p, ANOMALY_MYSQL_SSL_NOT_OFFERED, FIELD_MYSQL_CAPABILITIES, MYSQL_HEADER, 4,
+        mysql_blame(p, ANOMALY_MYSQL_SSL_NOT_OFFERED, FIELD_MYSQL_CAPABILITIES, MYSQL_HEADER, 4,
                      must_be(capabilities, "no CLIENT_SSL: the server did not offer it"));
         return login_wrong(p);
     }
@@ -343,11 +343,11 @@ static void auth_switch(struct packet *p)
         return;
     }
     if (s->known && !mysql_has(s, CLIENT_PLUGIN_AUTH) && s->plugin != AUTH_OTHER)
-        packet_blame(p, ANOMALY_MYSQL_AUTH_SWITCH_UNASKED, FIELD_MYSQL_AUTH_PLUGIN, MYSQL_HEADER, 1,
+        mysql_blame(p, ANOMALY_MYSQL_AUTH_SWITCH_UNASKED, FIELD_MYSQL_AUTH_PLUGIN, MYSQL_HEADER, 1,
                      must_be(0, "no switch: the client did not set CLIENT_PLUGIN_AUTH"));
     struct view plugin;
     take_skip(&p->c, 1);
-    if (!packet_string(p, FIELD_MYSQL_AUTH_PLUGIN, false, ANOMALY_MYSQL_STRING_UNTERMINATED, &plugin))
+    if (!mysql_string(p, FIELD_MYSQL_AUTH_PLUGIN, false, ANOMALY_MYSQL_STRING_UNTERMINATED, &plugin))
         return;
     s->plugin = (uint8_t)mysql_plugin_named(plugin);
     note_bytes(p->out, FIELD_MYSQL_AUTH_DATA, take_rest(&p->c), &p->c);
@@ -415,11 +415,11 @@ enum verdict mysql_auth_client(struct packet *p)
     s->servers_turn = true;
     note_field(p->out, FIELD_MYSQL_AUTH_RESPONSE, MYSQL_HEADER, p->payload, 0);
     if (s->plugin == AUTH_NATIVE && p->payload != 0 && p->payload != NATIVE_RESPONSE)
-        packet_blame(p, ANOMALY_MYSQL_AUTH_RESPONSE_LENGTH, FIELD_MYSQL_AUTH_RESPONSE, MYSQL_HEADER, p->payload,
+        mysql_blame(p, ANOMALY_MYSQL_AUTH_RESPONSE_LENGTH, FIELD_MYSQL_AUTH_RESPONSE, MYSQL_HEADER, p->payload,
                      must_equal(p->payload, NATIVE_RESPONSE));
     bool password = s->plugin == AUTH_CLEAR || s->plugin == AUTH_SHA256 || s->plugin == AUTH_CACHING_SHA2;
     if (password && p->payload > PASSWORD_MAX)
-        packet_blame(p, ANOMALY_MYSQL_AUTH_OVERSIZE, FIELD_MYSQL_AUTH_RESPONSE, MYSQL_HEADER, p->payload,
+        mysql_blame(p, ANOMALY_MYSQL_AUTH_OVERSIZE, FIELD_MYSQL_AUTH_RESPONSE, MYSQL_HEADER, p->payload,
                      at_most(p->payload, PASSWORD_MAX));
     if (p->flags & REQUEST_BLAMED)
         s->blamed = true;

@@ -28,7 +28,7 @@ static void attribute_pairs(struct packet *p, struct view all, uint32_t start)
         struct view name, value;
         uint32_t at = start + cursor_offset(&c);
         if (!attribute_text(&c, &name)) {
-            packet_blame(p, ANOMALY_MYSQL_ATTRIBUTE_PAIRS, FIELD_MYSQL_ATTRIBUTE_NAME, at,
+            mysql_blame(p, ANOMALY_MYSQL_ATTRIBUTE_PAIRS, FIELD_MYSQL_ATTRIBUTE_NAME, at,
                          (uint32_t)all.length - (at - start), must_be(0, "pairs that fill the attributes exactly"));
             return;
         }
@@ -36,7 +36,7 @@ static void attribute_pairs(struct packet *p, struct view all, uint32_t start)
                    (uint32_t)name.length, 0);
         at = start + cursor_offset(&c);
         if (!attribute_text(&c, &value)) {
-            packet_blame(p, ANOMALY_MYSQL_ATTRIBUTE_PAIRS, FIELD_MYSQL_ATTRIBUTE_VALUE, at,
+            mysql_blame(p, ANOMALY_MYSQL_ATTRIBUTE_PAIRS, FIELD_MYSQL_ATTRIBUTE_VALUE, at,
                          (uint32_t)all.length - (at - start), must_be(0, "pairs that fill the attributes exactly"));
             return;
         }
@@ -52,22 +52,22 @@ void mysql_attributes(struct packet *p, enum anomaly missing)
     uint32_t at = packet_at(p);
     uint64_t length;
     if (packet_left(p) == 0 || (p->c.failed && !p->cut)) {
-        packet_misses(p, missing, FIELD_MYSQL_ATTRIBUTES_LENGTH, 1);
+        mysql_misses(p, missing, FIELD_MYSQL_ATTRIBUTES_LENGTH, 1);
         return;
     }
-    enum lenenc kind = packet_lenenc(p, FIELD_MYSQL_ATTRIBUTES_LENGTH, &length);
+    enum lenenc kind = mysql_lenenc(p, FIELD_MYSQL_ATTRIBUTES_LENGTH, &length);
     if (kind == LENENC_BAD)
         return;
     uint32_t size = packet_at(p) - at;
     if (kind == LENENC_NULL) {
-        packet_blame(p, ANOMALY_MYSQL_LENENC_RESERVED, FIELD_MYSQL_ATTRIBUTES_LENGTH, at, size,
+        mysql_blame(p, ANOMALY_MYSQL_LENENC_RESERVED, FIELD_MYSQL_ATTRIBUTES_LENGTH, at, size,
                      must_be(0xfb, "a length"));
         return;
     }
     note_field(p->out, FIELD_MYSQL_ATTRIBUTES_LENGTH, at, size, length);
     bool runs_over = length > packet_left(p);
     if (runs_over || length > ATTRIBUTES_MAX) {
-        packet_blame(p, runs_over ? ANOMALY_MYSQL_ATTRIBUTES_OVERRUN : ANOMALY_MYSQL_ATTRIBUTES_OVERSIZE,
+        mysql_blame(p, runs_over ? ANOMALY_MYSQL_ATTRIBUTES_OVERRUN : ANOMALY_MYSQL_ATTRIBUTES_OVERSIZE,
                      FIELD_MYSQL_ATTRIBUTES_LENGTH, at, size,
                      at_most(length, runs_over ? packet_left(p) : ATTRIBUTES_MAX));
         cursor_fail(&p->c);
@@ -84,7 +84,7 @@ void mysql_attributes(struct packet *p, enum anomaly missing)
 
 static void change_user_wrong(struct packet *p, enum field field, uint32_t offset, uint32_t length, const char *note)
 {
-    packet_blame(p, ANOMALY_MYSQL_CHANGE_USER, field, offset, length, must_be(0, note));
+    mysql_blame(p, ANOMALY_MYSQL_CHANGE_USER, field, offset, length, must_be(0, note));
 }
 
 /* The response: its length in one byte, or a string before 4.1. False: the database cannot follow. */
@@ -94,14 +94,14 @@ static bool change_user_response(struct packet *p)
     uint64_t length;
     struct view response;
     if (p->s->known && !mysql_has(p->s, CLIENT_SECURE_CONNECTION)) {
-        if (packet_string(p, FIELD_MYSQL_AUTH_RESPONSE, false, ANOMALY_MYSQL_STRING_UNTERMINATED, &response))
+        if (mysql_string(p, FIELD_MYSQL_AUTH_RESPONSE, false, ANOMALY_MYSQL_STRING_UNTERMINATED, &response))
             return true;
         return false;
     }
     length = take_u8(&p->c);
-    packet_number(p, FIELD_MYSQL_AUTH_RESPONSE_LENGTH, length, 1);
+    mysql_number(p, FIELD_MYSQL_AUTH_RESPONSE_LENGTH, length, 1);
     if (length > packet_left(p)) {
-        packet_blame(p, ANOMALY_MYSQL_AUTH_RESPONSE_OVERRUN, FIELD_MYSQL_AUTH_RESPONSE_LENGTH, at, 1,
+        mysql_blame(p, ANOMALY_MYSQL_AUTH_RESPONSE_OVERRUN, FIELD_MYSQL_AUTH_RESPONSE_LENGTH, at, 1,
                      at_most(length, packet_left(p)));
         return false;
     }
@@ -116,7 +116,7 @@ static void change_user_options(struct packet *p)
     struct mysql_state *s = p->s;
     struct view plugin;
     if (packet_left(p) >= 2)
-        packet_number(p, FIELD_MYSQL_CHARSET, take_u16le(&p->c), 2);
+        mysql_number(p, FIELD_MYSQL_CHARSET, take_u16le(&p->c), 2);
     if (!s->known)
         return;
     if (mysql_has(s, CLIENT_PLUGIN_AUTH)) {
@@ -124,12 +124,12 @@ static void change_user_options(struct packet *p)
             change_user_wrong(p, FIELD_MYSQL_AUTH_PLUGIN, packet_at(p), 0, "the name of a plugin");
             return;
         }
-        packet_string(p, FIELD_MYSQL_AUTH_PLUGIN, true, ANOMALY_NONE, &plugin);
+        mysql_string(p, FIELD_MYSQL_AUTH_PLUGIN, true, ANOMALY_NONE, &plugin);
         s->plugin = (uint8_t)mysql_plugin_named(plugin);
     }
     if (mysql_has(s, CLIENT_CONNECT_ATTRS))
         mysql_attributes(p, ANOMALY_MYSQL_CHANGE_USER);
-    packet_trailing(p, ANOMALY_MYSQL_TRAILING);
+    mysql_trailing(p, ANOMALY_MYSQL_TRAILING);
 }
 
 void mysql_change_user(struct packet *p)
@@ -139,7 +139,7 @@ void mysql_change_user(struct packet *p)
     uint32_t start = packet_at(p);
     struct view ahead = cursor_ahead(&p->c);
     bool terminated = ahead.length && memchr(ahead.bytes, 0, ahead.length);
-    packet_string(p, FIELD_MYSQL_USER, true, ANOMALY_NONE, &user);
+    mysql_string(p, FIELD_MYSQL_USER, true, ANOMALY_NONE, &user);
     if (!terminated || packet_left(p) == 0) {
         if (!p->cut)
             change_user_wrong(p, FIELD_MYSQL_USER, start, (uint32_t)user.length, "a user, a response and a database");
@@ -152,7 +152,7 @@ void mysql_change_user(struct packet *p)
         change_user_wrong(p, FIELD_MYSQL_DATABASE, packet_at(p), 0, "a database, or its NUL");
         return;
     }
-    packet_string(p, FIELD_MYSQL_DATABASE, true, ANOMALY_NONE, &database);
+    mysql_string(p, FIELD_MYSQL_DATABASE, true, ANOMALY_NONE, &database);
     mysql_remember(session->database, &session->database_length, database);
     observe(p->out, (struct fact){.kind = FACT_LOGIN, .text = user, .more = database});
     if (!p->c.failed)

@@ -14,7 +14,7 @@ void mysql_report(struct findings *out, enum anomaly anomaly, enum field field, 
                                 .note = claim.note});
 }
 
-void packet_blame(struct packet *p, enum anomaly anomaly, enum field field, uint32_t offset, uint32_t length,
+void mysql_blame(struct packet *p, enum anomaly anomaly, enum field field, uint32_t offset, uint32_t length,
                   struct claim claim)
 {
     mysql_report(p->out, anomaly, field, offset, length, claim);
@@ -22,29 +22,29 @@ void packet_blame(struct packet *p, enum anomaly anomaly, enum field field, uint
         p->flags |= anomaly_row(anomaly)->severity <= 3 ? REQUEST_BLAMED : REQUEST_ODD;
 }
 
-void packet_misses(struct packet *p, enum anomaly anomaly, enum field field, uint64_t needs)
+void mysql_misses(struct packet *p, enum anomaly anomaly, enum field field, uint64_t needs)
 {
     if (p->payload == MYSQL_SPLIT)
         return;
     uint32_t end = p->payload + MYSQL_HEADER;
     uint32_t at = p->c.failed ? end : packet_at(p);
-    packet_blame(p, anomaly, field, at, end - at, noted(at_least(end - at, needs), "bytes"));
+    mysql_blame(p, anomaly, field, at, end - at, noted(at_least(end - at, needs), "bytes"));
 }
 
-void packet_trailing(struct packet *p, enum anomaly anomaly)
+void mysql_trailing(struct packet *p, enum anomaly anomaly)
 {
     uint64_t left = packet_left(p);
     if (left == 0 || p->c.failed || p->payload == MYSQL_SPLIT)
         return;
-    packet_blame(p, anomaly, FIELD_MYSQL_TRAILING, packet_at(p), (uint32_t)left, noted(must_equal(left, 0), "bytes"));
+    mysql_blame(p, anomaly, FIELD_MYSQL_TRAILING, packet_at(p), (uint32_t)left, noted(must_equal(left, 0), "bytes"));
 }
 
-void packet_number(struct packet *p, enum field field, uint64_t value, uint32_t length)
+void mysql_number(struct packet *p, enum field field, uint64_t value, uint32_t length)
 {
     note_field(p->out, field, packet_at(p) - length, length, value);
 }
 
-enum lenenc packet_lenenc(struct packet *p, enum field field, uint64_t *value)
+enum lenenc mysql_lenenc(struct packet *p, enum field field, uint64_t *value)
 {
     uint32_t at = packet_at(p);
     uint64_t left = packet_left(p);
@@ -53,9 +53,9 @@ enum lenenc packet_lenenc(struct packet *p, enum field field, uint64_t *value)
     *value = first;
     if (left < size) {
         if (left == 0)
-            packet_misses(p, ANOMALY_MYSQL_FIELD_MISSING, field, 1);
+            mysql_misses(p, ANOMALY_MYSQL_FIELD_MISSING, field, 1);
         else if (p->payload < MYSQL_SPLIT)
-            packet_blame(p, ANOMALY_MYSQL_LENENC_CUT, field, at, (uint32_t)left,
+            mysql_blame(p, ANOMALY_MYSQL_LENENC_CUT, field, at, (uint32_t)left,
                          noted(at_least(left, size), "bytes of the length itself"));
         cursor_fail(&p->c);
         return LENENC_BAD;
@@ -63,7 +63,7 @@ enum lenenc packet_lenenc(struct packet *p, enum field field, uint64_t *value)
     if (p->c.failed)
         return LENENC_BAD;
     if (first == 0xff) {
-        packet_blame(p, ANOMALY_MYSQL_LENENC_RESERVED, field, at, 1, at_most(first, 0xfe));
+        mysql_blame(p, ANOMALY_MYSQL_LENENC_RESERVED, field, at, 1, at_most(first, 0xfe));
         return LENENC_BAD;
     }
     if (first == 0xfb)
@@ -77,18 +77,18 @@ enum lenenc packet_lenenc(struct packet *p, enum field field, uint64_t *value)
     return p->c.failed ? LENENC_BAD : LENENC_VALUE;
 }
 
-bool packet_text(struct packet *p, enum field field, enum anomaly overrun, struct view *text)
+bool mysql_text(struct packet *p, enum field field, enum anomaly overrun, struct view *text)
 {
     uint32_t at = packet_at(p);
     uint64_t length;
     *text = view_of("", 0);
-    enum lenenc kind = packet_lenenc(p, field, &length);
+    enum lenenc kind = mysql_lenenc(p, field, &length);
     if (kind == LENENC_BAD)
         return false;
     if (kind == LENENC_NULL)
         return true;
     if (length > packet_left(p)) {
-        packet_blame(p, overrun, field, at, packet_at(p) - at, at_most(length, packet_left(p)));
+        mysql_blame(p, overrun, field, at, packet_at(p) - at, at_most(length, packet_left(p)));
         cursor_fail(&p->c);
         return false;
     }
@@ -99,7 +99,7 @@ bool packet_text(struct packet *p, enum field field, enum anomaly overrun, struc
     return true;
 }
 
-bool packet_string(struct packet *p, enum field field, bool open_end, enum anomaly unterminated, struct view *text)
+bool mysql_string(struct packet *p, enum field field, bool open_end, enum anomaly unterminated, struct view *text)
 {
     struct view ahead = cursor_ahead(&p->c);
     const uint8_t *end = ahead.length ? memchr(ahead.bytes, 0, ahead.length) : NULL;
@@ -115,6 +115,6 @@ bool packet_string(struct packet *p, enum field field, bool open_end, enum anoma
     if (p->cut)
         return false;
     if (!open_end)
-        packet_blame(p, unterminated, field, at, (uint32_t)text->length, must_be(0, "a string that ends in a NUL"));
+        mysql_blame(p, unterminated, field, at, (uint32_t)text->length, must_be(0, "a string that ends in a NUL"));
     return open_end;
 }

@@ -75,7 +75,7 @@ static bool has_long_data(const struct binding *b, uint32_t i)
 
 static enum took refuse(struct packet *p, uint32_t at, uint32_t length, uint64_t got, uint64_t expected, const char *note)
 {
-    packet_blame(p, ANOMALY_MYSQL_PARAMETER_VALUES, FIELD_MYSQL_PARAMETER, at, length,
+    mysql_blame(p, ANOMALY_MYSQL_PARAMETER_VALUES, FIELD_MYSQL_PARAMETER, at, length,
                  noted(at_least(got, expected), note));
     return REFUSED;
 }
@@ -84,7 +84,7 @@ static enum took refuse(struct packet *p, uint32_t at, uint32_t length, uint64_t
 static enum took run_over(struct packet *p, uint32_t at, uint64_t length)
 {
     bool tolerated = p->s->mariadb;
-    packet_blame(p, tolerated ? ANOMALY_MYSQL_VALUE_CLIPPED : ANOMALY_MYSQL_VALUE_OVERRUN, FIELD_MYSQL_PARAMETER, at,
+    mysql_blame(p, tolerated ? ANOMALY_MYSQL_VALUE_CLIPPED : ANOMALY_MYSQL_VALUE_OVERRUN, FIELD_MYSQL_PARAMETER, at,
                  packet_at(p) - at, at_most(length, packet_left(p)));
     return tolerated ? TOOK : REFUSED;
 }
@@ -99,7 +99,7 @@ static enum took take_counted(struct packet *p)
     if (left < size) {
         if (!p->s->mariadb)
             return refuse(p, at, (uint32_t)left, left, size, "bytes of the length itself");
-        packet_blame(p, ANOMALY_MYSQL_VALUE_CLIPPED, FIELD_MYSQL_PARAMETER, at, (uint32_t)left, at_least(left, size));
+        mysql_blame(p, ANOMALY_MYSQL_VALUE_CLIPPED, FIELD_MYSQL_PARAMETER, at, (uint32_t)left, at_least(left, size));
         return TOOK_NOTHING;
     }
     if ((first == 0xfb || first == 0xff) && !p->s->mariadb)
@@ -126,7 +126,7 @@ static enum took take_value(struct packet *p, uint8_t type, uint32_t i, uint32_t
     if (packet_left(p) == 0 && size != 0)
         return refuse(p, at, 0, i, count, "parameters with a value");
     if (size == VALUE_NONE) {
-        packet_blame(p, ANOMALY_MYSQL_PARAMETER_TYPE, FIELD_MYSQL_PARAMETER_TYPE, at, 0,
+        mysql_blame(p, ANOMALY_MYSQL_PARAMETER_TYPE, FIELD_MYSQL_PARAMETER_TYPE, at, 0,
                      must_be(type, "a type that has a binary value"));
         return REFUSED;
     }
@@ -147,7 +147,7 @@ static bool take_values(struct packet *p, struct binding *b)
         uint8_t type = type_of(b, i);
         if (has_long_data(b, i)) {
             if (type != TYPE_NOT_KNOWN && !takes_long_data(type)) {
-                packet_blame(p, ANOMALY_MYSQL_PARAMETER_TYPE, FIELD_MYSQL_PARAMETER_TYPE, packet_at(p), 0,
+                mysql_blame(p, ANOMALY_MYSQL_PARAMETER_TYPE, FIELD_MYSQL_PARAMETER_TYPE, packet_at(p), 0,
                              must_be(type, "a string: long data was sent for this parameter"));
                 return false;
             }
@@ -158,7 +158,7 @@ static bool take_values(struct packet *p, struct binding *b)
         if (type == TYPE_NOT_KNOWN) {
             if (b->sent || !b->statement || b->statement->types_bound || b->statement->epoch != p->s->epoch)
                 return false;
-            packet_blame(p, ANOMALY_MYSQL_TYPES_MISSING, FIELD_MYSQL_TYPES_BOUND, packet_at(p) ? packet_at(p) - 1 : 0, 1,
+            mysql_blame(p, ANOMALY_MYSQL_TYPES_MISSING, FIELD_MYSQL_TYPES_BOUND, packet_at(p) ? packet_at(p) - 1 : 0, 1,
                          must_equal(0, 1));
             return false;
         }
@@ -184,21 +184,21 @@ static bool take_types(struct packet *p, struct binding *b)
     for (uint32_t i = 0; i < b->count; i++) {
         if (packet_left(p) < 2 || p->c.failed) {
             if (!p->cut)
-                packet_blame(p, ANOMALY_MYSQL_TYPES_SHORT, FIELD_MYSQL_PARAMETER_TYPE, p->c.failed ? at : packet_at(p),
+                mysql_blame(p, ANOMALY_MYSQL_TYPES_SHORT, FIELD_MYSQL_PARAMETER_TYPE, p->c.failed ? at : packet_at(p),
                              (uint32_t)(p->c.failed ? 0 : packet_left(p)), noted(must_equal(i, b->count), "types"));
             return false;
         }
         uint16_t code = take_u16le(&p->c);
-        packet_number(p, FIELD_MYSQL_PARAMETER_TYPE, code & 0xff, 2);
+        mysql_number(p, FIELD_MYSQL_PARAMETER_TYPE, code & 0xff, 2);
         if (p->s->mariadb && type_is_refused(code)) {
-            packet_blame(p, ANOMALY_MYSQL_PARAMETER_TYPE, FIELD_MYSQL_PARAMETER_TYPE, packet_at(p) - 2, 2,
+            mysql_blame(p, ANOMALY_MYSQL_PARAMETER_TYPE, FIELD_MYSQL_PARAMETER_TYPE, packet_at(p) - 2, 2,
                          must_be(code, "a type that exists"));
             return false;
         }
         if (b->statement && i < MYSQL_PARAMETERS_KNOWN)
             b->statement->types[i] = code & 0x7f00 ? TYPE_NOBODY_SENDS : (uint8_t)code;
         struct view name;
-        if (b->named && !packet_text(p, FIELD_MYSQL_QUERY_ATTRIBUTE, ANOMALY_MYSQL_QUERY_ATTRIBUTES, &name))
+        if (b->named && !mysql_text(p, FIELD_MYSQL_QUERY_ATTRIBUTE, ANOMALY_MYSQL_QUERY_ATTRIBUTES, &name))
             return false;
     }
     if (b->statement) {
@@ -214,13 +214,13 @@ static bool take_types_flag(struct packet *p, struct binding *b, bool *follow)
     *follow = false;
     if (packet_left(p) == 0) {
         if (!p->s->mariadb)
-            packet_misses(p, ANOMALY_MYSQL_TYPES_SHORT, FIELD_MYSQL_TYPES_BOUND, 1);
+            mysql_misses(p, ANOMALY_MYSQL_TYPES_SHORT, FIELD_MYSQL_TYPES_BOUND, 1);
         return p->s->mariadb;
     }
     uint8_t flag = take_u8(&p->c);
-    packet_number(p, FIELD_MYSQL_TYPES_BOUND, flag, 1);
+    mysql_number(p, FIELD_MYSQL_TYPES_BOUND, flag, 1);
     if (flag > 1 || (b->named && !b->statement && flag == 0)) {
-        packet_blame(p, ANOMALY_MYSQL_TYPES_FLAG, FIELD_MYSQL_TYPES_BOUND, packet_at(p) - 1, 1, must_be(flag, "0 or 1"));
+        mysql_blame(p, ANOMALY_MYSQL_TYPES_FLAG, FIELD_MYSQL_TYPES_BOUND, packet_at(p) - 1, 1, must_be(flag, "0 or 1"));
         return false;
     }
     *follow = flag == 1;
@@ -231,7 +231,7 @@ static bool take_nulls(struct packet *p, struct binding *b)
 {
     uint64_t size = ((uint64_t)b->count + 7) / 8;
     if (packet_left(p) < size) {
-        packet_misses(p, ANOMALY_MYSQL_PARAMETER_VALUES, FIELD_MYSQL_NULL_BITMAP, size);
+        mysql_misses(p, ANOMALY_MYSQL_PARAMETER_VALUES, FIELD_MYSQL_NULL_BITMAP, size);
         return false;
     }
     b->nulls = take_view(&p->c, size);
@@ -254,7 +254,7 @@ static uint32_t statement_of(struct packet *p, struct mysql_statement **found)
 {
     struct mysql_state *s = p->s;
     uint32_t id = take_u32le(&p->c);
-    packet_number(p, FIELD_MYSQL_STATEMENT_ID, id, 4);
+    mysql_number(p, FIELD_MYSQL_STATEMENT_ID, id, 4);
     *found = NULL;
     struct mysql_request *preparing = mysql_request_preparing(s);
     if (id == LAST_STATEMENT && preparing) { /* which one that is will be known when the server has answered */
@@ -265,7 +265,7 @@ static uint32_t statement_of(struct packet *p, struct mysql_statement **found)
         id = s->last_statement;
     *found = mysql_statement_find(p, id);
     if (!*found && !preparing && !s->midstream)
-        packet_blame(p, ANOMALY_MYSQL_STATEMENT_UNKNOWN, FIELD_MYSQL_STATEMENT_ID, MYSQL_HEADER + 1, 4,
+        mysql_blame(p, ANOMALY_MYSQL_STATEMENT_UNKNOWN, FIELD_MYSQL_STATEMENT_ID, MYSQL_HEADER + 1, 4,
                      must_be(id, "a statement that was prepared and not closed"));
     return id;
 }
@@ -275,23 +275,23 @@ uint32_t mysql_execute(struct packet *p)
     struct mysql_state *s = p->s;
     struct mysql_statement *statement;
     if (packet_left(p) < EXECUTE_HEAD) {
-        packet_misses(p, ANOMALY_MYSQL_EXECUTE_SHORT, FIELD_MYSQL_STATEMENT_ID, EXECUTE_HEAD);
+        mysql_misses(p, ANOMALY_MYSQL_EXECUTE_SHORT, FIELD_MYSQL_STATEMENT_ID, EXECUTE_HEAD);
         return 0;
     }
     uint32_t id = statement_of(p, &statement);
     uint8_t flags = take_u8(&p->c);
-    packet_number(p, FIELD_MYSQL_CURSOR_FLAGS, flags, 1);
+    mysql_number(p, FIELD_MYSQL_CURSOR_FLAGS, flags, 1);
     uint32_t iterations = take_u32le(&p->c);
-    packet_number(p, FIELD_MYSQL_ITERATIONS, iterations, 4);
+    mysql_number(p, FIELD_MYSQL_ITERATIONS, iterations, 4);
     if (iterations != 1)
-        packet_blame(p, ANOMALY_MYSQL_ITERATIONS, FIELD_MYSQL_ITERATIONS, packet_at(p) - 4, 4, must_equal(iterations, 1));
+        mysql_blame(p, ANOMALY_MYSQL_ITERATIONS, FIELD_MYSQL_ITERATIONS, packet_at(p) - 4, 4, must_equal(iterations, 1));
     if (!statement)
         return id;
     struct binding b = {.count = statement->parameters, .statement = statement};
     if (mysql_agreed(s, CLIENT_QUERY_ATTRIBUTES) && !s->mariadb) {
         b.named = true;
         uint64_t count = b.count;
-        if ((flags & PARAMETER_COUNT_AVAILABLE) && packet_lenenc(p, FIELD_MYSQL_PARAMETER_COUNT, &count) != LENENC_VALUE)
+        if ((flags & PARAMETER_COUNT_AVAILABLE) && mysql_lenenc(p, FIELD_MYSQL_PARAMETER_COUNT, &count) != LENENC_VALUE)
             return id;
         if (count > 65535 || count < b.count) {
             refuse(p, packet_at(p) - 1, 1, count, b.count, "parameters");
@@ -302,7 +302,7 @@ uint32_t mysql_execute(struct packet *p)
     bool whole = b.count == 0 || bind_all(p, &b);
     memset(statement->long_data, 0, sizeof statement->long_data);
     if (whole && b.count && !(p->flags & REQUEST_ODD))
-        packet_trailing(p, ANOMALY_MYSQL_TRAILING);
+        mysql_trailing(p, ANOMALY_MYSQL_TRAILING);
     return id;
 }
 
@@ -317,7 +317,7 @@ static enum took bulk_row(struct packet *p, struct binding *b, bool first_row)
             return refuse(p, at, 0, i, b->count, "parameters in the row");
         uint8_t indicator = take_u8(&p->c);
         if (indicator >= INDICATORS) {
-            packet_blame(p, ANOMALY_MYSQL_BULK_INDICATOR, FIELD_MYSQL_INDICATOR, at, 1,
+            mysql_blame(p, ANOMALY_MYSQL_BULK_INDICATOR, FIELD_MYSQL_INDICATOR, at, 1,
                          at_most(indicator, INDICATORS - 1));
             return REFUSED;
         }
@@ -327,7 +327,7 @@ static enum took bulk_row(struct packet *p, struct binding *b, bool first_row)
             return REFUSED; /* a geometry fails as a value before the next row is looked at */
         unsigned size = size_of(p->s, type);
         if (!first_row && size <= 8 && packet_left(p) > 0 && packet_left(p) < size) {
-            packet_blame(p, ANOMALY_MYSQL_VALUE_CLIPPED, FIELD_MYSQL_PARAMETER, packet_at(p), (uint32_t)packet_left(p),
+            mysql_blame(p, ANOMALY_MYSQL_VALUE_CLIPPED, FIELD_MYSQL_PARAMETER, packet_at(p), (uint32_t)packet_left(p),
                          at_least(packet_left(p), size));
             continue;
         }
@@ -373,12 +373,12 @@ uint32_t mysql_bulk_execute(struct packet *p)
 {
     struct mysql_statement *statement;
     if (packet_left(p) < 6) {
-        packet_misses(p, ANOMALY_MYSQL_EXECUTE_SHORT, FIELD_MYSQL_STATEMENT_ID, 6);
+        mysql_misses(p, ANOMALY_MYSQL_EXECUTE_SHORT, FIELD_MYSQL_STATEMENT_ID, 6);
         return 0;
     }
     uint32_t id = statement_of(p, &statement);
     uint16_t flags = take_u16le(&p->c);
-    packet_number(p, FIELD_MYSQL_BULK_FLAGS, flags, 2);
+    mysql_number(p, FIELD_MYSQL_BULK_FLAGS, flags, 2);
     if (!statement || !statement->dml || statement->parameters == 0 || (flags & ~BULK_SEND_TYPES))
         return id; /* the server says that it does not support this, whatever follows */
     struct binding b = {.count = statement->parameters, .statement = statement, .bulk = true};
@@ -387,7 +387,7 @@ uint32_t mysql_bulk_execute(struct packet *p)
             return id;
     } else if (!statement->types_bound) {
         if (statement->epoch == p->s->epoch)
-            packet_blame(p, ANOMALY_MYSQL_TYPES_MISSING, FIELD_MYSQL_BULK_FLAGS, packet_at(p) - 2, 2,
+            mysql_blame(p, ANOMALY_MYSQL_TYPES_MISSING, FIELD_MYSQL_BULK_FLAGS, packet_at(p) - 2, 2,
                          must_equal(flags, BULK_SEND_TYPES));
         return id;
     }
@@ -400,14 +400,14 @@ void mysql_query_attributes(struct packet *p)
 {
     uint32_t at = packet_at(p);
     uint64_t count, sets;
-    if (packet_lenenc(p, FIELD_MYSQL_PARAMETER_COUNT, &count) != LENENC_VALUE)
+    if (mysql_lenenc(p, FIELD_MYSQL_PARAMETER_COUNT, &count) != LENENC_VALUE)
         return;
     note_field(p->out, FIELD_MYSQL_PARAMETER_COUNT, at, packet_at(p) - at, count);
     uint32_t sets_at = packet_at(p);
-    if (packet_lenenc(p, FIELD_MYSQL_PARAMETER_SETS, &sets) != LENENC_VALUE)
+    if (mysql_lenenc(p, FIELD_MYSQL_PARAMETER_SETS, &sets) != LENENC_VALUE)
         return;
     if (sets != 1 || count > 65535) {
-        packet_blame(p, ANOMALY_MYSQL_QUERY_ATTRIBUTES,
+        mysql_blame(p, ANOMALY_MYSQL_QUERY_ATTRIBUTES,
                      sets != 1 ? FIELD_MYSQL_PARAMETER_SETS : FIELD_MYSQL_PARAMETER_COUNT, sets != 1 ? sets_at : at,
                      sets != 1 ? packet_at(p) - sets_at : sets_at - at,
                      sets != 1 ? must_equal(sets != 1 ? sets : count, sets != 1 ? 1 : 65535)
@@ -424,18 +424,18 @@ void mysql_long_data(struct packet *p)
 {
     struct mysql_statement *statement;
     if (packet_left(p) < 6) {
-        packet_misses(p, p->s->mariadb ? ANOMALY_MYSQL_BODY_SHORT_TOLERATED : ANOMALY_MYSQL_BODY_SHORT,
+        mysql_misses(p, p->s->mariadb ? ANOMALY_MYSQL_BODY_SHORT_TOLERATED : ANOMALY_MYSQL_BODY_SHORT,
                       FIELD_MYSQL_COMMAND_BODY, 6);
         return;
     }
     (void)statement_of(p, &statement);
     uint16_t index = take_u16le(&p->c);
-    packet_number(p, FIELD_MYSQL_PARAMETER_INDEX, index, 2);
+    mysql_number(p, FIELD_MYSQL_PARAMETER_INDEX, index, 2);
     note_bytes(p->out, FIELD_MYSQL_LONG_DATA, take_rest(&p->c), &p->c);
     if (!statement)
         return;
     if (index >= statement->parameters)
-        packet_blame(p, ANOMALY_MYSQL_LONG_DATA_INDEX, FIELD_MYSQL_PARAMETER_INDEX, MYSQL_HEADER + 5, 2,
+        mysql_blame(p, ANOMALY_MYSQL_LONG_DATA_INDEX, FIELD_MYSQL_PARAMETER_INDEX, MYSQL_HEADER + 5, 2,
                      at_most(index, statement->parameters ? statement->parameters - 1u : 0));
     else if (index < MYSQL_PARAMETERS_KNOWN)
         statement->long_data[index / 8] |= (uint8_t)(1u << (index % 8));

@@ -98,23 +98,23 @@ void mysql_eof(struct packet *p, uint16_t *status)
     if (p->payload == 1) /* before 4.1, and what the query cache of 4.1 and 5.0 kept */
         return;
     if (p->payload != 5) {
-        packet_blame(p, ANOMALY_MYSQL_EOF_LENGTH, FIELD_MYSQL_LENGTH, 0, 3, must_equal(p->payload, 5));
+        mysql_blame(p, ANOMALY_MYSQL_EOF_LENGTH, FIELD_MYSQL_LENGTH, 0, 3, must_equal(p->payload, 5));
         return;
     }
-    packet_number(p, FIELD_MYSQL_WARNINGS, take_u16le(&p->c), 2);
+    mysql_number(p, FIELD_MYSQL_WARNINGS, take_u16le(&p->c), 2);
     *status = take_u16le(&p->c);
-    packet_number(p, FIELD_MYSQL_STATUS, *status, 2);
+    mysql_number(p, FIELD_MYSQL_STATUS, *status, 2);
 }
 
 /* What changed in the session: pairs of a type and a length-encoded body. */
 static void session_state(struct packet *p)
 {
     uint64_t length;
-    if (packet_lenenc(p, FIELD_MYSQL_SESSION_STATE, &length) != LENENC_VALUE)
+    if (mysql_lenenc(p, FIELD_MYSQL_SESSION_STATE, &length) != LENENC_VALUE)
         return;
     uint32_t start = packet_at(p);
     if (length != packet_left(p)) {
-        packet_blame(p, ANOMALY_MYSQL_OK_OVERRUN, FIELD_MYSQL_SESSION_STATE, start, (uint32_t)packet_left(p),
+        mysql_blame(p, ANOMALY_MYSQL_OK_OVERRUN, FIELD_MYSQL_SESSION_STATE, start, (uint32_t)packet_left(p),
                      must_equal(length, packet_left(p)));
         return;
     }
@@ -123,10 +123,10 @@ static void session_state(struct packet *p)
         uint32_t at = packet_at(p);
         uint64_t body;
         take_skip(&p->c, 1);
-        if (packet_lenenc(p, FIELD_MYSQL_SESSION_STATE, &body) != LENENC_VALUE)
+        if (mysql_lenenc(p, FIELD_MYSQL_SESSION_STATE, &body) != LENENC_VALUE)
             return;
         if (body > packet_left(p)) {
-            packet_blame(p, ANOMALY_MYSQL_SESSION_STATE, FIELD_MYSQL_SESSION_STATE, at, (uint32_t)(packet_at(p) - at),
+            mysql_blame(p, ANOMALY_MYSQL_SESSION_STATE, FIELD_MYSQL_SESSION_STATE, at, (uint32_t)(packet_at(p) - at),
                          at_most(body, packet_left(p)));
             return;
         }
@@ -150,14 +150,14 @@ void mysql_ok(struct packet *p, bool instead_of_eof, uint16_t *status)
     *status = 0;
     p->out->message = instead_of_eof ? MYSQL_EOF : MYSQL_OK;
     take_skip(&p->c, 1);
-    if (packet_lenenc(p, FIELD_MYSQL_AFFECTED_ROWS, &value) != LENENC_VALUE)
+    if (mysql_lenenc(p, FIELD_MYSQL_AFFECTED_ROWS, &value) != LENENC_VALUE)
         return;
     if (value)
-        packet_number(p, FIELD_MYSQL_AFFECTED_ROWS, value, 1);
-    if (packet_lenenc(p, FIELD_MYSQL_LAST_INSERT_ID, &value) != LENENC_VALUE)
+        mysql_number(p, FIELD_MYSQL_AFFECTED_ROWS, value, 1);
+    if (mysql_lenenc(p, FIELD_MYSQL_LAST_INSERT_ID, &value) != LENENC_VALUE)
         return;
     if (value)
-        packet_number(p, FIELD_MYSQL_LAST_INSERT_ID, value, 1);
+        mysql_number(p, FIELD_MYSQL_LAST_INSERT_ID, value, 1);
     if (s->known && !mysql_has(s, CLIENT_PROTOCOL_41)) {
         if (packet_left(p) >= 2)
             *status = take_u16le(&p->c);
@@ -165,14 +165,14 @@ void mysql_ok(struct packet *p, bool instead_of_eof, uint16_t *status)
     }
     if (packet_left(p) < 4) {
         if (s->known)
-            packet_misses(p, ANOMALY_MYSQL_FIELD_MISSING, FIELD_MYSQL_STATUS, 4);
+            mysql_misses(p, ANOMALY_MYSQL_FIELD_MISSING, FIELD_MYSQL_STATUS, 4);
         return;
     }
     *status = take_u16le(&p->c);
-    packet_number(p, FIELD_MYSQL_STATUS, *status, 2);
+    mysql_number(p, FIELD_MYSQL_STATUS, *status, 2);
     value = take_u16le(&p->c);
     if (value)
-        packet_number(p, FIELD_MYSQL_WARNINGS, value, 2);
+        mysql_number(p, FIELD_MYSQL_WARNINGS, value, 2);
     if (packet_left(p) == 0 || !s->known)
         return;
     struct view info;
@@ -180,12 +180,12 @@ void mysql_ok(struct packet *p, bool instead_of_eof, uint16_t *status)
         note_bytes(p->out, FIELD_MYSQL_INFO, take_rest(&p->c), &p->c);
         return;
     }
-    if (!packet_text(p, FIELD_MYSQL_INFO, ANOMALY_MYSQL_OK_OVERRUN, &info))
+    if (!mysql_text(p, FIELD_MYSQL_INFO, ANOMALY_MYSQL_OK_OVERRUN, &info))
         return;
     if (mysql_has(s, CLIENT_SESSION_TRACK) && (*status & SERVER_SESSION_STATE_CHANGED))
         session_state(p);
     else
-        packet_trailing(p, ANOMALY_MYSQL_SERVER_TRAILING);
+        mysql_trailing(p, ANOMALY_MYSQL_SERVER_TRAILING);
 }
 
 /* Errors that say "this was not the protocol". 1158 to 1161 are also what a silent client gets. */
@@ -225,18 +225,18 @@ static void progress(struct packet *p)
     p->out->message = MYSQL_PROGRESS;
     bool agreed = mysql_has(s, CLIENT_PROGRESS_OBSOLETE | MARIADB_CLIENT_PROGRESS);
     if (s->known && !agreed)
-        packet_blame(p, ANOMALY_MYSQL_PROGRESS, FIELD_MYSQL_ERROR_CODE, 5, 2,
+        mysql_blame(p, ANOMALY_MYSQL_PROGRESS, FIELD_MYSQL_ERROR_CODE, 5, 2,
                      must_be(0xffff, "no progress report: the client did not ask"));
     if (packet_left(p) < 6) {
-        packet_misses(p, ANOMALY_MYSQL_FIELD_MISSING, FIELD_MYSQL_PROGRESS, 6);
+        mysql_misses(p, ANOMALY_MYSQL_FIELD_MISSING, FIELD_MYSQL_PROGRESS, 6);
         return;
     }
     take_skip(&p->c, 1);
-    packet_number(p, FIELD_MYSQL_PROGRESS_STAGE, take_u8(&p->c), 1);
-    packet_number(p, FIELD_MYSQL_PROGRESS_STAGES, take_u8(&p->c), 1);
-    packet_number(p, FIELD_MYSQL_PROGRESS, take_u24le(&p->c), 3);
+    mysql_number(p, FIELD_MYSQL_PROGRESS_STAGE, take_u8(&p->c), 1);
+    mysql_number(p, FIELD_MYSQL_PROGRESS_STAGES, take_u8(&p->c), 1);
+    mysql_number(p, FIELD_MYSQL_PROGRESS, take_u24le(&p->c), 3);
     struct view text;
-    packet_text(p, FIELD_MYSQL_INFO, ANOMALY_MYSQL_LENENC_OVERRUN, &text);
+    mysql_text(p, FIELD_MYSQL_INFO, ANOMALY_MYSQL_LENENC_OVERRUN, &text);
 }
 
 /* The text of an ERR packet after its code, taken apart and noted. */
@@ -248,7 +248,7 @@ static void error_text(struct packet *p, struct view *state, struct view *text)
         *state = take_view(&p->c, 5);
         if (p->c.failed) {
             if (!p->cut)
-                packet_misses(p, ANOMALY_MYSQL_FIELD_MISSING, FIELD_MYSQL_SQL_STATE, 5);
+                mysql_misses(p, ANOMALY_MYSQL_FIELD_MISSING, FIELD_MYSQL_SQL_STATE, 5);
             return;
         }
         note_bytes(p->out, FIELD_MYSQL_SQL_STATE, *state, &p->c);
@@ -260,7 +260,9 @@ static void error_text(struct packet *p, struct view *state, struct view *text)
 static void judge_error(struct packet *p, uint16_t code, struct view state, struct view text)
 {
     struct mysql_state *s = p->s;
-    struct mysql_request *r = s->phase == PHASE_COMMAND && !s->lost ? mysql_request_open(s) : NULL;
+    struct mysql_request *r = s->lost ? NULL : mysql_request_open(s);
+    if (r && s->phase != PHASE_COMMAND && r->command != COM_CHANGE_USER) /* sent ahead of the login's answer */
+        r = NULL;
     bool spoke = r || (s->phase == PHASE_AUTH && s->servers_turn) || s->message_bytes[FROM_CLIENT];
     if (code == ER_SERVER_SHUTDOWN)
         observe(p->out, (struct fact){.kind = FACT_SHUTDOWN, .number = code, .text = text});
@@ -269,7 +271,7 @@ static void judge_error(struct packet *p, uint16_t code, struct view state, stru
     observe(p->out, (struct fact){.kind = FACT_VERDICT, .number = code, .text = text, .more = state});
     if (s->blamed || (r && (r->flags & REQUEST_BLAMED)))
         return;
-    packet_blame(p, ANOMALY_MYSQL_REJECTED, FIELD_MYSQL_ERROR_CODE, 5, 2,
+    mysql_blame(p, ANOMALY_MYSQL_REJECTED, FIELD_MYSQL_ERROR_CODE, 5, 2,
                  must_be(code, "an answer to a well-formed message"));
 }
 
@@ -279,14 +281,14 @@ enum verdict mysql_error(struct packet *p)
     struct mysql_state *s = p->s;
     p->out->message = MYSQL_ERR;
     if (p->payload < 3) {
-        packet_misses(p, ANOMALY_MYSQL_FIELD_MISSING, FIELD_MYSQL_ERROR_CODE, 3);
+        mysql_misses(p, ANOMALY_MYSQL_FIELD_MISSING, FIELD_MYSQL_ERROR_CODE, 3);
         if (s->phase == PHASE_COMMAND)
             mysql_reply_end(p);
         return VERDICT_OK;
     }
     take_skip(&p->c, 1);
     uint16_t code = take_u16le(&p->c);
-    packet_number(p, FIELD_MYSQL_ERROR_CODE, code, 2);
+    mysql_number(p, FIELD_MYSQL_ERROR_CODE, code, 2);
     if (code == 0xffff) {
         progress(p);
         return VERDICT_OK;

@@ -65,22 +65,22 @@ static void old_column(struct packet *p, bool field_list)
 {
     struct view text;
     uint64_t length;
-    if (!packet_text(p, FIELD_MYSQL_TABLE, ANOMALY_MYSQL_LENENC_OVERRUN, &text) ||
-        !packet_text(p, FIELD_MYSQL_COLUMN_NAME, ANOMALY_MYSQL_LENENC_OVERRUN, &text))
+    if (!mysql_text(p, FIELD_MYSQL_TABLE, ANOMALY_MYSQL_LENENC_OVERRUN, &text) ||
+        !mysql_text(p, FIELD_MYSQL_COLUMN_NAME, ANOMALY_MYSQL_LENENC_OVERRUN, &text))
         return;
     for (unsigned i = 0; i < 3; i++) {
-        if (packet_lenenc(p, FIELD_MYSQL_COLUMN_TYPE, &length) != LENENC_VALUE)
+        if (mysql_lenenc(p, FIELD_MYSQL_COLUMN_TYPE, &length) != LENENC_VALUE)
             return;
         struct view part = take_view(&p->c, length);
         if (p->c.failed) {
-            packet_misses(p, ANOMALY_MYSQL_COLUMN_DEFINITION, FIELD_MYSQL_COLUMN_TYPE, length);
+            mysql_misses(p, ANOMALY_MYSQL_COLUMN_DEFINITION, FIELD_MYSQL_COLUMN_TYPE, length);
             return;
         }
         if (i == 1 && part.length == 1)
             keep_type(p->s, part.bytes[0]);
     }
     if (!field_list)
-        packet_trailing(p, ANOMALY_MYSQL_SERVER_TRAILING);
+        mysql_trailing(p, ANOMALY_MYSQL_SERVER_TRAILING);
 }
 
 /* Catalogue, schema, table, name and their originals; then twelve bytes that say what the column holds. */
@@ -95,40 +95,40 @@ void mysql_column(struct packet *p, bool field_list)
     }
     struct view text;
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
-        if (!packet_text(p, names[i], ANOMALY_MYSQL_LENENC_OVERRUN, &text))
+        if (!mysql_text(p, names[i], ANOMALY_MYSQL_LENENC_OVERRUN, &text))
             return;
     if (mysql_agreed(s, MARIADB_CLIENT_EXTENDED_METADATA) &&
-        !packet_text(p, FIELD_MYSQL_EXTENDED_METADATA, ANOMALY_MYSQL_LENENC_OVERRUN, &text))
+        !mysql_text(p, FIELD_MYSQL_EXTENDED_METADATA, ANOMALY_MYSQL_LENENC_OVERRUN, &text))
         return;
     uint32_t at = packet_at(p);
     uint64_t length;
-    if (packet_lenenc(p, FIELD_MYSQL_COLUMN_DEFINITION, &length) != LENENC_VALUE)
+    if (mysql_lenenc(p, FIELD_MYSQL_COLUMN_DEFINITION, &length) != LENENC_VALUE)
         return;
     if (!s->known && length != 12 && length <= packet_left(p)) { /* mid-stream: extended metadata comes first */
         take_skip(&p->c, length);
         at = packet_at(p);
-        if (packet_lenenc(p, FIELD_MYSQL_COLUMN_DEFINITION, &length) != LENENC_VALUE)
+        if (mysql_lenenc(p, FIELD_MYSQL_COLUMN_DEFINITION, &length) != LENENC_VALUE)
             return;
     }
     if (length != 12) {
-        packet_blame(p, ANOMALY_MYSQL_COLUMN_DEFINITION, FIELD_MYSQL_COLUMN_DEFINITION, at, packet_at(p) - at,
+        mysql_blame(p, ANOMALY_MYSQL_COLUMN_DEFINITION, FIELD_MYSQL_COLUMN_DEFINITION, at, packet_at(p) - at,
                      must_equal(length, 12));
         return;
     }
     if (packet_left(p) < 12) {
-        packet_misses(p, ANOMALY_MYSQL_COLUMN_DEFINITION, FIELD_MYSQL_COLUMN_DEFINITION, 12);
+        mysql_misses(p, ANOMALY_MYSQL_COLUMN_DEFINITION, FIELD_MYSQL_COLUMN_DEFINITION, 12);
         return;
     }
-    packet_number(p, FIELD_MYSQL_CHARSET, take_u16le(&p->c), 2);
-    packet_number(p, FIELD_MYSQL_COLUMN_LENGTH, take_u32le(&p->c), 4);
+    mysql_number(p, FIELD_MYSQL_CHARSET, take_u16le(&p->c), 2);
+    mysql_number(p, FIELD_MYSQL_COLUMN_LENGTH, take_u32le(&p->c), 4);
     uint8_t type = take_u8(&p->c);
-    packet_number(p, FIELD_MYSQL_COLUMN_TYPE, type, 1);
-    packet_number(p, FIELD_MYSQL_COLUMN_FLAGS, take_u16le(&p->c), 2);
-    packet_number(p, FIELD_MYSQL_COLUMN_DECIMALS, take_u8(&p->c), 1);
+    mysql_number(p, FIELD_MYSQL_COLUMN_TYPE, type, 1);
+    mysql_number(p, FIELD_MYSQL_COLUMN_FLAGS, take_u16le(&p->c), 2);
+    mysql_number(p, FIELD_MYSQL_COLUMN_DECIMALS, take_u8(&p->c), 1);
     take_skip(&p->c, 2);
     keep_type(s, type);
     if (!field_list)
-        packet_trailing(p, ANOMALY_MYSQL_SERVER_TRAILING);
+        mysql_trailing(p, ANOMALY_MYSQL_SERVER_TRAILING);
 }
 
 static bool may_judge_rows(const struct packet *p)
@@ -143,24 +143,24 @@ static void text_row_slowly(struct packet *p)
     for (uint32_t i = 0; i < s->columns && !p->c.failed; i++) {
         uint32_t at = packet_at(p);
         if (packet_left(p) == 0) {
-            packet_blame(p, ANOMALY_MYSQL_ROW_SHORT, FIELD_MYSQL_ROW, at, 0, noted(must_equal(i, s->columns), "columns"));
+            mysql_blame(p, ANOMALY_MYSQL_ROW_SHORT, FIELD_MYSQL_ROW, at, 0, noted(must_equal(i, s->columns), "columns"));
             return;
         }
         uint64_t length;
-        enum lenenc kind = packet_lenenc(p, FIELD_MYSQL_ROW, &length);
+        enum lenenc kind = mysql_lenenc(p, FIELD_MYSQL_ROW, &length);
         if (kind == LENENC_BAD)
             return;
         if (kind == LENENC_NULL)
             continue;
         if (length > packet_left(p)) {
-            packet_blame(p, ANOMALY_MYSQL_ROW_OVERRUN, FIELD_MYSQL_ROW, at, packet_at(p) - at,
+            mysql_blame(p, ANOMALY_MYSQL_ROW_OVERRUN, FIELD_MYSQL_ROW, at, packet_at(p) - at,
                          at_most(length, packet_left(p)));
             return;
         }
         take_skip(&p->c, length);
     }
     if (!p->c.failed && packet_left(p) > 0)
-        packet_blame(p, ANOMALY_MYSQL_ROW_LONG, FIELD_MYSQL_ROW, packet_at(p), (uint32_t)packet_left(p),
+        mysql_blame(p, ANOMALY_MYSQL_ROW_LONG, FIELD_MYSQL_ROW, packet_at(p), (uint32_t)packet_left(p),
                      noted(must_equal(packet_left(p), 0), "bytes after the last column"));
 }
 
@@ -194,16 +194,16 @@ static bool binary_value(struct packet *p, uint8_t type)
         return false;
     bool date = type == MYSQL_TYPE_DATE || type == MYSQL_TYPE_DATETIME || type == MYSQL_TYPE_TIMESTAMP ||
                 type == MYSQL_TYPE_NEWDATE;
-    if (size == VALUE_LENENC && packet_lenenc(p, FIELD_MYSQL_ROW, &length) != LENENC_VALUE)
+    if (size == VALUE_LENENC && mysql_lenenc(p, FIELD_MYSQL_ROW, &length) != LENENC_VALUE)
         return false;
     if ((date && length != 0 && length != 4 && length != 7 && length != 11) ||
         (type == MYSQL_TYPE_TIME && length != 0 && length != 8 && length != 12)) {
-        packet_blame(p, ANOMALY_MYSQL_TEMPORAL_LENGTH, FIELD_MYSQL_ROW, at, packet_at(p) - at,
+        mysql_blame(p, ANOMALY_MYSQL_TEMPORAL_LENGTH, FIELD_MYSQL_ROW, at, packet_at(p) - at,
                      must_be(length, date ? "one of 0, 4, 7, 11" : "one of 0, 8, 12"));
         return false;
     }
     if (length > packet_left(p)) {
-        packet_blame(p, ANOMALY_MYSQL_ROW_OVERRUN, FIELD_MYSQL_ROW, at, packet_at(p) - at,
+        mysql_blame(p, ANOMALY_MYSQL_ROW_OVERRUN, FIELD_MYSQL_ROW, at, packet_at(p) - at,
                      at_most(length, packet_left(p)));
         return false;
     }
@@ -218,13 +218,13 @@ void mysql_binary_row(struct packet *p)
     if (!s->columns || !may_judge_rows(p))
         return;
     if (take_u8(&p->c) != 0) {
-        packet_blame(p, ANOMALY_MYSQL_BINARY_ROW_HEADER, FIELD_MYSQL_ROW, MYSQL_HEADER, p->payload ? 1 : 0,
+        mysql_blame(p, ANOMALY_MYSQL_BINARY_ROW_HEADER, FIELD_MYSQL_ROW, MYSQL_HEADER, p->payload ? 1 : 0,
                      must_equal(p->payload ? cursor_all(&p->c).bytes[MYSQL_HEADER] : 0, 0));
         return;
     }
     struct view nulls = take_view(&p->c, (s->columns + 9) / 8);
     if (p->c.failed) {
-        packet_misses(p, ANOMALY_MYSQL_ROW_SHORT, FIELD_MYSQL_ROW, (s->columns + 9) / 8 + 1);
+        mysql_misses(p, ANOMALY_MYSQL_ROW_SHORT, FIELD_MYSQL_ROW, (s->columns + 9) / 8 + 1);
         return;
     }
     if (!s->types_known)
@@ -235,6 +235,6 @@ void mysql_binary_row(struct packet *p)
             return;
     }
     if (packet_left(p) > 0)
-        packet_blame(p, ANOMALY_MYSQL_ROW_LONG, FIELD_MYSQL_ROW, packet_at(p), (uint32_t)packet_left(p),
+        mysql_blame(p, ANOMALY_MYSQL_ROW_LONG, FIELD_MYSQL_ROW, packet_at(p), (uint32_t)packet_left(p),
                      noted(must_equal(packet_left(p), 0), "bytes after the last column"));
 }

@@ -12,7 +12,7 @@ static bool number_fits(const struct mysql_state *s, enum side from, uint8_t num
     uint8_t next = (uint8_t)(s->zlib_sequence + 1);
     if (from == FROM_SERVER)
         return number == next || number == 1;
-    bool between = s->wrapped_bytes[FROM_CLIENT] == 0 && s->message_bytes[FROM_CLIENT] == 0 && s->used == 0 && !s->file;
+    bool between = !s->frame_was_empty && s->wrapped_bytes[FROM_CLIENT] == 0 && s->message_bytes[FROM_CLIENT] == 0 && s->used == 0 && !s->file;
     return number == 0 || (number == next && !between);
 }
 
@@ -46,6 +46,7 @@ static enum verdict wrap_head(void *state, enum side from, struct cursor head, s
         mysql_report(findings, ANOMALY_MYSQL_FRAME_EMPTY, FIELD_MYSQL_FRAME_LENGTH, 0, 3, at_least(0, 1));
     }
     s->zlib_sequence = number;
+    s->frame_was_empty = out->payload == 0;
     s->wrapped_bytes[from] += out->payload ? out->declared : 0;
     return VERDICT_OK;
 }

@@ -1,5 +1,5 @@
 /* Notes of decoders: see proto/decoder.h (note_keep) and notes.h. */
-#include "notes.h"
+#include "proto/notes.h"
 
 static struct note **bucket_of(struct note_table *table, uint64_t key)
 {

@@ -115,20 +115,36 @@ static inline bool pgsql_cut(const struct pgsql_reading *r)
     return r->out->message_length > cursor_all(&r->c).length;
 }
 
-/* Readers: note the field when it is not FIELD_NONE, report what is missing. After a defect or past the wanted head they
- * return zero or nothing and pgsql_stop() is true. */
-struct view pgsql_string(struct pgsql_reading *r, enum field field);
-uint32_t pgsql_u8(struct pgsql_reading *r, enum field field);
-uint32_t pgsql_u16(struct pgsql_reading *r, enum field field);
-uint32_t pgsql_u32(struct pgsql_reading *r, enum field field);
-uint64_t pgsql_u64(struct pgsql_reading *r, enum field field);
-/* Nothing may be left. */
-void pgsql_end(struct pgsql_reading *r);
-
 static inline bool pgsql_stop(const struct pgsql_reading *r)
 {
     return r->bad || r->c.failed;
 }
+
+/* Readers: note the field when it is not FIELD_NONE, report what is missing. After a defect or past the wanted head they
+ * return zero or nothing and pgsql_stop() is true. */
+struct view pgsql_string(struct pgsql_reading *r, enum field field);
+void pgsql_too_short(struct pgsql_reading *r, enum field field, unsigned bytes);
+
+/* In the header because the field is a constant where they are called: what it means costs nothing there. */
+#define PGSQL_READER(name, bytes, type, take)                                                                          \
+    static inline type name(struct pgsql_reading *r, enum field field)                                                 \
+    {                                                                                                                  \
+        if (cursor_left(&r->c) < (bytes) || r->bad) {                                                                  \
+            pgsql_too_short(r, field, bytes);                                                                          \
+            return 0;                                                                                                  \
+        }                                                                                                              \
+        type value = take(&r->c);                                                                                      \
+        if (field != FIELD_NONE)                                                                                       \
+            note_field(r->out, field, cursor_offset(&r->c) - (bytes), bytes, value);                                   \
+        return value;                                                                                                  \
+    }
+PGSQL_READER(pgsql_u8, 1, uint32_t, take_u8)
+PGSQL_READER(pgsql_u16, 2, uint32_t, take_u16be)
+PGSQL_READER(pgsql_u32, 4, uint32_t, take_u32be)
+PGSQL_READER(pgsql_u64, 8, uint64_t, take_u64be)
+#undef PGSQL_READER
+/* Nothing may be left. */
+void pgsql_end(struct pgsql_reading *r);
 
 uint32_t pgsql_hash(struct view name);
 

@@ -35,59 +35,14 @@ uint32_t pgsql_hash(struct view name)
     return hash;
 }
 
-static bool ready(struct pgsql_reading *r, enum field field, unsigned bytes)
+void pgsql_too_short(struct pgsql_reading *r, enum field field, unsigned bytes)
 {
     size_t left = cursor_left(&r->c);
-    if (left >= bytes && !r->bad)
-        return true;
     if (!pgsql_stop(r) && !pgsql_cut(r))
         pgsql_defect(r, (struct report){.anomaly = ANOMALY_PGSQL_MESSAGE_TOO_SHORT, .field = (uint16_t)field,
                                         .relation = MUST_REACH, .offset = cursor_offset(&r->c), .length = (uint32_t)left,
                                         .got = left, .expected = bytes, .note = "bytes left for the field"});
     cursor_fail(&r->c);
-    return false;
-}
-
-static void note(struct pgsql_reading *r, enum field field, uint32_t length, uint64_t value)
-{
-    if (field != FIELD_NONE)
-        note_field(r->out, field, cursor_offset(&r->c) - length, length, value);
-}
-
-uint32_t pgsql_u8(struct pgsql_reading *r, enum field field)
-{
-    if (!ready(r, field, 1))
-        return 0;
-    uint32_t value = take_u8(&r->c);
-    note(r, field, 1, value);
-    return value;
-}
-
-uint32_t pgsql_u16(struct pgsql_reading *r, enum field field)
-{
-    if (!ready(r, field, 2))
-        return 0;
-    uint32_t value = take_u16be(&r->c);
-    note(r, field, 2, value);
-    return value;
-}
-
-uint32_t pgsql_u32(struct pgsql_reading *r, enum field field)
-{
-    if (!ready(r, field, 4))
-        return 0;
-    uint32_t value = take_u32be(&r->c);
-    note(r, field, 4, value);
-    return value;
-}
-
-uint64_t pgsql_u64(struct pgsql_reading *r, enum field field)
-{
-    if (!ready(r, field, 8))
-        return 0;
-    uint64_t value = take_u64be(&r->c);
-    note(r, field, 8, value);
-    return value;
 }
 
 struct view pgsql_string(struct pgsql_reading *r, enum field field)

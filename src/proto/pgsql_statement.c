@@ -74,12 +74,29 @@ static bool is_word(uint8_t c)
     return is_digit(c) || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') || c == '_' || c == '$' || c >= 0x80;
 }
 
+/* Whether a text has what could hide or explain a dollar sign: quotes, comments, backslashes. */
+static bool has_telling(struct view text)
+{
+    static const char telling[] = {'\'', '"', '-', '\\', '/'};
+    for (size_t i = 0; i < sizeof telling; i++)
+        if (memchr(text.bytes, telling[i], text.length))
+            return true;
+    return false;
+}
+
 /* The highest $n of a query text. False when the text has something that this simple reader cannot judge: block
  * comments, dollar quotes, backslashes. */
 static bool highest_parameter(struct view text, uint32_t *highest)
 {
+    const bool plain = !has_telling(text); /* most are: then only the dollar signs are looked at */
     *highest = 0;
     for (size_t at = 0; at < text.length;) {
+        if (plain) {
+            const uint8_t *dollar = memchr(text.bytes + at, '$', text.length - at);
+            if (!dollar)
+                break;
+            at = (size_t)(dollar - text.bytes);
+        }
         size_t after = skip_quoted(text, at);
         if (after != at) {
             at = after;

@@ -10,7 +10,7 @@
 #include <zstd.h>
 #include <zstd_errors.h>
 
-#include "dialogue.h"
+#include "proto/dialogue.h"
 
 /* zstd wants its window (256 KiB here, what most servers use for frames of a network buffer) and two blocks; larger
  * windows are passed over and counted. */
@@ -24,6 +24,7 @@ struct inflater {
     struct wrap wrap;
     uint32_t payload_left;
     uint32_t produced;
+    struct field_value declared; /* where the header says what it opens to */
     struct segment first;  /* of the frame's header */
     z_stream zlib;
     ZSTD_DStream *zstd;
@@ -121,13 +122,14 @@ static void frame_report(struct conversation *c, enum side from, struct inflater
 {
     const struct wrapper *w = c->decoder->wrapper;
     struct findings *f = findings_begin(c, (uint64_t)i->wrap.header + i->wrap.payload);
-    note_field(f, w->declared, 0, i->wrap.header, i->wrap.declared);
+    note_field(f, w->declared, i->declared.offset, i->declared.length, i->wrap.declared);
     note_field(f, w->actual, 0, 0, i->produced);
     report(f, (struct report){
                   .anomaly = (uint16_t)anomaly,
                   .field = (uint16_t)w->declared,
                   .relation = MUST_EQUAL,
-                  .length = i->wrap.header,
+                  .offset = i->declared.offset,
+                  .length = i->declared.length,
                   .got = i->wrap.declared,
                   .expected = i->produced,
                   .note = "the bytes that the payload opens to",
@@ -166,13 +168,13 @@ static void frame_open(struct conversation *c, enum side from, struct inflater *
         if (opened == OPENED_BAD || (last_bytes && stuck && opened == OPENED_MORE)) {
             frame_report(c, from, i, w->cannot_open, where);
             frame_lose(c, from, i);
-        } else if (over || (opened == OPENED_END && i->produced != i->wrap.declared)) {
-            frame_report(c, from, i, w->size_differs, where);
+        } else if (over) { /* a reader that reserves what was declared cannot open it */
+            frame_report(c, from, i, w->cannot_open, where);
             frame_lose(c, from, i);
         } else if (opened == OPENED_END) {
-            i->lost = done < payload.length || i->payload_left > 0; /* bytes after the end of the compressed data */
-            if (i->lost)
-                frame_report(c, from, i, w->cannot_open, where);
+            if (i->produced != i->wrap.declared)
+                frame_report(c, from, i, w->size_differs, where);
+            i->lost = done < payload.length || i->payload_left > 0; /* bytes after the end: readers pass over them */
             return;
         } else if (stuck) {
             return;
@@ -208,6 +210,9 @@ static size_t header_bytes(struct conversation *c, enum side from, struct inflat
     i->wrap = (struct wrap){0};
     struct findings *f = findings_begin(c, w->header);
     enum verdict verdict = w->head(c->state, from, cursor_over(view_of(i->header, w->header)), &i->wrap, f);
+    for (unsigned k = 0; k < f->fields_used; k++)
+        if (f->fields[k].field == w->declared)
+            i->declared = f->fields[k];
     if (f->reports_used)
         conversation_tell(c, from, view_of(i->header, w->header), &i->first, 0, where, NULL);
     if (verdict != VERDICT_OK) {

@@ -46,6 +46,7 @@ struct world {
     enum flow_end end;
     enum side by;
     uint64_t *acks;      /* by packet number: stream offset that it acknowledges; checked at delivery when set */
+    uint64_t heard[2];   /* bytes, written down or not */
     bool keep;           /* write bytes down; off for tests with many connections */
     uint64_t ticket;
     char log[512];       /* "C:abc S:de C-3 C. x" */
@@ -67,6 +68,7 @@ static void world_bytes(void *context, struct flow *flow, enum side from, struct
     struct world *w = context;
     assert_true(bytes.length > 0);
     w->flow = flow;
+    w->heard[from] += bytes.length;
     if (!flow->user) {
         flow->user = w;
         w->opened++;

@@ -1,5 +1,6 @@
 /* net_decode: every link type, every way to carry TCP, and no byte outside the frame whatever the frame says. */
 #include "frames.h"
+#include "net/decode.h"
 #include "net/packet.h"
 
 enum { DECODED = COUNTERS };
@@ -301,10 +302,24 @@ static bool inside(const struct raw_packet *raw, struct view v)
     return v.bytes >= raw->bytes && v.length <= raw->captured && (size_t)(v.bytes - raw->bytes) <= raw->captured - v.length;
 }
 
+/* The short way of plain.c and the walk through the layers must say the same of every frame. */
+static void both_ways_agree(const struct raw_packet *raw)
+{
+    struct net_packet quick, walked;
+    enum counter skipped = COUNTERS;
+    memset(&quick, 0xee, sizeof quick);
+    memset(&walked, 0xee, sizeof walked);
+    if (!decode_plain(raw, &quick))
+        return;
+    assert_true(decode_layers(raw, &walked, &skipped));
+    assert_memory_equal(&quick, &walked, sizeof quick);
+}
+
 /* Decodes and checks what must hold for any frame; touches every byte that the views promise. */
 static unsigned decode_any(const struct raw_packet *raw, struct net_packet *out)
 {
     enum counter skipped = COUNTERS;
+    both_ways_agree(raw);
     memset(out, 0xee, sizeof *out);
     if (!net_decode(raw, out, &skipped)) {
         assert_in_range(skipped, COUNT_SKIPPED_LINK_TYPE, COUNT_SKIPPED_FRAGMENT + 1);

@@ -1,4 +1,5 @@
 /* Connections come, go, are used again and are shed in the right order. */
+#include "net/connection.h"
 #include "streams.h"
 
 #define SECONDS INT64_C(1000000000)
@@ -190,6 +191,7 @@ static void syn_flood(void **state)
         assert_int_equal(w.counters.value[COUNT_TCP_GAPS], 0);
         assert_int_equal(w.counters.value[COUNT_FLOWS_MIDSTREAM], 0);
         assert_int_equal(w.arena.used, used);
+        assert_in_range(w.net->table.connections.fresh, SESSIONS, SESSIONS + 400 / 4 + 1);
         world_finish(&w);
         assert_int_equal(w.closed, SESSIONS);
         world_close(&w);
@@ -256,6 +258,46 @@ static void keys(void **state)
             assert_int_equal(net_side(b, &second), rows[i].from == 1 ? FROM_CLIENT : FROM_SERVER);
         world_close(&w);
     }
+}
+
+/* Against an array: any order of adding and removing, up to a full table. */
+static void table_agrees_with_a_model(void **state)
+{
+    (void)state;
+    enum { SLOTS = 24, KEYS = 48, STEPS = 200000 };
+    struct arena arena;
+    struct error why;
+    struct flow_table t = {0};
+    assert_true(arena_open(&arena, 1 << 20, &why));
+    assert_true(table_open(&t, &arena, SLOTS));
+    struct connection *model[KEYS] = {0};
+    struct raw_packet raw = {0};
+    unsigned held = 0;
+    uint32_t random = 12345;
+    for (unsigned step = 0; step < STEPS; step++) {
+        random = random * 1664525 + 1013904223;
+        unsigned key = (random >> 16) % KEYS;
+        struct net_packet p = packet_between(&raw, (uint8_t)(key + 1), 40000, 200, 3306, 0);
+        /* Few values of the part that chooses the place: long runs of neighbours. */
+        uint64_t hash = (table_hash(&t, &p) & ~UINT64_C(0x3f)) | (key % 5 + 60);
+        assert_ptr_equal(table_find(&t, hash, &p), model[key]);
+        if (model[key]) {
+            table_remove(&t, model[key]);
+            model[key] = NULL;
+            held--;
+        } else {
+            model[key] = table_add(&t, hash, (int64_t)step);
+            assert_int_equal(model[key] == NULL, held == SLOTS);
+            if (!model[key])
+                continue;
+            held++;
+            model[key]->flow.client = p.source;
+            model[key]->flow.server = p.target;
+        }
+        assert_int_equal(t.connections.in_use, held);
+        assert_int_equal(t.queues[STANDING_EMBRYONIC].count, held);
+    }
+    arena_close(&arena);
 }
 
 static void sides_without_a_beginning(void **state)
@@ -348,6 +390,7 @@ int main(void)
         cmocka_unit_test(data_after_a_reset),          cmocka_unit_test(idle_connections_end),
         cmocka_unit_test(the_least_valuable_goes_first), cmocka_unit_test(syn_flood),
         cmocka_unit_test(midstream_flood),             cmocka_unit_test(keys),
+        cmocka_unit_test(table_agrees_with_a_model),
         cmocka_unit_test(sides_without_a_beginning),   cmocka_unit_test(same_endpoint_twice),
         cmocka_unit_test(bad_checksums_reach_nothing), cmocka_unit_test(too_small_an_arena),
     };

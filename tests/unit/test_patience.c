@@ -74,6 +74,112 @@ static void grace_by_both(void **state)
     world_close(&w);
 }
 
+static void grace_by_too_few_packets(void **state)
+{
+    (void)state;
+    struct world w;
+    opened(&w, 1 << 20);
+    say(&w, FROM_SERVER, 501, 104, "answer");
+    w.time_ns += 2 * MILLISECONDS;
+    for (unsigned i = 0; i < 7; i++)
+        say(&w, FROM_SERVER, 507, 104, "");
+    assert_string_equal(w.log, "");
+    say(&w, FROM_SERVER, 507, 104, "");
+    assert_string_equal(w.log, "C-3 S:answer");
+    world_finish(&w);
+    world_close(&w);
+}
+
+/* Only the acknowledgement of a FIN is seen: nothing is missing but the FIN. */
+static void a_lost_fin_is_no_gap(void **state)
+{
+    (void)state;
+    struct world w;
+    opened(&w, 1 << 20);
+    say(&w, FROM_CLIENT, 101, 501, "abc");
+    say(&w, FROM_SERVER, 501, 105, "de");
+    assert_string_equal(w.log, "C:abc");
+    elsewhere(&w, 100 * MILLISECONDS);
+    assert_string_equal(w.log, "C:abc S:de");
+    say(&w, FROM_SERVER, 503, 105, "f");
+    assert_string_equal(w.log, "C:abc S:de S:f");
+    world_finish(&w);
+    assert_int_equal(w.counters.value[COUNT_TCP_GAPS], 0);
+    world_close(&w);
+}
+
+/* ... but when the side goes on behind it, it was a byte. */
+static void a_lost_byte_is_a_gap(void **state)
+{
+    (void)state;
+    struct world w;
+    opened(&w, 1 << 20);
+    say(&w, FROM_CLIENT, 101, 501, "abc");
+    say(&w, FROM_SERVER, 501, 105, "de");
+    elsewhere(&w, 100 * MILLISECONDS);
+    say(&w, FROM_CLIENT, 105, 503, "f");
+    elsewhere(&w, 100 * MILLISECONDS);
+    assert_string_equal(w.log, "C:abc S:de C-1 C:f");
+    world_finish(&w);
+    world_close(&w);
+}
+
+/* The SYN-ACK and the first bytes of the server are missing; the client's first acknowledgement says from where. */
+static void a_lost_syn_ack_hides_no_gap(void **state)
+{
+    (void)state;
+    struct world w;
+    world_open(&w, 64, 1 << 20);
+    world_say(&w, (struct say){.from = FROM_CLIENT, .flags = TCP_SYN, .seq = 100});
+    say(&w, FROM_CLIENT, 101, 501, "");
+    say(&w, FROM_SERVER, 504, 101, "de");
+    say(&w, FROM_CLIENT, 101, 506, "");
+    elsewhere(&w, 100 * MILLISECONDS);
+    assert_string_equal(w.log, "S-3 S:de");
+    world_finish(&w);
+    world_close(&w);
+}
+
+/* A side was not mirrored for gigabytes, then it is. */
+static void a_side_appears_late(void **state)
+{
+    (void)state;
+    for (uint32_t gigabytes = 0; gigabytes < 4; gigabytes++) {
+        struct world w;
+        world_open(&w, 64, 1 << 20);
+        w.keep = false;
+        world_say(&w, (struct say){.from = FROM_SERVER, .flags = TCP_SYN | TCP_ACK, .seq = 500, .ack = 101});
+        for (uint32_t i = 0; i <= gigabytes; i++)
+            say(&w, FROM_SERVER, 501 + i, 101 + (i << 30), "s");
+        uint32_t at = 101 + (gigabytes << 30);
+        say(&w, FROM_CLIENT, at, 502 + gigabytes, "q");
+        say(&w, FROM_SERVER, 502 + gigabytes, at + 1, "a");
+        elsewhere(&w, 200 * MILLISECONDS);
+        /* Up to half the circle the missing bytes are counted, farther it is a new beginning. */
+        assert_int_equal(w.counters.value[COUNT_TCP_LOST_BYTES], gigabytes < 2 ? (uint64_t)gigabytes << 30 : 0);
+        assert_int_equal(w.heard[FROM_CLIENT], 1);
+        assert_int_equal(w.heard[FROM_SERVER], gigabytes + 2);
+        world_finish(&w);
+        world_close(&w);
+    }
+}
+
+/* The next file of a replay begins an hour earlier. */
+static void time_starts_anew(void **state)
+{
+    (void)state;
+    struct world w;
+    opened(&w, 1 << 20);
+    w.time_ns -= 3600000 * MILLISECONDS;
+    say(&w, FROM_SERVER, 501, 104, "answer");
+    elsewhere(&w, 99 * MILLISECONDS);
+    assert_string_equal(w.log, "");
+    elsewhere(&w, 1 * MILLISECONDS);
+    assert_string_equal(w.log, "C-3 S:answer");
+    world_finish(&w);
+    world_close(&w);
+}
+
 /* A side whose packets no longer reach us is waited for once. */
 static void a_vanished_side_is_waited_for_once(void **state)
 {
@@ -303,6 +409,12 @@ int main(void)
         cmocka_unit_test(grace_by_packets),
         cmocka_unit_test(grace_by_time),
         cmocka_unit_test(grace_by_both),
+        cmocka_unit_test(grace_by_too_few_packets),
+        cmocka_unit_test(a_lost_fin_is_no_gap),
+        cmocka_unit_test(a_lost_byte_is_a_gap),
+        cmocka_unit_test(a_lost_syn_ack_hides_no_gap),
+        cmocka_unit_test(a_side_appears_late),
+        cmocka_unit_test(time_starts_anew),
         cmocka_unit_test(a_vanished_side_is_waited_for_once),
         cmocka_unit_test(unacknowledged_holes_wait_long),
         cmocka_unit_test(one_sided_holes_wait_a_second),

@@ -49,6 +49,8 @@ static const struct row rows[] = {
     {"no flags", "C:real", -1, {HANDSHAKE, {AT(C, 0, 101, 501), TEXT("EVIL")}, {AT(C, A, 101, 501), TEXT("real")}}},
     {"ACK of what was never sent", "C:real", -1,
      {HANDSHAKE, {AT(C, A, 101, 0x11111111), TEXT("EVIL")}, {AT(C, A, 101, 501), TEXT("real")}}},
+    {"ACK from long ago", "C:real", -1,
+     {HANDSHAKE, {AT(C, A, 101, 0x91111111), TEXT("EVIL")}, {AT(C, A, 101, 501), TEXT("real")}}},
     {"SYN in an open connection", "C:a C:real", -1,
      {HANDSHAKE, {AT(C, A, 101, 501), TEXT("a")}, {AT(C, SYN, 102, 0), TEXT("EVIL")}, {AT(C, A, 102, 501), TEXT("real")}}},
     {"SYN and FIN with data", "C:real", -1,

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const char *host;
 
@@ -329,6 +330,24 @@ static void big(MYSQL *db)
     free(text);
 }
 
+/* A prepared statement, asked again and again with pauses: somebody at work. */
+static void till(MYSQL *db)
+{
+    MYSQL_STMT *st = prepared(db, "select id, name from customer where id = ?");
+    MYSQL_BIND in;
+    int id;
+
+    bind_int(&in, &id);
+    stmt_must(st, mysql_stmt_bind_param(st, &in), "bind_param");
+    for (id = 20; id < 24; id++) {
+        stmt_must(st, mysql_stmt_execute(st), "execute");
+        if (fetch_all(st) != 1)
+            fail("till", "no such customer");
+        usleep(450000);
+    }
+    mysql_stmt_close(st);
+}
+
 static void said(const MYSQL *db, unsigned int stage, unsigned int stages, double percent, const char *what,
                  unsigned int len)
 {
@@ -366,6 +385,8 @@ int main(int argc, char **argv)
         bulk(db);
     } else if (!strcmp(what, "big")) {
         big(db);
+    } else if (!strcmp(what, "till")) {
+        till(db);
     } else if (!strcmp(what, "progress")) {
         query(db, "alter table shop.slow force, algorithm=copy");
         query(db, "select 'done'");

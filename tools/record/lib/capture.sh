@@ -19,7 +19,7 @@ target_of() {
     if is_big "$id"; then
         echo "${id/\//-}.$suffix"
     else
-        echo "${id%%/*}/clean-${id#*/}.$suffix"
+        echo "${id%%/*}/$(option "$id" kind clean)-${id#*/}.$suffix"
     fi
 }
 
@@ -71,7 +71,9 @@ capture_keep() {
     zst) zstd -q19c "$WORK/cap/now.pcap" >"$file" ;;
     *) cp "$WORK/cap/now.pcap" "$file" ;;
     esac || return 1
-    is_big "$STORY" || : >"$OUT/${STORY%%/*}/clean-${STORY#*/}.expected"
+    if ! is_big "$STORY" && [ "$(option "$STORY" kind clean)" = clean ]; then
+        : >"$OUT/${STORY%%/*}/clean-${STORY#*/}.expected"
+    fi
     printf '%-32s %8s packets %10s bytes\n' "$STORY" "$(packet_count "$file")" "$(stat -c %s "$file")"
     rm -f "$WORK/cap/now.pcap"
 }

@@ -13,6 +13,7 @@ declare -A TEXT OPTIONS
 #   form=pcap|pcapng|gz|zst
 #   size=small|big      big ones are never kept in the repository
 #   needs=a,b           node, cc, pgbouncer: what the story needs besides the servers
+#   kind=clean|attack   attack: somebody sends what no client sends (clean)
 #   by=...              the clients, for the table
 story() {
     local id=$1

@@ -1,0 +1,2 @@
+GROUPS = {}
+PORT = 5432
