@@ -55,19 +55,6 @@ static void show_progress(void *context)
         fprintf(stderr, "\r%3llu %%  %s\033[K", (unsigned long long)(done * 100 / all), path ? path : "");
 }
 
-static bool read_severity(const struct options *o, uint64_t *severity, struct error *why)
-{
-    static const char *const names[] = {"", "high", "medium", "low", "info"};
-    const char *text = options_text(o, OPTION_FAIL_ON);
-    for (unsigned i = 1; text && i < sizeof names / sizeof names[0]; i++) {
-        if (strcmp(text, names[i]) == 0) {
-            *severity = i;
-            return true;
-        }
-    }
-    return options_number(o, OPTION_FAIL_ON, 1, 4, severity, why);
-}
-
 static bool open_pipeline(struct replay *r, struct error *why)
 {
     struct pipeline_options options = {
@@ -120,7 +107,7 @@ static bool begin_run(struct replay *r, struct error *why)
 static bool replay_open(struct replay *r, struct error *why)
 {
     const struct options *o = r->options;
-    if (!read_severity(o, &r->fail_on, why) || !open_source(r, why) || !(r->rules = ruleset_open(o, why)))
+    if (!options_severity(o, OPTION_FAIL_ON, &r->fail_on, why) || !open_source(r, why) || !(r->rules = ruleset_open(o, why)))
         return false;
     r->summary.store_path = options_store(o);
     if (!(r->store = store_open(r->summary.store_path, why)) || !begin_run(r, why))
@@ -181,7 +168,7 @@ static int replay_end(struct replay *r, struct error *why)
     else if (!options_have(r->options, OPTION_QUIET))
         summary_print(stdout, &r->summary);
     for (size_t i = 0; i < r->summary.damages_used; i++)
-        log_warning("%s: %s at byte %llu", r->damages[i].path, r->damages[i].reason, (unsigned long long)r->damages[i].offset);
+        log_error("%s: %s at byte %llu", r->damages[i].path, r->damages[i].reason, (unsigned long long)r->damages[i].offset);
     return stored ? result : (int)why->code;
 }
 
@@ -221,7 +208,7 @@ const struct command replay_command = {
     .examples = "dbhound replay incident.pcap\n"
                 "dbhound replay -d case42.db -f 'host 10.0.0.5' /var/captures\n"
                 "zcat mirror.pcap.gz | dbhound replay --json - | jq .alerts\n",
-    .exits = "0 done; 1 --fail-on matched; 2 a capture is damaged, what could be read was used; 64 usage; 65 a rule of -S is wrong; "
+    .exits = "0 done; 1 --fail-on matched; 2 a capture is damaged, what could be read was used; 64 usage; 65 no rule of -S loads; "
              "66 no such capture; 73 and 74 the store cannot be written",
     .takes = TAKES(READ) | TAKES(FILTER) | TAKES(CHECKSUMS) | TAKES(MEMORY) | TAKES(WORKERS) | TAKES(RULES) | TAKES(ONLY_RULES) | TAKES(FAIL_ON) |
              TAKES(DB) | TAKES(JSON),
