@@ -12,16 +12,18 @@
 
 #include "base/view.h"
 
+/* 16 bytes, so that it is passed in registers: through memory it would be written in pieces and read as a whole, which stalls. */
 struct cursor {
     const uint8_t *start_;
-    const uint8_t *at_;
-    const uint8_t *end_;
-    bool failed;
+    uint32_t at_;
+    uint32_t end_ : 31;
+    bool failed : 1;
 };
 
+/* Of more than 2 GiB only the first are seen. */
 static inline struct cursor cursor_over(struct view bytes)
 {
-    return (struct cursor){bytes.bytes, bytes.bytes, bytes.bytes + bytes.length, false};
+    return (struct cursor){bytes.bytes, 0, (bytes.length < INT32_MAX ? (uint32_t)bytes.length : INT32_MAX) & INT32_MAX, false};
 }
 
 static inline size_t cursor_left(const struct cursor *c)
@@ -32,19 +34,19 @@ static inline size_t cursor_left(const struct cursor *c)
 /* Bytes between the start of the cursor and its position. */
 static inline uint32_t cursor_offset(const struct cursor *c)
 {
-    return (uint32_t)(c->at_ - c->start_);
+    return c->at_;
 }
 
 /* Everything the cursor was made over, read or not. */
 static inline struct view cursor_all(const struct cursor *c)
 {
-    return view_of(c->start_, (size_t)(c->end_ - c->start_));
+    return view_of(c->start_, c->end_);
 }
 
 /* What is left, without moving. */
 static inline struct view cursor_ahead(const struct cursor *c)
 {
-    return view_of(c->at_, cursor_left(c));
+    return view_of(c->start_ + c->at_, cursor_left(c));
 }
 
 static inline bool cursor_fail(struct cursor *c)
@@ -57,12 +59,12 @@ static inline bool cursor_fail(struct cursor *c)
 static inline struct view take_view(struct cursor *c, uint64_t length)
 {
     if (length > cursor_left(c)) {
-        struct view none = view_of(c->at_, 0);
+        struct view none = view_of(c->start_ + c->at_, 0);
         cursor_fail(c);
         return none;
     }
-    struct view taken = view_of(c->at_, (size_t)length);
-    c->at_ += length;
+    struct view taken = view_of(c->start_ + c->at_, (size_t)length);
+    c->at_ += (uint32_t)length;
     return taken;
 }
 
@@ -79,20 +81,21 @@ static inline void take_skip(struct cursor *c, uint64_t length)
 /* Bytes before the next `end`, which is consumed too. Fails when there is none. */
 static inline struct view take_until(struct cursor *c, uint8_t end)
 {
-    const uint8_t *found = cursor_left(c) ? (const uint8_t *)memchr(c->at_, end, cursor_left(c)) : NULL;
+    const uint8_t *here = c->start_ + c->at_;
+    const uint8_t *found = cursor_left(c) ? (const uint8_t *)memchr(here, end, cursor_left(c)) : NULL;
     if (!found) {
-        struct view none = view_of(c->at_, 0);
+        struct view none = view_of(here, 0);
         cursor_fail(c);
         return none;
     }
-    struct view taken = view_of(c->at_, (size_t)(found - c->at_));
-    c->at_ = found + 1;
+    struct view taken = view_of(here, (size_t)(found - here));
+    c->at_ += (uint32_t)(found - here) + 1;
     return taken;
 }
 
 static inline uint8_t peek_u8(const struct cursor *c)
 {
-    return c->at_ < c->end_ ? *c->at_ : 0;
+    return c->at_ < c->end_ ? c->start_[c->at_] : 0;
 }
 
 static inline uint8_t take_u8(struct cursor *c)
@@ -101,7 +104,7 @@ static inline uint8_t take_u8(struct cursor *c)
         cursor_fail(c);
         return 0;
     }
-    return *c->at_++;
+    return c->start_[c->at_++];
 }
 
 static inline uint64_t take_le_(struct cursor *c, unsigned width)
@@ -113,7 +116,7 @@ static inline uint64_t take_le_(struct cursor *c, unsigned width)
     uint64_t value = 0;
 #pragma GCC unroll 8
     for (unsigned i = 0; i < width; i++)
-        value |= (uint64_t)c->at_[i] << (8 * i);
+        value |= (uint64_t)c->start_[c->at_ + i] << (8 * i);
     c->at_ += width;
     return value;
 }
@@ -127,7 +130,7 @@ static inline uint64_t take_be_(struct cursor *c, unsigned width)
     uint64_t value = 0;
 #pragma GCC unroll 8
     for (unsigned i = 0; i < width; i++)
-        value = value << 8 | c->at_[i];
+        value = value << 8 | c->start_[c->at_ + i];
     c->at_ += width;
     return value;
 }

@@ -80,24 +80,50 @@ static void guard_install(void)
     sigaction(SIGBUS, &ours, NULL);
 }
 
+/* The next free range from `r` on. */
+static struct guarded_range *guard_free(struct guarded_range *r)
+{
+    while (r && atomic_load(&r->begin))
+        r = r->next;
+    return r;
+}
+
+static struct guarded_range *guard_add(void)
+{
+    struct guarded_range *r = calloc(1, sizeof *r);
+    if (r) {
+        r->next = atomic_load(&guarded);
+        atomic_store(&guarded, r);
+    }
+    return r;
+}
+
+bool mapping_reserve(size_t files)
+{
+    bool enough = true;
+    pthread_mutex_lock(&guarded_lock);
+    struct guarded_range *r = guard_free(atomic_load(&guarded));
+    for (size_t i = 0; i < files && enough; i++) {
+        if (r)
+            r = guard_free(r->next);
+        else
+            enough = guard_add() != NULL;
+    }
+    pthread_mutex_unlock(&guarded_lock);
+    return enough;
+}
+
 static struct guarded_range *guard_take(uintptr_t begin, size_t size)
 {
     pthread_mutex_lock(&guarded_lock);
     guard_install();
-    struct guarded_range *r = atomic_load(&guarded);
-    while (r && atomic_load(&r->begin))
-        r = r->next;
-    bool fresh = !r;
-    if (fresh)
-        r = calloc(1, sizeof *r);
+    struct guarded_range *r = guard_free(atomic_load(&guarded));
+    if (!r)
+        r = guard_add();
     if (r) {
         atomic_store(&r->end, (begin + size + page_bytes - 1) & ~(page_bytes - 1));
         atomic_store(&r->lost, SIZE_MAX);
         atomic_store(&r->begin, begin);
-    }
-    if (r && fresh) {
-        r->next = atomic_load(&guarded);
-        atomic_store(&guarded, r);
     }
     pthread_mutex_unlock(&guarded_lock);
     return r;

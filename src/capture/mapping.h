@@ -18,6 +18,8 @@ struct mapping {
     struct guarded_range *guard;
 };
 
+/* So many files can be mapped without asking for memory then; false: there is none. */
+bool mapping_reserve(size_t files);
 /* False when it cannot be mapped: read it as a stream then. Takes the descriptor over when true. */
 bool mapping_open(struct mapping *m, int descriptor, size_t size);
 /* Reading goes on at `position`: bytes far behind leave memory (touching them again is valid and fetches them again). */

@@ -78,7 +78,7 @@ static struct source *source_furnish(struct source *s, struct error *why)
                             MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (interfaces != MAP_FAILED)
         s->format.section.interfaces = interfaces;
-    if (s->mappings && s->damages && interfaces != MAP_FAILED && stream_reserve(&s->buffers))
+    if (s->mappings && s->damages && mapping_reserve(s->paths.count) && interfaces != MAP_FAILED && stream_reserve(&s->buffers))
         return s;
     error_set(why, EXIT_INTERNAL, "no memory to read captures");
     source_close(s);

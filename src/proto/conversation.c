@@ -343,7 +343,11 @@ static size_t continue_held(struct conversation *c, enum side from, struct view 
         side->declared = 0;
     side->arrived = held->length;
     struct segment first = side->first;
-    verdict_apply(c, from, decode(c, from, view_of(held->bytes, frame.wanted), frame.total, &first, 0, where, held));
+    enum verdict verdict = decode(c, from, view_of(held->bytes, frame.wanted), frame.total, &first, 0, where, held);
+    if (verdict != VERDICT_OK)
+        verdict_apply(c, from, verdict);
+    if (verdict == VERDICT_BROKEN)
+        taken -= held->length - frame.wanted;
     pool_give(held->home, held);
     return taken;
 }
@@ -371,7 +375,8 @@ static size_t begin_message(struct conversation *c, enum side from, struct view 
             enum verdict verdict = decode(c, from, view_of(bytes.bytes, frame.wanted), frame.total, where, offset, where, NULL);
             if (verdict != VERDICT_OK)
                 verdict_apply(c, from, verdict);
-            return here;
+            /* What a broken message says of its length means nothing: the search begins behind its head. */
+            return verdict == VERDICT_BROKEN ? frame.wanted : here;
         }
     }
     side->first = segment_at(where, offset);
