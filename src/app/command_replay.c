@@ -62,7 +62,7 @@ const struct command replay_command = {
     .examples = "dbhound replay incident.pcap\n"
                 "dbhound replay -d case42.db -f 'host 10.0.0.5' /var/captures\n"
                 "zcat mirror.pcap.gz | dbhound replay --json - | jq .alerts\n",
-    .exits = "0 done; 1 --fail-on matched; 2 a capture is damaged, what could be read was used; 64 usage; 65 a rule of -S is wrong; "
+    .exits = "0 done; 1 --fail-on matched; 2 a capture is damaged, what could be read was used; 64 usage; 65 no rule of -S loads; "
              "66 no such capture; 73 and 74 the store cannot be written",
     .takes = TAKES(READ) | RUN_OPTIONS,
     .run = replay_run,

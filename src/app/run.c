@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "app/ruleset.h"
+#include "app/spread.h"
 #include "base/log.h"
 
 volatile bool run_stopped;
@@ -33,19 +34,6 @@ double run_seconds_now(void)
     return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
 }
 
-static bool read_severity(const struct options *o, uint64_t *severity, struct error *why)
-{
-    static const char *const names[] = {"", "high", "medium", "low", "info"};
-    const char *text = options_text(o, OPTION_FAIL_ON);
-    for (unsigned i = 1; text && i < sizeof names / sizeof names[0]; i++) {
-        if (strcmp(text, names[i]) == 0) {
-            *severity = i;
-            return true;
-        }
-    }
-    return options_number(o, OPTION_FAIL_ON, 1, 4, severity, why);
-}
-
 static bool open_pipeline(struct run *r, struct error *why)
 {
     struct pipeline_options options = {
@@ -70,7 +58,7 @@ bool run_open(struct run *r, const char *command, const char *sources, struct er
 {
     TEXT_ON_STACK(hash, 32);
     r->summary.store_path = options_store(r->options);
-    if (!read_severity(r->options, &r->fail_on, why) || !(r->rules = ruleset_open(r->options, why)) ||
+    if (!options_severity(r->options, OPTION_FAIL_ON, &r->fail_on, why) || !(r->rules = ruleset_open(r->options, why)) ||
         !(r->store = store_open(r->summary.store_path, why)))
         return false;
     ruleset_hash(r->rules, &hash);
@@ -128,7 +116,7 @@ int run_end(struct run *r, const struct command *command)
     else if (!options_have(r->options, OPTION_QUIET))
         summary_print(stdout, &r->summary);
     for (size_t i = 0; i < r->summary.damages_used; i++)
-        log_warning("%s: %s at byte %llu", r->damages[i].path, r->damages[i].reason, (unsigned long long)r->damages[i].offset);
+        log_error("%s: %s at byte %llu", r->damages[i].path, r->damages[i].reason, (unsigned long long)r->damages[i].offset);
     return stored ? result : command_fail(command, &why);
 }
 

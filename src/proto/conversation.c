@@ -37,6 +37,13 @@ static uint8_t confidence_now(const struct conversation *c)
 
 static void secret_keep(struct conversation *c, enum side from, uint64_t stream_offset, uint64_t length)
 {
+    uint8_t newest = (uint8_t)((c->secrets_next + SECRETS_MAX - 1) % SECRETS_MAX);
+    struct secret_range *last = &c->secrets[newest];
+    if (c->secrets_used && last->from == from && last->stream_offset + last->length == stream_offset &&
+        length <= UINT32_MAX - last->length) {
+        last->length += (uint32_t)length;
+        return;
+    }
     c->secrets[c->secrets_next] = (struct secret_range){from, stream_offset, (uint32_t)length};
     c->secrets_next = (uint8_t)((c->secrets_next + 1) % SECRETS_MAX);
     if (c->secrets_used < SECRETS_MAX)
@@ -54,6 +61,28 @@ static void secrets_note(struct conversation *c, enum side from, uint64_t stream
     for (unsigned i = 0; i < f->fields_used; i++)
         if (field_flags_of[f->fields[i].field] & FIELD_SECRET)
             secret_keep(c, from, stream_offset + f->fields[i].offset, f->fields[i].length);
+}
+
+/* A login that is wrong may hold a password where it is not looked for: what follows the wrong bytes and was not decoded is
+ * masked, and so is everything of a client whose messages can no longer be told apart before the login. */
+static void hide_undecoded(enum side from, uint8_t phase, struct findings *f, uint64_t known)
+{
+    if (from != FROM_CLIENT || phase != PHASE_PRE_AUTH || !f->reports_used)
+        return;
+    for (unsigned i = 0; i < f->fields_used; i++) {
+        uint64_t end = (uint64_t)f->fields[i].offset + f->fields[i].length;
+        known = end > known ? end : known;
+    }
+    for (unsigned i = 0; i < f->reports_used; i++) {
+        uint64_t end = (uint64_t)f->reports[i].offset + f->reports[i].length;
+        known = end > known ? end : known;
+    }
+    if (known >= f->message_length || known > UINT32_MAX)
+        return;
+    uint64_t hidden = f->message_length - known;
+    if (f->fields_used == FINDING_FIELDS_MAX)
+        f->fields_used--;
+    note_field(f, FIELD_DB_UNDECODED, (uint32_t)known, hidden > UINT32_MAX ? UINT32_MAX : (uint32_t)hidden, 0);
 }
 
 /* Whether anybody wants to know of this message. Asked for every message, so that most cost nothing more. */
@@ -225,7 +254,9 @@ static enum verdict decode(struct conversation *c, enum side from, struct view h
 {
     struct dialogue *d = c->dialogue;
     struct findings *f = findings_begin(c, total);
+    uint8_t phase = c->session.phase;
     enum verdict verdict = c->decoder->message(c->state, from, cursor_over(head), f);
+    hide_undecoded(from, phase, f, 0);
     struct direction *side = &c->sides[from];
     if (side->trusted < 255)
         side->trusted++;
@@ -377,6 +408,8 @@ void conversation_bytes(struct conversation *c, enum side from, struct view byte
         struct view rest = view_from(bytes, done);
         if (side->reading == SEARCHING) {
             size_t passed = search_boundary(c, from, rest);
+            if (from == FROM_CLIENT && c->session.phase == PHASE_PRE_AUTH)
+                secret_keep(c, from, where->stream_offset + done, passed);
             blind += passed;
             done += passed;
         } else if (side->skip) {
@@ -390,6 +423,8 @@ void conversation_bytes(struct conversation *c, enum side from, struct view byte
     }
     if (side->reading == STOPPED) {
         blind += bytes.length - done;
+        if (from == FROM_CLIENT && c->session.phase == PHASE_PRE_AUTH)
+            secret_keep(c, from, where->stream_offset + done, bytes.length - done);
         done = bytes.length;
     }
     count_many(d->counters, COUNT_BYTES_DECODED, done - blind);
@@ -439,5 +474,6 @@ void conversation_incomplete(struct conversation *c, enum side from, const struc
                       .got = arrived,
                       .note = "a whole message header",
                   });
+    hide_undecoded(from, c->session.phase, f, excludes);
     conversation_tell(c, from, head, &first, 0, where, framed ? NULL : side->held);
 }
