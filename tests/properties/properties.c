@@ -14,6 +14,8 @@
 #include "capture/source.h"
 #include "proto/conversation.h"
 
+#define APART_NS INT64_C(200000000) /* packets further apart come in order */
+
 enum { PACKETS_MAX = 100000, LINES_MAX = 4096, LINE_BYTES = 224, EACH_ONE_MAX = 400, SAMPLED = 200, BYTEWISE_MAX = 30000, WINDOW = 4 };
 
 struct packet {
@@ -34,7 +36,6 @@ struct lines {
 
 static struct lines wanted, got;
 static uint64_t random_state;
-static bool quiet_differences;
 
 static uint64_t random_next(void)
 {
@@ -120,9 +121,11 @@ static void take_message(void *context, const struct message *message)
         const struct anomaly_row *row = anomaly_row((enum anomaly)r->anomaly);
         TEXT_ON_STACK(client, 64);
         text_add_address(&client, message->flow->client.address);
+        const struct session *session = dialogue_session(message->flow);
+        bool wrapped = session && session->compression; /* its frames have the places in the stream */
         snprintf(lines->at[lines->used++], LINE_BYTES, "%s:%u %s %s %s %" PRIu64 "+%u %s", client.chars, message->flow->client.port,
                  anomaly_class_name((enum anomaly_class)row->class), row->name, message->from == FROM_CLIENT ? "to_server" : "to_client",
-                 message->stream_offset, r->offset, field_name((enum field)r->field));
+                 wrapped ? 0 : message->stream_offset, r->offset, field_name((enum field)r->field));
         lines->bad += row->class == CLASS_MALFORMED || row->class == CLASS_VIOLATION;
     }
 }
@@ -203,26 +206,31 @@ static void cut(const struct tape *from, struct tape *to, size_t most)
     }
 }
 
-/* Packets change places with others up to WINDOW further on; times stay where they were. What begins or resets a connection
- * stays in its place: for these the order is the meaning. */
+static void exchange(struct packet *a, struct packet *b)
+{
+    struct packet kept = *a;
+    int64_t time_ns = a->raw.time_ns;
+    *a = *b;
+    a->raw.time_ns = time_ns;
+    time_ns = b->raw.time_ns;
+    *b = kept;
+    b->raw.time_ns = time_ns;
+}
+
+/* Packets change places within groups of WINDOW; times stay where they were. What begins or resets a connection stays in its
+ * place: for these the order is the meaning. */
 static void shuffle(const struct tape *from, struct tape *to)
 {
     to->used = 0;
     for (size_t i = 0; i < from->used; i++)
         tape_add(to, &from->packets[i]);
-    for (size_t i = 0; i + 1 < to->used; i++) {
-        size_t other = i + random_below(WINDOW);
-        bool moves = other < to->used;
-        for (size_t k = i; moves && k <= other; k++)
-            moves = !(to->packets[k].net.flags & (TCP_RST | TCP_SYN));
-        if (!moves || other == i)
-            continue;
-        struct packet kept = to->packets[i];
-        to->packets[i] = to->packets[other];
-        to->packets[other] = kept;
-        int64_t time_ns = to->packets[i].raw.time_ns;
-        to->packets[i].raw.time_ns = to->packets[other].raw.time_ns;
-        to->packets[other].raw.time_ns = time_ns;
+    for (size_t first = random_below(WINDOW), end; first < to->used; first = end) {
+        for (end = first; end < to->used && end < first + WINDOW; end++)
+            if (to->packets[end].net.flags & (TCP_RST | TCP_SYN) || to->packets[end].raw.time_ns - to->packets[first].raw.time_ns > APART_NS)
+                break;
+        for (size_t i = first; i + 1 < end; i++)
+            exchange(&to->packets[i], &to->packets[i + random_below(end - i)]);
+        end += end == first;
     }
 }
 
@@ -284,15 +292,27 @@ struct verdict_of {
     unsigned tried, failed;
 };
 
-static void count_try(struct verdict_of *v, bool good, size_t position, const char *word)
+/* With PROPERTIES_DUMP set: the packets of a failed try, to find out which change it was. */
+static void dump(const struct tape *t)
+{
+    for (size_t i = 0; i < t->used; i++) {
+        const struct net_packet *p = &t->packets[i].net;
+        printf("      %4zu %" PRId64 " %5u > %5u seq %u ack %u flags %02x length %u\n", i + 1, t->packets[i].raw.time_ns % 1000000000000 / 1000,
+               p->source.port, p->target.port, p->seq, p->ack, p->flags, p->payload_length);
+    }
+}
+
+static void count_try(struct verdict_of *v, const struct tape *t, bool good, size_t position, const char *word)
 {
     v->tried++;
     if (good)
         return;
-    if (v->failed++ < 3 && !quiet_differences) {
+    if (v->failed++ < 3) {
         printf("  %s: %s %zu\n", v->property, word, position);
         say_difference(&wanted, &got, "-");
         say_difference(&got, &wanted, "+");
+        if (v->failed == 1 && getenv("PROPERTIES_DUMP"))
+            dump(t);
     }
 }
 
@@ -322,12 +342,12 @@ static unsigned any_segmentation(const char *file, const struct tape *t, struct 
     if (payload_bytes(t) <= BYTEWISE_MAX) {
         cut(t, changed, 1);
         play(changed, &got);
-        count_try(&v, same(), 1, "single bytes,");
+        count_try(&v, changed, same(), 1, "single bytes,");
     }
     for (unsigned round = 0; round < rounds * 4; round++) {
         cut(t, changed, most[round % 4]);
         play(changed, &got);
-        count_try(&v, same(), most[round % 4], "pieces of at most");
+        count_try(&v, changed, same(), most[round % 4], "pieces of at most");
     }
     return tell(&v);
 }
@@ -338,7 +358,7 @@ static unsigned any_order(const char *file, const struct tape *t, struct tape *c
     for (unsigned round = 0; round < rounds * 4; round++) {
         shuffle(t, changed);
         play(changed, &got);
-        count_try(&v, same(), round, "round");
+        count_try(&v, changed, same(), round, "round");
     }
     return tell(&v);
 }
@@ -349,7 +369,7 @@ static unsigned copies(const char *file, const struct tape *t, struct tape *chan
     for (unsigned round = 0; round < rounds * 2; round++) {
         duplicate(t, changed);
         play(changed, &got);
-        count_try(&v, same(), round, "round");
+        count_try(&v, changed, same(), round, "round");
     }
     return tell(&v);
 }
@@ -365,7 +385,7 @@ static unsigned one_lost(const char *file, const struct tape *t, struct tape *ch
             if (k != lost)
                 tape_add(changed, &t->packets[k]);
         play(changed, &got);
-        count_try(&v, added() == NULL, lost + 1, "without packet");
+        count_try(&v, changed, added() == NULL, lost + 1, "without packet");
     }
     return tell(&v);
 }
@@ -382,7 +402,7 @@ static unsigned some_lost(const char *file, const struct tape *t, struct tape *c
             if ((k < first || k >= first + many) && (k + 40 < first || random_below(60)))
                 tape_add(left, &changed->packets[k]);
         play(left, &got);
-        count_try(&v, added() == NULL, first, "lost piece");
+        count_try(&v, left, added() == NULL, first, "lost piece");
     }
     return tell(&v);
 }
@@ -395,7 +415,7 @@ static unsigned any_beginning(const char *file, const struct tape *t, unsigned r
         size_t first = t->used <= EACH_ONE_MAX ? i : random_below(t->used);
         const struct tape rest = {t->packets + first, t->used - first, 0};
         play(&rest, &got);
-        count_try(&v, added() == NULL, first + 1, "from packet");
+        count_try(&v, &rest, added() == NULL, first + 1, "from packet");
     }
     return tell(&v);
 }
@@ -409,7 +429,7 @@ static unsigned one_side(const char *file, const struct tape *t, struct tape *ch
             if (t->packets[k].from_server == side)
                 tape_add(changed, &t->packets[k]);
         play(changed, &got);
-        count_try(&v, added() == NULL, side, "side");
+        count_try(&v, changed, added() == NULL, side, "side");
     }
     return tell(&v);
 }
