@@ -60,6 +60,9 @@ $(OUT)/tests/%: $(OUT)/tests/unit/%.o $(OUT)/core.a
 	@mkdir -p $(@D)
 	$(CC) $(PROJECT_CFLAGS) $(CFLAGS) $(if $(LTO),-fno-lto) $(PROJECT_LDFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka $(PROJECT_LDLIBS)
 
+$(OUT)/properties: $(OUT)/tests/properties/properties.o $(OUT)/core.a
+	$(CC) $(PROJECT_CFLAGS) $(CFLAGS) $(if $(LTO),-fno-lto) $(PROJECT_LDFLAGS) $(LDFLAGS) -o $@ $^ $(PROJECT_LDLIBS)
+
 # Rewritten only when the command line changes, so that new flags rebuild everything.
 $(OUT)/flags: FORCE
 	@mkdir -p $(@D)
@@ -88,7 +91,7 @@ demo: deps  ## replay a shipped attack and look at the alert and its sample
 	@tools/demo
 check: deps-test  ## every test
 	@$(MAKE) --no-print-directory check-built
-check-built: all $(UNIT:%=$(OUT)/tests/%) $(FUZZ:%=$(OUT)/seeds/%)
+check-built: all $(OUT)/properties $(UNIT:%=$(OUT)/tests/%) $(FUZZ:%=$(OUT)/seeds/%)
 	@OUT=$(OUT) tests/run
 check-unit: $(UNIT:%=$(OUT)/tests/%)  ## the unit tests alone
 	@for t in $^; do $$t || exit 1; done
