@@ -39,6 +39,8 @@ SRC  := $(sort $(wildcard src/*/*.c))
 OBJ  := $(SRC:%.c=$(OUT)/%.o)
 CORE := $(filter-out $(OUT)/src/app/main.o,$(OBJ))
 FUZZ := $(patsubst tests/fuzz/%.c,%,$(sort $(wildcard tests/fuzz/fuzz_*.c)))
+FUZZ_CC  := clang -g -O1 -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
+FUZZ_OBJ := $(patsubst src/%.c,build/fuzz/objects/src/%.o,$(filter-out src/app/%,$(SRC)))
 UNIT := $(patsubst tests/unit/%.c,%,$(sort $(wildcard tests/unit/test_*.c)))
 
 all: build/dbhound  ## build the program (the default)
@@ -67,10 +69,11 @@ $(OUT)/flags: FORCE
 $(OUT)/seeds/%: $(OUT)/tests/fuzz/%.o $(OUT)/tests/fuzz/seed_runner.o $(OUT)/core.a
 	@mkdir -p $(@D)
 	$(CC) $(PROJECT_CFLAGS) $(CFLAGS) $(if $(LTO),-fno-lto) $(PROJECT_LDFLAGS) $(LDFLAGS) -o $@ $^ $(PROJECT_LDLIBS)
-build/fuzz/%: tests/fuzz/%.c $(filter-out src/app/%,$(SRC)) $(wildcard include/*/* include/*/*/* src/*/*.h tests/unit/*.h)
+build/fuzz/%: build/fuzz/objects/tests/fuzz/%.o $(FUZZ_OBJ)
+	$(FUZZ_CC) -fsanitize=fuzzer -o $@ $^ $(PROJECT_LDLIBS)
+build/fuzz/objects/%.o: %.c
 	@mkdir -p $(@D)
-	clang -std=c11 -D_GNU_SOURCE -Iinclude -Isrc -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=all \
-	    -fprofile-instr-generate -fcoverage-mapping -o $@ $< $(filter-out src/app/%,$(SRC)) $(PROJECT_LDLIBS)
+	$(FUZZ_CC) -std=c11 -D_GNU_SOURCE -Iinclude -Isrc -MMD -MP -c -o $@ $<
 
 deps:  ## install the Debian packages that building needs
 	@tools/deps $(BUILD_PACKAGES)
@@ -126,4 +129,4 @@ FORCE:
 .PHONY: all deps deps-test deps-fuzz demo check check-built check-unit check-layers check-sanitize check-threads golden rules fuzz fuzz-built \
         bench coverage install format clean help FORCE
 .SECONDARY:
--include $(OBJ:.o=.d) $(UNIT:%=$(OUT)/tests/unit/%.d) $(FUZZ:%=$(OUT)/tests/fuzz/%.d)
+-include $(OBJ:.o=.d) $(FUZZ_OBJ:.o=.d) $(UNIT:%=$(OUT)/tests/unit/%.d) $(FUZZ:%=$(OUT)/tests/fuzz/%.d)

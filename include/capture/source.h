@@ -43,4 +43,23 @@ bool source_damage(const struct source *s, size_t i, struct source_damage *out);
 void source_progress(const struct source *s, uint64_t *done, uint64_t *all, const char **path);
 void source_close(struct source *s);
 
+/* ---- live */
+
+struct live_options {
+    const char *interface;
+    const char *filter;        /* runs in the kernel, so what it excludes is never received; or NULL */
+    size_t ring_bytes;         /* of the kernel's ring; 0: 64 MiB */
+    struct counters *counters;
+};
+
+/* EXIT_NO_INPUT: no such interface. EXIT_NO_PERMISSION, EXIT_NO_CAPTURE, EXIT_USAGE (filter). source_read then returns 0 when nothing
+ * came for a tenth of a second, and the source is never over: an interface that goes away is waited for. */
+struct source *source_open_live(const struct live_options *options, struct error *why) MUST_CHECK;
+/* Brings the counters of dropped packets up to date; live only. */
+void source_count_drops(struct source *s);
+/* The interface of a live source is away now. */
+bool source_is_away(const struct source *s);
+/* Prints the interfaces that can be captured on, one a line: name, tab, description. */
+bool source_print_interfaces(struct error *why) MUST_CHECK;
+
 #endif

@@ -104,6 +104,8 @@ enum framing { FRAME_READY, FRAME_NEEDS_MORE };
 struct frame {
     uint64_t total;  /* bytes on the wire, header included, > 0 */
     uint32_t wanted; /* leading bytes message() must see: 0 < wanted <= total, wanted <= MESSAGE_BYTES_MAX */
+    /* Where the message says how long it is and how many of its bytes that does not count, for one that never completes. */
+    uint8_t length_at, length_bytes, length_excludes;
 };
 
 enum verdict {
@@ -132,6 +134,7 @@ struct wrapper {
     enum anomaly size_differs;   /* it opens to less than declared; what it opens to is used */
     enum anomaly cannot_open;    /* the codec refuses the payload, or it opens to more than declared */
     enum field declared, actual; /* their fields */
+    enum field length;           /* of the payload, as head() notes it */
 };
 
 struct decoder {

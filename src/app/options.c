@@ -149,6 +149,19 @@ bool options_number(const struct options *o, enum option_id option, uint64_t lea
     return true;
 }
 
+bool options_severity(const struct options *o, enum option_id option, uint64_t *severity, struct error *why)
+{
+    static const char *const names[] = {"high", "medium", "low", "info"};
+    const char *text = options_text(o, option);
+    for (unsigned i = 0; text && i < sizeof names / sizeof names[0]; i++) {
+        if (strcmp(text, names[i]) == 0) {
+            *severity = i + 1;
+            return true;
+        }
+    }
+    return options_number(o, option, 1, 4, severity, why);
+}
+
 bool options_size(const struct options *o, enum option_id option, uint64_t least, uint64_t most, uint64_t *bytes, struct error *why)
 {
     static const struct {

@@ -40,6 +40,8 @@ const char *options_text(const struct options *o, enum option_id option);
 /* The i-th value of an option that may be given more than once, or NULL. */
 const char *options_nth(const struct options *o, enum option_id option, size_t i);
 /* Sets *number (left alone when the option is not there). EXIT_USAGE when it is no number from `least` to `most`. */
+/* 1 to 4, or high, medium, low, info. */
+bool options_severity(const struct options *o, enum option_id option, uint64_t *severity, struct error *why) MUST_CHECK;
 bool options_number(const struct options *o, enum option_id option, uint64_t least, uint64_t most, uint64_t *number,
                     struct error *why) MUST_CHECK;
 /* The same for a size in bytes, with KiB, MiB or GiB. */

@@ -199,7 +199,7 @@ bool query_from_options(struct query *q, const struct options *o, struct error *
     if (!add_time(q, o, OPTION_SINCE, "since", "time_ns >= ?", why) ||
         !add_time(q, o, OPTION_UNTIL, "until", "time_ns < ?", why) || !add_addresses(q, o, why) || !add_names(q, o, why) ||
         !options_number(o, OPTION_SID, 0, UINT32_MAX, &sid, why) ||
-        !options_number(o, OPTION_SEVERITY, 1, 4, &severity, why))
+        !options_severity(o, OPTION_SEVERITY, &severity, why))
         return false;
     if (options_have(o, OPTION_SID))
         add_number(q, "sid = ?", (int64_t)sid);

@@ -10,7 +10,7 @@ void ruleset_print_problems(const struct rule_set *set)
 {
     struct rule_problem problem;
     for (size_t i = 0; rules_problem(set, i, &problem); i++)
-        log_warning("%s:%u:%u: %s", problem.file, problem.line, problem.column, problem.text);
+        log_error("%s:%u:%u: %s", problem.file, problem.line, problem.column, problem.text);
 }
 
 struct rule_set *ruleset_open(const struct options *o, struct error *why)
@@ -33,6 +33,11 @@ struct rule_set *ruleset_open(const struct options *o, struct error *why)
         return NULL;
     }
     ruleset_print_problems(set);
+    if (only && rules_loaded(set) == 0) {
+        error_set(why, EXIT_DATA, "%s: no rule of it could be loaded", only);
+        rules_close(set);
+        return NULL;
+    }
     return set;
 }
 

@@ -11,10 +11,11 @@
 #include "app/hex.h"
 #include "app/query.h"
 #include "app/tree.h"
+#include "model/anomaly.h"
 #include "model/field.h"
 #include "store/store.h"
 
-enum { LABEL_COLUMNS = 17 };
+enum { LABEL_COLUMNS = 19, ANOMALY_SIDS = 9000000 };
 
 const char *shown_text(const struct shown *a, const char *column)
 {
@@ -106,6 +107,20 @@ static bool sent_by_server(const struct shown *a)
     return strcmp(shown_text(a, "direction"), "to_client") == 0;
 }
 
+/* A title inside a sentence: its article is written small. */
+static void add_title(struct text *t, const char *title)
+{
+    static const char *const articles[] = {"A ", "An ", "The ", "Another "};
+    for (size_t i = 0; i < sizeof articles / sizeof articles[0]; i++) {
+        if (strncmp(title, articles[i], strlen(articles[i])) == 0) {
+            text_add(t, "%c", articles[i][0] - 'A' + 'a');
+            title++;
+            break;
+        }
+    }
+    text_add_safe(t, title);
+}
+
 void shown_sentence(const struct shown *a, struct text *out)
 {
     const char *message = shown_text(a, "message_type"), *field = shown_text(a, "field"), *got = shown_text(a, "got"),
@@ -117,20 +132,18 @@ void shown_sentence(const struct shown *a, struct text *out)
     text_add(out, " to ");
     add_end(out, a, !sent_by_server(a));
     text_add(out, ": ");
-    if (!*got && !*expected) {
-        text_add_safe(out, shown_text(a, "msg"));
+    add_title(out, shown_text(a, "msg"));
+    if (!*got && !*expected)
         return;
-    }
+    text_add(out, "; ");
     if (*field)
         add_plain_field(out, field);
-    else
-        text_add_safe(out, shown_text(a, "msg"));
     if (*got) {
-        text_add(out, *field ? " is " : ": read ");
+        text_add(out, *field ? " is " : "read ");
         text_add_safe(out, got);
     }
     if (*expected) {
-        text_add(out, ", expected ");
+        text_add(out, *got || *field ? ", expected " : "expected ");
         text_add_safe(out, expected);
     }
 }
@@ -215,8 +228,24 @@ static void print_facts(const struct shown *a, const struct screen *s)
     print_row(s, "server said", *shown_text(a, "server_verdict") ? shown_text(a, "server_verdict") : "nothing that was seen");
 }
 
+static void print_meaning(const struct shown *a, const struct screen *s)
+{
+    print_row(s, "what it means", why_text_of(a, "meaning"));
+    print_row(s, "what is legal", why_text_of(a, "legal"));
+    if (strncmp(why_text_of(a, "benign"), "None known", 10) != 0)
+        print_row(s, "harmless causes", why_text_of(a, "benign"));
+}
+
+/* The rule of an anomaly says no more than the anomaly; a rule that somebody wrote is shown. */
 static void print_rule(const struct shown *a, const struct screen *s)
 {
+    enum anomaly anomaly = anomaly_by_name(shown_text(a, "anomaly"));
+    if (anomaly != ANOMALY_NONE && shown_number(a, "sid") == ANOMALY_SIDS + (int64_t)anomaly_row(anomaly)->number) {
+        TEXT_ON_STACK(rule, 64);
+        text_add(&rule, "%" PRId64 ":%" PRId64 ":%" PRId64, shown_number(a, "gid"), shown_number(a, "sid"), shown_number(a, "rev"));
+        print_row(s, "rule", rule.chars);
+        return;
+    }
     TEXT_ON_STACK(title, 512);
     text_add(&title, "Rule %" PRId64 ":%" PRId64 ":%" PRId64 "  ", shown_number(a, "gid"), shown_number(a, "sid"), shown_number(a, "rev"));
     text_add_safe(&title, shown_text(a, "msg"));
@@ -227,13 +256,15 @@ static void print_rule(const struct shown *a, const struct screen *s)
 static void print_message(const struct shown *a, const struct screen *s)
 {
     const json_t *nodes = why_of(a, "tree");
+    TEXT_ON_STACK(got, 256);
     TEXT_ON_STACK(expected, 256);
     TEXT_ON_STACK(title, 128);
+    text_add_safe(&got, shown_text(a, "got"));
     text_add_safe(&expected, shown_text(a, "expected"));
     if (json_array_size(nodes)) {
         print_title(s, "Message, decoded");
         const struct tree_mark mark = {shown_text(a, "field"), shown_number(a, "message_offset"),
-                                       json_integer_value(why_of(a, "length")), expected.chars};
+                                       json_integer_value(why_of(a, "length")), got.chars, expected.chars};
         tree_print(s, nodes, json_is_true(why_of(a, "tree_cut")), &mark);
     }
     if (a->head_length == 0)
@@ -310,9 +341,7 @@ void shown_print(const struct shown *a, const struct screen *s)
     print_wrapped(s->out, safe.chars, 0, s->width);
     fprintf(s->out, "%s\n", paint(s, PAINT_NONE));
     print_facts(a, s);
-    print_words(s, "What it means", why_text_of(a, "meaning"));
-    print_words(s, "What is legal", why_text_of(a, "legal"));
-    print_words(s, "Harmless causes", why_text_of(a, "benign"));
+    print_meaning(a, s);
     print_rule(a, s);
     print_message(a, s);
     print_connection(a, s);

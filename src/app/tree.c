@@ -59,6 +59,17 @@ static size_t find_wrong(const json_t *nodes, const struct tree_mark *mark)
     return many == 1 ? named : none;
 }
 
+/* A field that could not be read has no node; a place where something is missing never has one. */
+static bool is_named(const json_t *nodes, const char *field, int64_t length)
+{
+    size_t i;
+    const json_t *node;
+    json_array_foreach((json_t *)(uintptr_t)nodes, i, node)
+        if (length && strcmp(text_of(node, "field"), field) == 0)
+            return true;
+    return false;
+}
+
 static void print_expected(const struct screen *s, const char *expected)
 {
     if (*expected)
@@ -75,6 +86,8 @@ void tree_print(const struct screen *s, const json_t *nodes, bool is_cut, const 
         unsigned columns = indent_of(node) + (unsigned)strlen(text_of(node, "field"));
         wide = columns > wide ? columns : wide;
     }
+    if (strlen(mark->field) > wide)
+        wide = (unsigned)strlen(mark->field);
     wide = wide > NAME_COLUMNS ? NAME_COLUMNS : wide;
     fprintf(s->out, "  %s%6s %6s  %-*s  VALUE%s\n", paint(s, PAINT_DIM), "OFFSET", "BYTES", (int)wide, "FIELD",
             paint(s, PAINT_NONE));
@@ -97,10 +110,13 @@ void tree_print(const struct screen *s, const json_t *nodes, bool is_cut, const 
         else
             fputc('\n', s->out);
     }
-    if (*mark->field && mark->length == 0) {
+    if (*mark->field && wrong == json_array_size(nodes) && !is_named(nodes, mark->field, mark->length)) {
         TEXT_ON_STACK(name, 96);
+        TEXT_ON_STACK(value, 400);
         text_add_safe(&name, mark->field);
-        fprintf(s->out, "%s >%6lld      0  %-*s  (missing)", paint(s, PAINT_HIGH), (long long)mark->offset, (int)wide, name.chars);
+        text_add_safe(&value, mark->length ? mark->got : "(missing)");
+        fprintf(s->out, "%s >%6lld %6lld  %-*s  %s", paint(s, PAINT_HIGH), (long long)mark->offset, (long long)mark->length,
+                (int)wide, name.chars, value.chars);
         print_expected(s, mark->expected);
     }
     if (is_cut)

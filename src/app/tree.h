@@ -10,7 +10,7 @@
 struct tree_mark {
     const char *field;      /* "": unknown */
     int64_t offset, length; /* of its bytes; length 0: it is missing there and gets a line of its own */
-    const char *expected;
+    const char *got, *expected;
 };
 
 /* `nodes` is $.tree of `why`. */

@@ -16,6 +16,7 @@
 
 #include "capture/filter.h"
 #include "capture/format.h"
+#include "capture/live.h"
 #include "capture/mapping.h"
 #include "capture/paths.h"
 #include "capture/stream.h"
@@ -28,6 +29,8 @@ struct source {
     struct mapping *mappings;  /* one per path; all stay until the end, for the packets that point to them */
     const struct view *memory; /* instead of files; see source_memory.h */
     size_t memory_read_most;
+    struct live *live;         /* instead of files */
+    uint64_t live_number;
     size_t next;               /* the file after the current one */
     bool reading;              /* there is a current one */
     bool mapped;               /* and it is read in place */
@@ -277,6 +280,11 @@ static void sift(struct source *s, struct batch *b)
 size_t source_read(struct source *s, struct raw_packet *batch, size_t most)
 {
     struct batch out = {.packets = batch, .most = most};
+    if (s->live) {
+        out.count = live_read(s->live, batch, most, &s->live_number);
+        sift(s, &out);
+        return out.count;
+    }
     while (out.count == 0 && most) {
         if (!s->reading) {
             if (!begin_next(s))
@@ -315,10 +323,36 @@ void source_progress(const struct source *s, uint64_t *done, uint64_t *all, cons
     *path = s->next ? s->paths.paths[s->next - 1].path : NULL;
 }
 
+struct source *source_open_live(const struct live_options *options, struct error *why)
+{
+    struct source_options own = {NULL, options->counters}; /* the filter runs in the kernel */
+    struct source *s = source_new(&own, why);
+    if (!s)
+        return NULL;
+    s->live = live_open(options, why);
+    if (!s->live) {
+        source_close(s);
+        return NULL;
+    }
+    return s;
+}
+
+void source_count_drops(struct source *s)
+{
+    if (s->live)
+        live_count_drops(s->live, s->counters);
+}
+
+bool source_is_away(const struct source *s)
+{
+    return s->live && live_is_away(s->live);
+}
+
 void source_close(struct source *s)
 {
     if (!s)
         return;
+    live_close(s->live);
     if (s->reading)
         end_current(s, NULL, 0);
     for (size_t i = 0; s->mappings && i < s->paths.count; i++)

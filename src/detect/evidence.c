@@ -30,6 +30,23 @@ static const char *value_name(enum field field, enum protocol protocol, uint64_t
     return field == FIELD_NONE || field_names(field) == NAMES_NONE ? NULL : name_of(field_names(field), value);
 }
 
+/* A number with a unit counts something: it is not one of the field's own values. */
+static bool is_count(const struct report *r)
+{
+    return r->relation < MUST_BE && r->note;
+}
+
+/* "bytes of the value": what both numbers count, as the note's first word. 0: the note says something else. */
+static int unit_length(const struct report *r)
+{
+    static const char *const units[] = {"bytes", "columns", "types", "iterations"};
+    const char *space = is_count(r) ? strchrnul(r->note, ' ') : NULL;
+    for (size_t i = 0; space && i < sizeof units / sizeof units[0]; i++)
+        if (strlen(units[i]) == (size_t)(space - r->note) && strncmp(units[i], r->note, strlen(units[i])) == 0)
+            return (int)(space - r->note);
+    return 0;
+}
+
 /* One byte on the wire, and numbers that look like -1 or a mask, are easier to know in hex. */
 static void add_value(struct text *t, enum field field, enum protocol protocol, uint64_t value, uint32_t length)
 {
@@ -75,14 +92,18 @@ static void report_got(struct text *t, const struct message *message, const stru
 {
     const enum field field = (enum field)r->field;
     const bool number = r->relation != MUST_BE || (field != FIELD_NONE && field_kind(field) != KIND_BYTES);
-    if (number && field_is_secret(field))
+    const bool of_bytes = field != FIELD_NONE && field_kind(field) == KIND_BYTES; /* their length, or what they mean */
+    if (number && field_is_secret(field) && !of_bytes) {
         text_add(t, "(secret)");
-    else if (number)
-        add_value(t, field, protocol, r->got, r->length);
-    else if (r->length == 0)
+    } else if (number) {
+        add_value(t, is_count(r) ? FIELD_NONE : field, protocol, r->got, r->length);
+        if (unit_length(r))
+            text_add(t, " %.*s", unit_length(r), r->note);
+    } else if (r->length == 0) {
         text_add(t, "nothing");
-    else
+    } else {
         add_bytes(t, message, message_bytes(message, r->offset, r->length), r->offset, field != FIELD_NONE);
+    }
 }
 
 static void report_expected(struct text *t, const struct report *r, enum protocol protocol)
@@ -90,9 +111,9 @@ static void report_expected(struct text *t, const struct report *r, enum protoco
     static const char *const words[] = {"exactly ", "at most ", "at least "};
     if (r->relation < MUST_BE) {
         text_add(t, "%s", words[r->relation]);
-        add_value(t, (enum field)r->field, protocol, r->expected, r->length);
+        add_value(t, is_count(r) ? FIELD_NONE : (enum field)r->field, protocol, r->expected, r->length);
         if (r->note)
-            text_add(t, ", %s", r->note);
+            text_add(t, unit_length(r) ? " %s" : ", %s", r->note);
     } else if (r->note) {
         text_add(t, "%s", r->note);
     }

@@ -37,6 +37,13 @@ static uint8_t confidence_now(const struct conversation *c)
 
 static void secret_keep(struct conversation *c, enum side from, uint64_t stream_offset, uint64_t length)
 {
+    uint8_t newest = (uint8_t)((c->secrets_next + SECRETS_MAX - 1) % SECRETS_MAX);
+    struct secret_range *last = &c->secrets[newest];
+    if (c->secrets_used && last->from == from && last->stream_offset + last->length == stream_offset &&
+        length <= UINT32_MAX - last->length) {
+        last->length += (uint32_t)length;
+        return;
+    }
     c->secrets[c->secrets_next] = (struct secret_range){from, stream_offset, (uint32_t)length};
     c->secrets_next = (uint8_t)((c->secrets_next + 1) % SECRETS_MAX);
     if (c->secrets_used < SECRETS_MAX)
@@ -54,6 +61,28 @@ static void secrets_note(struct conversation *c, enum side from, uint64_t stream
     for (unsigned i = 0; i < f->fields_used; i++)
         if (field_flags_of[f->fields[i].field] & FIELD_SECRET)
             secret_keep(c, from, stream_offset + f->fields[i].offset, f->fields[i].length);
+}
+
+/* A login that is wrong may hold a password where it is not looked for: what follows the wrong bytes and was not decoded is
+ * masked, and so is everything of a client whose messages can no longer be told apart before the login. */
+static void hide_undecoded(enum side from, uint8_t phase, struct findings *f, uint64_t known)
+{
+    if (from != FROM_CLIENT || phase != PHASE_PRE_AUTH || !f->reports_used)
+        return;
+    for (unsigned i = 0; i < f->fields_used; i++) {
+        uint64_t end = (uint64_t)f->fields[i].offset + f->fields[i].length;
+        known = end > known ? end : known;
+    }
+    for (unsigned i = 0; i < f->reports_used; i++) {
+        uint64_t end = (uint64_t)f->reports[i].offset + f->reports[i].length;
+        known = end > known ? end : known;
+    }
+    if (known >= f->message_length || known > UINT32_MAX)
+        return;
+    uint64_t hidden = f->message_length - known;
+    if (f->fields_used == FINDING_FIELDS_MAX)
+        f->fields_used--;
+    note_field(f, FIELD_DB_UNDECODED, (uint32_t)known, hidden > UINT32_MAX ? UINT32_MAX : (uint32_t)hidden, 0);
 }
 
 /* Whether anybody wants to know of this message. Asked for every message, so that most cost nothing more. */
@@ -225,7 +254,9 @@ static enum verdict decode(struct conversation *c, enum side from, struct view h
 {
     struct dialogue *d = c->dialogue;
     struct findings *f = findings_begin(c, total);
+    uint8_t phase = c->session.phase;
     enum verdict verdict = c->decoder->message(c->state, from, cursor_over(head), f);
+    hide_undecoded(from, phase, f, 0);
     struct direction *side = &c->sides[from];
     if (side->trusted < 255)
         side->trusted++;
@@ -247,6 +278,14 @@ static bool frame_is_sane(const struct frame *frame)
     return frame->wanted > 0 && frame->wanted <= frame->total && frame->wanted <= MESSAGE_BYTES_MAX;
 }
 
+static void declare(struct direction *side, const struct frame *frame)
+{
+    side->declared = frame->total;
+    side->length_at = frame->length_at;
+    side->length_bytes = frame->length_bytes;
+    side->length_excludes = frame->length_excludes;
+}
+
 static void stop_direction(struct conversation *c, enum side from)
 {
     lose_track(c, from);
@@ -258,7 +297,7 @@ static size_t head_needs(const struct conversation *c, enum side from, const str
 {
     enum { STEP = 64 }; /* enough for any header; what is too much is given back */
     struct view so_far = view_of(held->bytes, held->length);
-    *frame = (struct frame){0, 0};
+    *frame = (struct frame){0};
     if (c->decoder->frame(c->state, from, cursor_over(so_far), frame) == FRAME_NEEDS_MORE)
         return STEP;
     return frame->wanted > held->length ? frame->wanted - held->length : 0;
@@ -273,7 +312,7 @@ static size_t continue_held(struct conversation *c, enum side from, struct view 
     size_t needs;
     while ((needs = head_needs(c, from, side->held, &frame)) > 0) {
         if (frame.total)
-            side->declared = frame.total;
+            declare(side, &frame);
         struct view more = view_head(view_from(bytes, taken), needs);
         struct segment here = segment_at(where, offset + taken);
         if (more.length == 0) {
@@ -299,10 +338,16 @@ static size_t continue_held(struct conversation *c, enum side from, struct view 
     }
     side->held = NULL;
     side->skip = frame.total - held->length;
-    side->declared = side->skip ? frame.total : 0;
+    declare(side, &frame);
+    if (!side->skip)
+        side->declared = 0;
     side->arrived = held->length;
     struct segment first = side->first;
-    verdict_apply(c, from, decode(c, from, view_of(held->bytes, frame.wanted), frame.total, &first, 0, where, held));
+    enum verdict verdict = decode(c, from, view_of(held->bytes, frame.wanted), frame.total, &first, 0, where, held);
+    if (verdict != VERDICT_OK)
+        verdict_apply(c, from, verdict);
+    if (verdict == VERDICT_BROKEN)
+        taken -= held->length - frame.wanted;
     pool_give(held->home, held);
     return taken;
 }
@@ -311,7 +356,7 @@ static size_t continue_held(struct conversation *c, enum side from, struct view 
 static size_t begin_message(struct conversation *c, enum side from, struct view bytes, const struct segment *where, size_t offset)
 {
     struct direction *side = &c->sides[from];
-    struct frame frame = {0, 0};
+    struct frame frame = {0};
     enum framing framing = c->decoder->frame(c->state, from, cursor_over(bytes), &frame);
     if (framing == FRAME_READY) {
         if (!frame_is_sane(&frame)) {
@@ -323,18 +368,19 @@ static size_t begin_message(struct conversation *c, enum side from, struct view 
             side->skip = frame.total - here;
             if (side->skip) {
                 side->first = segment_at(where, offset);
-                side->declared = frame.total;
+                declare(side, &frame);
                 side->arrived = here;
                 side->incomplete_told = false;
             }
             enum verdict verdict = decode(c, from, view_of(bytes.bytes, frame.wanted), frame.total, where, offset, where, NULL);
             if (verdict != VERDICT_OK)
                 verdict_apply(c, from, verdict);
-            return here;
+            /* What a broken message says of its length means nothing: the search begins behind its head. */
+            return verdict == VERDICT_BROKEN ? frame.wanted : here;
         }
     }
     side->first = segment_at(where, offset);
-    side->declared = frame.total;
+    declare(side, &frame);
     side->arrived = bytes.length;
     side->incomplete_told = false;
     if (!held_add(c->dialogue, side, bytes, &side->first))
@@ -362,6 +408,8 @@ void conversation_bytes(struct conversation *c, enum side from, struct view byte
         struct view rest = view_from(bytes, done);
         if (side->reading == SEARCHING) {
             size_t passed = search_boundary(c, from, rest);
+            if (from == FROM_CLIENT && c->session.phase == PHASE_PRE_AUTH)
+                secret_keep(c, from, where->stream_offset + done, passed);
             blind += passed;
             done += passed;
         } else if (side->skip) {
@@ -375,6 +423,8 @@ void conversation_bytes(struct conversation *c, enum side from, struct view byte
     }
     if (side->reading == STOPPED) {
         blind += bytes.length - done;
+        if (from == FROM_CLIENT && c->session.phase == PHASE_PRE_AUTH)
+            secret_keep(c, from, where->stream_offset + done, bytes.length - done);
         done = bytes.length;
     }
     count_many(d->counters, COUNT_BYTES_DECODED, done - blind);
@@ -398,18 +448,22 @@ void conversation_incomplete(struct conversation *c, enum side from, const struc
     struct segment first = side->first;
     struct view head = side->held ? view_of(side->held->bytes, side->held->length) : view_of(NULL, 0);
     uint64_t declared = side->declared, arrived = side->arrived;
+    struct field_value length = {.field = (uint16_t)c->decoder->length_field, .offset = side->length_at, .length = side->length_bytes};
+    uint64_t excludes = side->length_excludes;
     bool framed = side->inflater && unwrap_is_open(side->inflater);
     if (framed)
-        unwrap_progress(side->inflater, &first, &head, &declared, &arrived);
+        unwrap_progress(side->inflater, &first, &head, &length, &declared, &arrived, &excludes);
     struct findings *f = findings_begin(c, declared);
     note_field(f, FIELD_DB_MESSAGE_BYTES, 0, 0, arrived);
     if (declared)
         report(f, (struct report){
                       .anomaly = (uint16_t)c->decoder->incomplete,
-                      .field = (uint16_t)c->decoder->length_field,
+                      .field = length.field,
                       .relation = MUST_NOT_EXCEED,
-                      .got = declared,
-                      .expected = arrived,
+                      .offset = length.offset,
+                      .length = length.length,
+                      .got = declared - excludes,
+                      .expected = arrived > excludes ? arrived - excludes : 0,
                       .note = "the bytes that arrived",
                   });
     else
@@ -420,5 +474,6 @@ void conversation_incomplete(struct conversation *c, enum side from, const struc
                       .got = arrived,
                       .note = "a whole message header",
                   });
+    hide_undecoded(from, c->session.phase, f, excludes);
     conversation_tell(c, from, head, &first, 0, where, framed ? NULL : side->held);
 }

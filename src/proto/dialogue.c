@@ -119,10 +119,8 @@ static void tls_bytes(struct conversation *c, enum side from, struct view bytes,
     struct findings *f = findings_begin(c, bytes.length - at);
     report(f, (struct report){
                   .anomaly = ANOMALY_DB_CLEAR_AFTER_TLS,
-                  .field = FIELD_DB_TLS,
                   .relation = MUST_BE,
                   .length = 1,
-                  .got = bytes.bytes[at],
                   .note = "the beginning of a TLS record: 0x14 to 0x17, then version 3",
               });
     conversation_tell(c, from, view_head(view_from(bytes, at), MESSAGE_BYTES_MAX), where, at, where, NULL);

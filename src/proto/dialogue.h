@@ -39,6 +39,7 @@ struct direction {
     struct conversation *of;
     struct inflater *inflater;
     uint8_t reading;
+    uint8_t length_at, length_bytes, length_excludes; /* of the current message, see struct frame */
     bool waiting, incomplete_told;
     uint8_t tls_seen;        /* bytes after the agreement on TLS that were judged */
     uint8_t trusted;         /* messages since the last resynchronisation, at most 255 */
@@ -109,8 +110,10 @@ void conversation_tell(struct conversation *c, enum side from, struct view head,
 
 /* A wrapping frame began and is not whole. */
 bool unwrap_is_open(const struct inflater *i);
-/* Its first segment, its header so far, how many bytes it says it has (0: not known yet), and how many came. */
-void unwrap_progress(const struct inflater *i, struct segment *first, struct view *header, uint64_t *declared, uint64_t *arrived);
+/* Its first segment, its header so far, where that says how long the payload is, how many bytes the frame has by this (0:
+ * not known yet), how many came, and how many of both are the header. */
+void unwrap_progress(const struct inflater *i, struct segment *first, struct view *header, struct field_value *length,
+                     uint64_t *declared, uint64_t *arrived, uint64_t *excludes);
 /* The direction's message is unfinished and nothing more will come: says so once. */
 void conversation_incomplete(struct conversation *c, enum side from, const struct segment *where);
 static inline bool direction_is_open(const struct direction *side)

@@ -88,6 +88,8 @@ static enum framing mysql_frame(const void *state, enum side from, struct cursor
     uint8_t sequence = take_u8(&ahead);
     out->total = MYSQL_HEADER + (uint64_t)length;
     out->wanted = wanted_of(s, from, length, sequence);
+    out->length_bytes = 3;
+    out->length_excludes = MYSQL_HEADER;
     return FRAME_READY;
 }
 
@@ -356,8 +358,8 @@ static void mysql_end(void *state, enum side from, bool reset, struct findings *
     bool odd = oldest && (oldest->flags & REQUEST_ODD) && !(oldest->flags & REQUEST_BLAMED);
     if (s->client_ended || s->client_quit || s->midstream || s->lost || (!login && !odd))
         return;
-    mysql_report(out, ANOMALY_MYSQL_CLOSED_WITHOUT_ANSWER, FIELD_MYSQL_SEQUENCE, 0, 0,
-                 must_be(0, "an answer to the client's last message"));
+    mysql_report(out, ANOMALY_MYSQL_CLOSED_WITHOUT_ANSWER, FIELD_DB_PHASE, 0, 0,
+                 must_be(out->session->phase, "an answer to the client's last message"));
 }
 
 static bool plausible_version(struct cursor c)

@@ -103,6 +103,7 @@ static bool change_user_response(struct packet *p)
     if (length > packet_left(p)) {
         mysql_blame(p, ANOMALY_MYSQL_AUTH_RESPONSE_OVERRUN, FIELD_MYSQL_AUTH_RESPONSE_LENGTH, at, 1,
                      at_most(length, packet_left(p)));
+        note_field(p->out, FIELD_MYSQL_AUTH_RESPONSE, packet_at(p), (uint32_t)packet_left(p), 0);
         return false;
     }
     response = take_view(&p->c, length);

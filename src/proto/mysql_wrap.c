@@ -58,6 +58,7 @@ const struct wrapper mysql_wrapper = {
     .cannot_open = ANOMALY_MYSQL_FRAME_CANNOT_OPEN,
     .declared = FIELD_MYSQL_FRAME_INFLATED,
     .actual = FIELD_MYSQL_FRAME_ACTUAL,
+    .length = FIELD_MYSQL_FRAME_LENGTH,
 };
 
 static const uint8_t v2_signature[12] = {0x0d, 0x0a, 0x0d, 0x0a, 0x00, 0x0d, 0x0a, 0x51, 0x55, 0x49, 0x54, 0x0a};
@@ -79,7 +80,7 @@ bool mysql_proxy_begins(struct cursor ahead)
 enum framing mysql_proxy_frame(struct cursor ahead, struct frame *out)
 {
     struct view all = cursor_ahead(&ahead);
-    *out = (struct frame){0, 0};
+    *out = (struct frame){0};
     if (all.length == 0)
         return FRAME_NEEDS_MORE;
     if (agrees(all, "PROXY ", 6)) {

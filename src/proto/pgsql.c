@@ -71,6 +71,9 @@ static enum framing typed_frame(const struct pgsql_state *s, enum side from, str
     if (length < 4 || !kind->limit)
         return FRAME_READY;
     out->total = (uint64_t)length + 1;
+    out->length_at = 1;
+    out->length_bytes = 4;
+    out->length_excludes = 1;
     uint32_t limit = from == FROM_CLIENT && type == 'p' ? pgsql_password_limit(s) : kind->limit;
     uint32_t wanted = type == 'd' && s->copy == COPY_BOTH ? STANDBY_WANTED : kind->wanted;
     if (length <= limit)
@@ -201,7 +204,7 @@ static void end(void *state, enum side from, bool reset, struct findings *out)
     bool working = s->stage == STAGE_SESSION && (s->queue_used || s->untracked);
     if (!s->early_broken && !s->negotiation && !starting && !logging_in && !working)
         return;
-    report(out, (struct report){.anomaly = ANOMALY_PGSQL_CLOSED, .field = FIELD_DB_PHASE, .relation = MUST_BE,
+    report(out, (struct report){.anomaly = ANOMALY_PGSQL_CLOSED, .field = FIELD_DB_PHASE, .relation = MUST_BE, .got = out->session->phase,
                                 .note = "an answer, or an ErrorResponse before the end"});
 }
 

@@ -71,6 +71,8 @@ static bool legal_now(struct pgsql_reading *r, uint8_t type)
         return true;
     }
     if (type == 'p' && !s->joined) {
+        if (r->out->message_length > PGSQL_HEADER)
+            note_field(r->out, FIELD_PGSQL_PASSWORD_DATA, PGSQL_HEADER, (uint32_t)(r->out->message_length - PGSQL_HEADER), 0);
         wrong_type(r, ANOMALY_PGSQL_PASSWORD_UNEXPECTED, type, "p only while the server asks for it");
         return false;
     }

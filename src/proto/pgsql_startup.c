@@ -30,6 +30,7 @@ enum framing pgsql_startup_frame(const struct pgsql_state *s, struct cursor ahea
     }
     uint32_t length = take_u32be(&ahead);
     out->total = length < 8 ? 4 : length;
+    out->length_bytes = 4;
     out->wanted = length < 8 || length > 4 + PGSQL_STARTUP_BODY_MAX ? 4 : length;
     return FRAME_READY;
 }

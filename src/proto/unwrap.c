@@ -24,7 +24,7 @@ struct inflater {
     struct wrap wrap;
     uint32_t payload_left;
     uint32_t produced;
-    struct field_value declared; /* where the header says what it opens to */
+    struct field_value length, declared; /* where the header says how long the payload is, and what it opens to */
     struct segment first;  /* of the frame's header */
     z_stream zlib;
     ZSTD_DStream *zstd;
@@ -46,8 +46,11 @@ bool unwrap_is_open(const struct inflater *i)
     return i->in_payload || i->header_have > 0;
 }
 
-void unwrap_progress(const struct inflater *i, struct segment *first, struct view *header, uint64_t *declared, uint64_t *arrived)
+void unwrap_progress(const struct inflater *i, struct segment *first, struct view *header, struct field_value *length,
+                     uint64_t *declared, uint64_t *arrived, uint64_t *excludes)
 {
+    *length = i->length;
+    *excludes = i->wrap.header;
     *first = i->first;
     *header = view_of(i->header, i->in_payload ? i->wrap.header : i->header_have);
     *declared = i->in_payload ? (uint64_t)i->wrap.header + i->wrap.payload : 0;
@@ -213,6 +216,8 @@ static size_t header_bytes(struct conversation *c, enum side from, struct inflat
     for (unsigned k = 0; k < f->fields_used; k++)
         if (f->fields[k].field == w->declared)
             i->declared = f->fields[k];
+        else if (f->fields[k].field == w->length)
+            i->length = f->fields[k];
     if (f->reports_used)
         conversation_tell(c, from, view_of(i->header, w->header), &i->first, 0, where, NULL);
     if (verdict != VERDICT_OK) {

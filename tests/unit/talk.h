@@ -81,7 +81,7 @@ static inline void talk_keep(struct talk *t)
 static inline void talk(struct talk *t, enum side from, struct view bytes)
 {
     for (;;) {
-        struct frame frame = {0, 0};
+        struct frame frame = {0};
         t->unread = bytes.length;
         if (t->decoder->frame(t->state, from, cursor_over(bytes), &frame) == FRAME_NEEDS_MORE)
             return;

@@ -26,7 +26,7 @@ static void framing_does_not_depend_on_the_cut(void **state)
             enum side from = dialogues[i].lines[k].from;
             struct view line = hex(dialogues[i].lines[k].bytes);
             for (struct view left = line; left.length;) {
-                struct frame whole = {0, 0}, part;
+                struct frame whole = {0}, part;
                 assert_int_equal(pgsql_decoder.frame(t->state, from, cursor_over(left), &whole), FRAME_READY);
                 for (size_t have = 0; have < left.length && have < whole.total; have++) {
                     uint8_t *exact = malloc(have ? have : 1);

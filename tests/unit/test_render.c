@@ -170,7 +170,7 @@ static void the_tree_marks_one_field(void **state)
                                "{\"field\":\"a.secret\",\"secret\":true,\"text\":\"(masked)\",\"offset\":6,\"length\":9,\"depth\":0},"
                                "{\"field\":\"a.yes\",\"value\":true,\"offset\":0,\"length\":0,\"depth\":0}, 7, {}]", 0, NULL);
     struct screen s = to_memory(false, 0);
-    tree_print(&s, nodes, true, &(struct tree_mark){"a.n", 4, 2, "at most 3"});
+    tree_print(&s, nodes, true, &(struct tree_mark){"a.n", 4, 2, "7", "at most 3"});
     assert_string_equal(written(&s), "  OFFSET  BYTES  FIELD     VALUE\n"
                                      "       0      1  a.n       3 (three)\n"
                                      " >     4      2    a.n     4   <-- expected at most 3\n"
@@ -180,16 +180,16 @@ static void the_tree_marks_one_field(void **state)
                                      "       -      -            ''\n"
                                      "  more fields than are kept follow\n");
     s = to_memory(false, 0);
-    tree_print(&s, nodes, false, &(struct tree_mark){"", 0, 0, "x"});
+    tree_print(&s, nodes, false, &(struct tree_mark){"", 0, 0, "", "x"});
     assert_null(strchr(written(&s), '>'));
     s = to_memory(false, 0);
-    tree_print(&s, nodes, false, &(struct tree_mark){"a.n", 9, 1, "x"}); /* two of that name, neither there */
+    tree_print(&s, nodes, false, &(struct tree_mark){"a.n", 9, 1, "", "x"}); /* two of that name, neither there */
     assert_null(strchr(written(&s), '>'));
     s = to_memory(false, 0);
-    tree_print(&s, nodes, false, &(struct tree_mark){"a.yes", 9, 1, "no"}); /* the only one of that name */
+    tree_print(&s, nodes, false, &(struct tree_mark){"a.yes", 9, 1, "", "no"}); /* the only one of that name */
     assert_non_null(strstr(written(&s), " >     -      -  a.yes     yes   <-- expected no\n"));
     s = to_memory(false, 0);
-    tree_print(&s, nodes, false, &(struct tree_mark){"a.n", 15, 0, "a third"});
+    tree_print(&s, nodes, false, &(struct tree_mark){"a.n", 15, 0, "", "a third"});
     assert_non_null(strstr(written(&s), " >    15      0  a.n       (missing)   <-- expected a third\n"));
     json_decref(nodes);
     free(text);

@@ -1,0 +1,138 @@
+/* One run of the pipeline: see run.h. */
+#include "app/run.h"
+
+#include <signal.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "app/ruleset.h"
+#include "app/spread.h"
+#include "base/log.h"
+
+volatile bool run_stopped;
+
+/* The first Ctrl-C stops reading and keeps what was found; the second aborts. */
+static void interrupt(int signal_number)
+{
+    if (run_stopped)
+        _exit(128 + signal_number);
+    run_stopped = true;
+}
+
+void run_catch_signals(void)
+{
+    struct sigaction action = {.sa_handler = interrupt};
+    sigaction(SIGINT, &action, NULL);
+    sigaction(SIGTERM, &action, NULL);
+}
+
+double run_seconds_now(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+static bool open_pipeline(struct run *r, struct error *why)
+{
+    struct pipeline_options options = {
+        .memory_bytes = (size_t)1 << 30,
+        .evidence = {.before = 16, .after = 8},
+    };
+    uint64_t memory = options.memory_bytes, workers = 0;
+    const char *checksums = options_text(r->options, OPTION_CHECKSUMS);
+    if (!options_size(r->options, OPTION_MEMORY, 64 << 20, UINT64_C(1) << 40, &memory, why) ||
+        !options_number(r->options, OPTION_WORKERS, 0, WORKERS_MAX, &workers, why))
+        return false;
+    options.workers = (unsigned)workers;
+    options.memory_bytes = (size_t)memory;
+    if (checksums && strcmp(checksums, "all") != 0 && strcmp(checksums, "none") != 0)
+        return error_set(why, EXIT_USAGE, "-k takes all or none, not %s", checksums);
+    options.check_checksums = checksums && strcmp(checksums, "all") == 0;
+    r->pipeline = pipeline_open(&options, r->rules, r->recorder, &r->counters, why);
+    return r->pipeline != NULL;
+}
+
+bool run_open(struct run *r, const char *command, const char *sources, struct error *why)
+{
+    TEXT_ON_STACK(hash, 32);
+    r->summary.store_path = options_store(r->options);
+    if (!options_severity(r->options, OPTION_FAIL_ON, &r->fail_on, why) || !(r->rules = ruleset_open(r->options, why)) ||
+        !(r->store = store_open(r->summary.store_path, why)))
+        return false;
+    ruleset_hash(r->rules, &hash);
+    r->summary.run_id = store_begin_run(r->store, command, sources, hash.chars, why);
+    if (!r->summary.run_id)
+        return false;
+    if (!(r->recorder = recorder_open(r->rules, r->store, &r->counters)))
+        return error_set(why, EXIT_INTERNAL, "out of memory");
+    r->began = run_seconds_now();
+    return open_pipeline(r, why);
+}
+
+static int run_result(const struct run *r)
+{
+    const struct alert_sums *sums = recorder_sums(r->recorder);
+    if (r->summary.damages_used)
+        return EXIT_PARTIAL;
+    for (uint64_t severity = 1; severity <= r->fail_on; severity++)
+        if (sums->by_severity[severity])
+            return EXIT_MATCHED;
+    return EXIT_DONE;
+}
+
+static void fill_summary(struct run *r)
+{
+    struct summary *s = &r->summary;
+    while (s->damages_used < RUN_DAMAGES_MAX && source_damage(r->source, s->damages_used, &r->damages[s->damages_used]))
+        s->damages_used++;
+    s->damages = r->damages;
+    s->counters = &r->counters;
+    s->rules = r->rules;
+    s->recorder = r->recorder;
+    s->seconds = run_seconds_now() - r->began;
+    for (unsigned p = 1; p < PROTOCOLS; p++) {
+        s->flows[p] = pipeline_flows(r->pipeline, (enum protocol)p);
+        s->messages[p] = pipeline_messages(r->pipeline, (enum protocol)p);
+    }
+}
+
+int run_end(struct run *r, const struct command *command)
+{
+    struct error why, later;
+    pipeline_finish(r->pipeline);
+    recorder_finish(r->recorder);
+    fill_summary(r);
+    int result = run_result(r);
+    bool stored = recorder_healthy(r->recorder, &why);
+    if (!store_commit(r->store, stored ? &why : &later))
+        stored = false;
+    store_count_losses(r->store, &r->counters);
+    if (!store_end_run(r->store, &r->counters, stored ? result : EXIT_IO, stored ? &why : &later))
+        stored = false;
+    if (options_have(r->options, OPTION_JSON))
+        summary_print_json(stdout, &r->summary);
+    else if (!options_have(r->options, OPTION_QUIET))
+        summary_print(stdout, &r->summary);
+    for (size_t i = 0; i < r->summary.damages_used; i++)
+        log_error("%s: %s at byte %llu", r->damages[i].path, r->damages[i].reason, (unsigned long long)r->damages[i].offset);
+    return stored ? result : command_fail(command, &why);
+}
+
+int run_refuse(const struct command *command, const struct error *why)
+{
+    return why->code == EXIT_USAGE ? command_usage(command, "%s", why->text) : command_fail(command, why);
+}
+
+void run_close(struct run *r)
+{
+    pipeline_close(r->pipeline);
+    recorder_close(r->recorder);
+    if (r->source)
+        source_close(r->source);
+    if (r->store)
+        store_close(r->store);
+    if (r->rules)
+        rules_close(r->rules);
+}
