@@ -10,10 +10,10 @@ PREFIX   ?= /usr/local
 OUT      := build/$(VARIANT)$(if $(SANITIZE),-$(SANITIZE))
 
 BUILD_PACKAGES := gcc make pkg-config libc6-dev libpcap-dev libsqlite3-dev zlib1g-dev libzstd-dev \
-                  libjansson-dev libssl-dev
-TEST_PACKAGES  := libcmocka-dev sqlite3 tshark tcpdump python3 zstd binutils
+                  libjansson-dev libssl-dev libcap-ng-dev libseccomp-dev
+TEST_PACKAGES  := libcmocka-dev sqlite3 tshark tcpdump tcpreplay iproute2 ethtool python3 zstd binutils
 FUZZ_PACKAGES  := clang llvm libclang-rt-14-dev
-LIBRARIES      := libpcap sqlite3 zlib libzstd jansson libcrypto
+LIBRARIES      := libpcap sqlite3 zlib libzstd jansson libcrypto libcap-ng libseccomp
 
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wwrite-strings \
         -Wcast-qual -Wundef -Wformat=2 $(if $(WERROR),-Werror)
@@ -60,6 +60,9 @@ $(OUT)/tests/%: $(OUT)/tests/unit/%.o $(OUT)/core.a
 	@mkdir -p $(@D)
 	$(CC) $(PROJECT_CFLAGS) $(CFLAGS) $(if $(LTO),-fno-lto) $(PROJECT_LDFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka $(PROJECT_LDLIBS)
 
+$(OUT)/properties: $(OUT)/tests/properties/properties.o $(OUT)/core.a
+	$(CC) $(PROJECT_CFLAGS) $(CFLAGS) $(if $(LTO),-fno-lto) $(PROJECT_LDFLAGS) $(LDFLAGS) -o $@ $^ $(PROJECT_LDLIBS)
+
 # Rewritten only when the command line changes, so that new flags rebuild everything.
 $(OUT)/flags: FORCE
 	@mkdir -p $(@D)
@@ -88,7 +91,7 @@ demo: deps  ## replay a shipped attack and look at the alert and its sample
 	@tools/demo
 check: deps-test  ## every test
 	@$(MAKE) --no-print-directory check-built
-check-built: all $(UNIT:%=$(OUT)/tests/%) $(FUZZ:%=$(OUT)/seeds/%)
+check-built: all $(OUT)/properties $(UNIT:%=$(OUT)/tests/%) $(FUZZ:%=$(OUT)/seeds/%)
 	@OUT=$(OUT) tests/run
 check-unit: $(UNIT:%=$(OUT)/tests/%)  ## the unit tests alone
 	@for t in $^; do $$t || exit 1; done

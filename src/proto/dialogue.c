@@ -165,6 +165,8 @@ static void take_gap(void *context, struct flow *flow, enum side from, uint64_t 
     (void)context;
     (void)where;
     struct conversation *c = conversation_of(flow);
+    if (!flow->user)
+        flow->midstream = true; /* what opens a connection was lost: as if its start was not seen */
     if (!c)
         return;
     if (c->transport == TRANSPORT_CLEAR)
