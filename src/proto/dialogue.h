@@ -41,11 +41,12 @@ struct direction {
     uint8_t reading;
     uint8_t length_at, length_bytes, length_excludes; /* of the current message, see struct frame */
     bool waiting, incomplete_told;
+    bool spoke;              /* a message of it was decoded */
     uint8_t tls_seen;        /* bytes after the agreement on TLS that were judged */
-    uint8_t trusted;         /* messages since the last resynchronisation, at most 255 */
+    uint8_t unsure;          /* sound messages that must come before a found boundary is believed altogether */
 };
 
-enum { TLS_BYTES_JUDGED = 2 };
+enum { TLS_BYTES_JUDGED = 2, UNSURE_MESSAGES = 3, UNSURE_OF_CONTENT = 1 };
 
 enum transport { TRANSPORT_CLEAR, TRANSPORT_WRAPPED, TRANSPORT_TLS, TRANSPORT_OPAQUE };
 

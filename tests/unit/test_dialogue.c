@@ -185,6 +185,7 @@ static void after_a_gap_the_next_message_is_found(void **state)
     drive_gap(&drive, FROM_CLIENT, 100);
     say(FROM_CLIENT, "'select 1' 00"); /* the rest of a message */
     say(FROM_CLIENT, QUERY);
+    say(FROM_CLIENT, QUERY);
     say(FROM_CLIENT, "'Q' 00000003 00");
     drive_end(&drive, END_CAPTURE, FROM_CLIENT);
     assert_int_equal(drive.lines_used, 1);
