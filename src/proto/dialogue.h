@@ -41,7 +41,6 @@ struct direction {
     uint8_t reading;
     uint8_t length_at, length_bytes, length_excludes; /* of the current message, see struct frame */
     bool waiting, incomplete_told;
-    bool spoke;              /* a message of it was decoded */
     uint8_t tls_seen;        /* bytes after the agreement on TLS that were judged */
     uint8_t unsure;          /* sound messages that must come before a found boundary is believed altogether */
 };
