@@ -279,6 +279,12 @@ static enum verdict decode(struct conversation *c, enum side from, struct view h
     struct findings *f = findings_begin(c, total);
     uint8_t phase = c->session.phase;
     enum verdict verdict = c->decoder->message(c->state, from, cursor_over(head), f);
+    /* The first segment may have been too short to tell. */
+    if (verdict == VERDICT_BROKEN && from == FROM_CLIENT && !c->confirmed && !c->flow->midstream &&
+        first->stream_offset + offset == 0 && identify_other(head)) {
+        identify_report_other(c, head);
+        verdict = VERDICT_OPAQUE;
+    }
     hide_undecoded(from, phase, f, 0);
     if (c->sides[from].unsure)
         verdict = believe(c, from, verdict, f);
