@@ -4,7 +4,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
-enum { BATCH = 32, IDLE_SECONDS = 3600, INCOMPLETE_SECONDS = 30, BY_TIME_SHIFT = 56 };
+enum { BATCH = 32, IDLE_SECONDS = 3600, INCOMPLETE_SECONDS = 30, BY_TIME_SHIFT = 56, SMALL_THINGS = 4 * 1024 * 1024 };
 static const uint64_t WHEN_FINISHED = UINT64_MAX - 2; /* odd: by time alone */
 
 struct worker {
@@ -141,7 +141,9 @@ static void take_closed(void *context, struct flow *flow, enum flow_end end, enu
     evidence_close(w->evidence, flow, where->ticket);
 }
 
-/* ---- opening: one budget, split by what each room is worth */
+/* ---- opening: one budget, split by what each room is worth. A connection costs 592 bytes, one that is decoded 1,104 more:
+ * of 1 GiB, 1,000,000 connections may be open at once and 200,000 of them be decoded. All shares together are at most a
+ * tenth more than the budget, and are not all needed at once. */
 
 static bool open_rooms(struct worker *w, const struct worker_options *options)
 {
@@ -154,17 +156,17 @@ static bool open_rooms(struct worker *w, const struct worker_options *options)
         .closed = take_closed,
     };
     struct dialogue_options dialogue = {
-        .conversations = budget / 8192,
-        .message_buffers = budget / (128 * 1024),
-        .note_blocks = budget / 4096,
-        .inflaters = budget / (16 * 1024 * 1024) + 4,
+        .conversations = budget / 5120,
+        .message_buffers = budget / (448 * 1024) + 8,
+        .note_blocks = budget / 5120,
+        .inflaters = budget / (32 * 1024 * 1024) + 2,
         .directory = options->directory,
         .worker = options->index,
         .incomplete_ns = INCOMPLETE_SECONDS * INT64_C(1000000000),
     };
     struct net_options net = {
-        .flows = budget / 4096,
-        .held_bytes = budget / 16,
+        .flows = budget / 1056,
+        .held_bytes = budget / 48,
         .check_checksums = options->check_checksums,
         .idle_ns = IDLE_SECONDS * INT64_C(1000000000),
     };
@@ -172,7 +174,7 @@ static bool open_rooms(struct worker *w, const struct worker_options *options)
     if (!evidence.samples)
         evidence.samples = budget / (4 * 1024 * 1024) + 4;
     evidence.reach = options->flight_packets;
-    if (!(w->flight = flight_open(&w->arena, options->flight_packets, budget / 16)) ||
+    if (!(w->flight = flight_open(&w->arena, options->flight_packets, budget / 32)) ||
         !(w->detector = detector_open(options->rules, &w->arena)) ||
         !(w->dialogue = dialogue_open(&w->arena, &dialogue, &messages, w->counters)))
         return false;
@@ -191,13 +193,12 @@ struct worker *worker_open(const struct worker_options *options, const struct ou
     }
     *w = (struct worker){.counters = counters, .rules = options->rules, .spread = options->spread, .turns = options->turns,
                          .outlet = *outlet, .index = options->index};
-    if (!arena_open(&w->arena, options->memory_bytes, why)) {
+    if (!arena_open(&w->arena, options->memory_bytes / 10 * 11 + SMALL_THINGS, why)) {
         free(w);
         return NULL;
     }
     if (!open_rooms(w, options)) {
-        error_set(why, EXIT_USAGE, "--memory is too small: %zu MiB for each worker; 64 MiB is the least that works",
-                  options->memory_bytes >> 20);
+        error_set(why, EXIT_USAGE, "--memory is too small: 64 MiB for each worker are enough");
         worker_close(w);
         return NULL;
     }

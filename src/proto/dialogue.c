@@ -65,7 +65,7 @@ struct dialogue *dialogue_open(struct arena *from, const struct dialogue_options
     d->opened = arena_take(from, OPENED_BYTES);
     bool fits = d->directory && d->opened &&
                 pool_open(&d->conversations, from, sizeof(struct conversation) + DECODER_STATE_MAX, options->conversations) &&
-                pool_open(&d->small, from, sizeof(struct held) + SMALL_BUFFER, options->message_buffers * 4) &&
+                pool_open(&d->small, from, sizeof(struct held) + SMALL_BUFFER, options->message_buffers * SMALL_PER_LARGE) &&
                 pool_open(&d->large, from, sizeof(struct held) + MESSAGE_BYTES_MAX, options->message_buffers) &&
                 pool_open(&d->note_blocks, from, sizeof(struct note), options->note_blocks) &&
                 pool_open(&d->note_tables, from, sizeof(struct note_table), options->note_blocks / 4) &&

@@ -9,7 +9,7 @@
 
 struct inflater;
 
-enum { SMALL_BUFFER = 2048, MARKS_MAX = 12, SECRETS_MAX = 8, WRAP_HEADER_MAX = 16 };
+enum { SMALL_BUFFER = 2048, SMALL_PER_LARGE = 8, MARKS_MAX = 12, SECRETS_MAX = 8, WRAP_HEADER_MAX = 16 };
 
 /* A message that is split over segments: its bytes so far, as many as its decoder wants. */
 struct held {

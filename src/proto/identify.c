@@ -69,6 +69,13 @@ static struct conversation *not_ours(struct dialogue *d, struct flow *flow, cons
     return c;
 }
 
+/* No room for it now. Should there be some later, its first messages are gone: it stays undecoded. */
+static void shed(struct dialogue *d, struct flow *flow)
+{
+    count(d->counters, COUNT_FLOWS_SHED);
+    flow->user = &not_a_database;
+}
+
 struct conversation *identify(struct dialogue *d, struct flow *flow, enum side from, struct view bytes, const struct segment *where)
 {
     enum protocol known = directory_ask(d->directory, d->worker, &flow->server, d->when);
@@ -83,6 +90,8 @@ struct conversation *identify(struct dialogue *d, struct flow *flow, enum side f
             c = conversation_open(d, flow, spoken);
             if (c)
                 c->tentative = from == FROM_CLIENT;
+            else
+                shed(d, flow);
             return c;
         }
     }
@@ -94,6 +103,6 @@ struct conversation *identify(struct dialogue *d, struct flow *flow, enum side f
     if (c)
         c->confirmed = known != PROTOCOL_NONE;
     else
-        count(d->counters, COUNT_SKIPPED_NO_MEMORY);
+        shed(d, flow);
     return c;
 }
