@@ -178,6 +178,8 @@ static void take_bytes(void *context, struct flow *flow, enum side from, struct 
     if (flow->excused[other_side(from)] && c->transport == TRANSPORT_CLEAR) {
         flow->excused[other_side(from)] = false;
         conversation_gap(c, other_side(from), 0);
+    } else if (flow->excused[other_side(from)] && c->transport == TRANSPORT_WRAPPED) {
+        c->transport = TRANSPORT_OPAQUE; /* frames that miss a byte fit together no more */
     }
     /* A login is lockstep: a server that answers has read the message, and what it declares beyond never comes. */
     if (from == FROM_SERVER && c->session.phase == PHASE_PRE_AUTH && direction_is_open(&c->sides[FROM_CLIENT]))
