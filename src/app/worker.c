@@ -198,7 +198,7 @@ struct worker *worker_open(const struct worker_options *options, const struct ou
         return NULL;
     }
     if (!open_rooms(w, options)) {
-        error_set(why, EXIT_USAGE, "--memory is too small: 64 MiB for each worker are enough");
+        error_set(why, EXIT_USAGE, "--memory is too small: 80 MiB for each worker are enough");
         worker_close(w);
         return NULL;
     }
