@@ -9,7 +9,7 @@
 enum {
     CONNECTIONS_MOST = 1 << 28,
     SECOND_CHANCES = 16,    /* busy connections passed over in one search */
-    EMBRYONIC_SHARE = 48,   /* so many may be connections that only one side spoke for: 12 MiB of 1 GiB */
+    EMBRYONIC_SHARE = 64,   /* so many may be connections that only one side spoke for: 9 MiB of 1 GiB */
     EMBRYONIC_LEAST = 1024,
     PREFETCH_DISTANCE = 4,  /* packets between loading the entry and loading the connection */
     PREFETCH_LINES = 4,
