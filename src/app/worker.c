@@ -165,7 +165,7 @@ static bool open_rooms(struct worker *w, const struct worker_options *options)
         .incomplete_ns = INCOMPLETE_SECONDS * INT64_C(1000000000),
     };
     struct net_options net = {
-        .flows = budget / 1056,
+        .flows = budget / 1060,
         .held_bytes = budget / 48,
         .check_checksums = options->check_checksums,
         .idle_ns = IDLE_SECONDS * INT64_C(1000000000),
