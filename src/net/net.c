@@ -131,6 +131,7 @@ static struct connection *net_add(struct net *n, const struct net_packet *p, uin
     c->flow.client = from_client ? p->source : p->target;
     c->flow.server = from_client ? p->target : p->source;
     c->flow.vlan = p->vlan;
+    c->flow.tenant = p->tenant;
     c->flow.id = p->raw->number;
     c->flow.first_ns = c->flow.last_ns = p->raw->time_ns;
     c->flow.midstream = !(p->flags & TCP_SYN);
