@@ -1,6 +1,6 @@
 /*
- * Where packets come from: capture files (pcap and pcapng, plain, gzip or zstd), directories, standard input; later
- * a live interface. Plain regular files are mapped and never copied.
+ * Where packets come from: capture files (pcap and pcapng, plain, gzip or zstd), directories, standard input, or a live
+ * interface. Plain regular files are mapped and never copied.
  *
  * A damaged file gives what can be read; the rest is a `struct source_damage`, never an error.
  */
@@ -49,16 +49,26 @@ struct live_options {
     const char *interface;
     const char *filter;        /* runs in the kernel, so what it excludes is never received; or NULL */
     size_t ring_bytes;         /* of the kernel's ring; 0: 64 MiB */
+    uint64_t packets_most;     /* over after so many; 0: never by itself */
+    /* Sources with the same group on one interface share its packets, a flow to one of them; 0: all packets. What comes
+     * before the last one has joined may be seen by several. The hash is of the outermost addresses: tunnels may be split. */
+    uint16_t fanout_group;
     struct counters *counters;
 };
 
-/* EXIT_NO_INPUT: no such interface. EXIT_NO_PERMISSION, EXIT_NO_CAPTURE, EXIT_USAGE (filter). source_read then returns 0 when nothing
- * came for a tenth of a second, and the source is never over: an interface that goes away is waited for. */
+/* EXIT_NO_INPUT: no such interface. EXIT_NO_PERMISSION, EXIT_NO_CAPTURE, EXIT_USAGE (filter). source_read then returns 0 every
+ * tenth of a second, so that the caller can look around, whether packets come or not; source_is_over tells that from the end.
+ * An interface that goes down or away is waited for. */
 struct source *source_open_live(const struct live_options *options, struct error *why) MUST_CHECK;
-/* Brings the counters of dropped packets up to date; live only. */
+/* From now on nothing comes in; what the kernel holds is read until the source is over. Live only, as all below. */
+void source_stop(struct source *s);
+bool source_is_over(const struct source *s);
+/* Brings the counters of dropped packets up to date. Once it is over, what was sent to the interface is received or
+ * dropped, exactly, where no filter and no most was given. */
 void source_count_drops(struct source *s);
-/* The interface of a live source is away now. */
+/* The interface is gone, or there but down, now. */
 bool source_is_away(const struct source *s);
+bool source_is_down(const struct source *s);
 /* Prints the interfaces that can be captured on, one a line: name, tab, description. */
 bool source_print_interfaces(struct error *why) MUST_CHECK;
 

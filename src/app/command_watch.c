@@ -1,24 +1,24 @@
 /* dbhound watch: decodes a live interface until it is stopped; alerts appear as lines while it runs, the sum at the end. */
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "app/privileges.h"
 #include "app/run.h"
 #include "base/log.h"
 #include "serve/fast.h"
 
-enum { QUIET_SECONDS = 10, DRAIN_SECONDS = 1, FILTER_BYTES = 4096 };
+enum { QUIET_SECONDS = 10, FILTER_BYTES = 4096 };
 
 struct watch {
     struct run run;
     const char *interface;
     uint64_t seconds;           /* 0: until stopped */
-    double started, heard, drain_until;
-    uint64_t heard_packets;
-    bool quiet_told, lines;
-    volatile bool drained;
+    double started, heard;
+    uint64_t heard_packets, ticked_packets;
+    uint64_t passed_by;         /* packets the interface had received when the last one was heard */
+    bool quiet_told, failure_told, lines;
 };
 
 static int64_t wall_ns(void)
@@ -37,82 +37,96 @@ static void print_line(void *context, const struct alert *alert, const struct ru
     fflush(stdout);
 }
 
-/* The interface's own word, "up" or "down". */
-static bool link_is_down(const char *interface)
+/* What the interface received in all, matching or not; 0 when the system does not say. */
+static uint64_t interface_packets(const char *interface)
 {
-    char path[128], word[16] = "";
-    snprintf(path, sizeof path, "/sys/class/net/%.64s/operstate", interface);
+    char path[128];
+    unsigned long long packets = 0;
+    snprintf(path, sizeof path, "/sys/class/net/%.64s/statistics/rx_packets", interface);
     FILE *file = fopen(path, "r");
     if (!file)
-        return false;
-    bool down = fgets(word, sizeof word, file) && strncmp(word, "down", 4) == 0;
+        return 0;
+    if (fscanf(file, "%llu", &packets) != 1)
+        packets = 0;
     fclose(file);
-    return down;
+    return packets;
+}
+
+static bool is_filtered(const struct watch *w)
+{
+    return options_text(w->run.options, OPTION_FILTER) || w->run.options->operand_count;
 }
 
 static void say_silence(struct watch *w, double now)
 {
     uint64_t received = w->run.counters.value[COUNT_PACKETS_RECEIVED];
-    if (received != w->heard_packets) {
+    if (received != w->heard_packets || w->heard <= w->started) {
         w->heard_packets = received;
         w->heard = now;
         w->quiet_told = false;
+        w->passed_by = is_filtered(w) ? interface_packets(w->interface) : 0;
     }
     if (w->quiet_told || now - w->heard < QUIET_SECONDS || source_is_away(w->run.source))
         return;
     w->quiet_told = true;
     log_notice("no packet on %s for %d seconds: %s", w->interface, QUIET_SECONDS,
-               link_is_down(w->interface)                       ? "the link is down"
-               : options_text(w->run.options, OPTION_FILTER) || w->run.options->operand_count
-                   ? "none matches the filter, or the mirror port sends nothing"
-                   : "the mirror port sends nothing");
+               source_is_down(w->run.source) ? "the link is down"
+               : is_filtered(w) && interface_packets(w->interface) > w->passed_by ? "there are some, but none matches the filter"
+                                                                                 : "the mirror port sends nothing");
 }
 
-static void look_at_clock(void *context)
-{
-    struct watch *w = context;
-    double now = run_seconds_now();
-    if (w->seconds && now - w->started >= (double)w->seconds)
-        run_stopped = true;
-    if (w->drain_until > 0 && now >= w->drain_until)
-        w->drained = true;
-}
-
-/* Between two reads that found packets: time passes, rows are committed, drops are counted. */
-static void idle(struct watch *w)
+/* The store's failure is said once, and again when it comes back after a success. */
+static void commit(struct watch *w)
 {
     struct error why;
-    pipeline_tick(w->run.pipeline, wall_ns());
-    source_count_drops(w->run.source);
-    if (!store_commit(w->run.store, &why))
+    bool stored = store_commit(w->run.store, &why);
+    if (!stored && !w->failure_told)
         log_error("%s", why.text);
-    say_silence(w, run_seconds_now());
-    look_at_clock(w);
+    w->failure_told = !stored;
+}
+
+/* Ten times a second, between two reads. Time is the packets' own, and passes by the clock only when none wait to be read. */
+static void look_around(struct watch *w)
+{
+    uint64_t received = w->run.counters.value[COUNT_PACKETS_RECEIVED];
+    double now = run_seconds_now();
+    if (received == w->ticked_packets)
+        pipeline_tick(w->run.pipeline, wall_ns());
+    w->ticked_packets = received;
+    source_count_drops(w->run.source);
+    commit(w);
+    say_silence(w, now);
+    if (w->seconds && now - w->started >= (double)w->seconds)
+        run_stopped = true;
 }
 
 static void watch_until_stopped(struct watch *w)
 {
+    static const volatile bool never = false;
     w->started = w->heard = run_seconds_now();
-    while (!run_stopped) {
-        pipeline_run(w->run.pipeline, w->run.source, &run_stopped, look_at_clock, w);
-        idle(w);
+    while (!run_stopped && !source_is_over(w->run.source)) {
+        pipeline_run(w->run.pipeline, w->run.source, &run_stopped, NULL, NULL);
+        look_around(w);
     }
     /* What the kernel still holds was on the wire before we were told to stop. */
-    w->drain_until = run_seconds_now() + DRAIN_SECONDS;
-    pipeline_run(w->run.pipeline, w->run.source, &w->drained, look_at_clock, w);
+    run_stopped = true;
+    source_stop(w->run.source);
+    while (!source_is_over(w->run.source))
+        pipeline_run(w->run.pipeline, w->run.source, &never, NULL, NULL);
     source_count_drops(w->run.source);
 }
 
 static bool open_interface(struct watch *w, char *filter, struct error *why)
 {
     const struct options *o = w->run.options;
-    uint64_t ring = 0;
+    uint64_t ring = 0, most = 0;
     struct text words = text_in(filter, FILTER_BYTES);
     w->interface = options_text(o, OPTION_INTERFACE);
     if (!w->interface)
         return error_set(why, EXIT_USAGE, "name the interface with -i (see --list-interfaces)");
     if (!options_size(o, OPTION_RING, 64 << 10, 1 << 30, &ring, why) ||
-        !options_number(o, OPTION_SECONDS, 1, UINT32_MAX, &w->seconds, why))
+        !options_number(o, OPTION_SECONDS, 1, UINT32_MAX, &w->seconds, why) ||
+        !options_number(o, OPTION_COUNT, 1, INT64_MAX, &most, why))
         return false;
     if (options_text(o, OPTION_FILTER))
         text_add(&words, "%s", options_text(o, OPTION_FILTER));
@@ -120,7 +134,13 @@ static bool open_interface(struct watch *w, char *filter, struct error *why)
         text_add(&words, "%s%s", words.length ? " " : "", o->operands[i]);
     if (words.cut)
         return error_set(why, EXIT_USAGE, "the filter is too long");
-    struct live_options live = {w->interface, filter, (size_t)ring, &w->run.counters};
+    struct live_options live = {
+        .interface = w->interface,
+        .filter = filter,
+        .ring_bytes = (size_t)ring,
+        .packets_most = most,
+        .counters = &w->run.counters,
+    };
     w->run.source = source_open_live(&live, why);
     return w->run.source != NULL;
 }
@@ -140,9 +160,12 @@ static int watch_run(const struct options *o)
     if (options_have(o, OPTION_LIST_INTERFACES))
         return list_interfaces();
     w.run.options = o;
+    w.run.live = true;
+    w.run.user = options_text(o, OPTION_USER);
     w.lines = !options_have(o, OPTION_QUIET) && !options_have(o, OPTION_JSON);
-    if (open_interface(&w, filter, &why) && run_open(&w.run, "watch", w.interface, &why) && privileges_drop(true, &why)) {
+    if (open_interface(&w, filter, &why) && run_open(&w.run, "watch", w.interface, &why)) {
         run_catch_signals();
+        signal(SIGHUP, SIG_IGN); /* a terminal that goes away does not end the watch */
         if (w.lines)
             recorder_listen(w.run.recorder, print_line, NULL);
         log_notice("watching %s; Ctrl-C ends it", w.interface);
@@ -162,8 +185,8 @@ const struct command watch_command = {
     .examples = "dbhound watch -i eth1\n"
                 "dbhound watch -i mirror0 -d /var/lib/dbhound/today.db tcp port 3306 or tcp port 5432\n"
                 "dbhound watch --list-interfaces\n",
-    .exits = "0 stopped by SIGINT, SIGTERM or --seconds; 1 --fail-on matched; 64 usage; 66 no such interface; 69 no capture; "
+    .exits = "0 stopped by SIGINT, SIGTERM, --seconds or --count; 1 --fail-on matched; 64 usage; 66 no such interface; 69 no capture; "
              "73 and 74 the store cannot be written; 77 no permission",
-    .takes = TAKES(INTERFACE) | TAKES(RING) | TAKES(SECONDS) | TAKES(LIST_INTERFACES) | RUN_OPTIONS,
+    .takes = TAKES(INTERFACE) | TAKES(RING) | TAKES(SECONDS) | TAKES(COUNT) | TAKES(USER) | TAKES(LIST_INTERFACES) | RUN_OPTIONS,
     .run = watch_run,
 };

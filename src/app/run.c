@@ -6,6 +6,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "app/privileges.h"
 #include "app/ruleset.h"
 #include "app/spread.h"
 #include "base/log.h"
@@ -59,7 +60,7 @@ bool run_open(struct run *r, const char *command, const char *sources, struct er
     TEXT_ON_STACK(hash, 32);
     r->summary.store_path = options_store(r->options);
     if (!options_severity(r->options, OPTION_FAIL_ON, &r->fail_on, why) || !(r->rules = ruleset_open(r->options, why)) ||
-        !(r->store = store_open(r->summary.store_path, why)))
+        !privileges_drop(r->live, r->user, why) || !(r->store = store_open(r->summary.store_path, why)))
         return false;
     ruleset_hash(r->rules, &hash);
     r->summary.run_id = store_begin_run(r->store, command, sources, hash.chars, why);
@@ -68,7 +69,7 @@ bool run_open(struct run *r, const char *command, const char *sources, struct er
     if (!(r->recorder = recorder_open(r->rules, r->store, &r->counters)))
         return error_set(why, EXIT_INTERNAL, "out of memory");
     r->began = run_seconds_now();
-    return open_pipeline(r, why);
+    return open_pipeline(r, why) && privileges_confine(r->live, why);
 }
 
 static int run_result(const struct run *r)

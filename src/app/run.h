@@ -17,6 +17,8 @@ enum { RUN_DAMAGES_MAX = 64 };
 
 struct run {
     const struct options *options;
+    bool live;        /* keeps what capturing needs; see privileges.h */
+    const char *user; /* live: to become, or NULL */
     struct rule_set *rules;
     struct store *store;
     struct source *source; /* opened by the command, before run_open; closed by run_close */
@@ -33,7 +35,7 @@ struct run {
 extern volatile bool run_stopped;
 void run_catch_signals(void);
 
-/* `command` and `sources` (one a line) name the run in the store. */
+/* `command` and `sources` (one a line) name the run in the store. Privileges are given up on the way. */
 bool run_open(struct run *r, const char *command, const char *sources, struct error *why) MUST_CHECK;
 /* Closes every connection, commits, prints the sum; returns the exit code. */
 int run_end(struct run *r, const struct command *command);

@@ -1,6 +1,9 @@
 /*
  * Live capture: see live.h. pcap_dispatch hands packets out of the kernel's ring; each is copied once into a buffer, since
  * the ring's block goes back to the kernel when the call returns.
+ *
+ * Every packet that the kernel counted for a handle is delivered, or counted as dropped when the handle goes: also those in
+ * a block of the ring that nobody could read any more when the interface was removed.
  */
 #include "capture/live.h"
 
@@ -12,13 +15,17 @@
 #include <time.h>
 
 #include "base/log.h"
+#include "capture/live_socket.h"
 
 enum {
     SNAPLEN = 262144, /* as tcpdump: more than any frame, offloaded ones included */
     READ_TIMEOUT_MS = 100,
     BUFFER = 4 * 1024 * 1024,
-    RETRY_NS = 500000000,
     RING_DEFAULT = 64 * 1024 * 1024,
+    RETRY_NS = 500000000,
+    LOOK_NS = 100000000,
+    /* A block that is not full is handed over by a timer that looks at it twice, READ_TIMEOUT_MS apart. */
+    DRAIN_NS = 300000000,
 };
 
 struct live {
@@ -26,15 +33,33 @@ struct live {
     pcap_t *handle; /* NULL: the interface is away */
     bool nanoseconds;
     uint16_t link_type;
-    unsigned kernel_drops, interface_drops; /* of this handle, as last read */
-    uint64_t lost_kernel, lost_interface;   /* of handles that are gone, not counted yet */
-    struct timespec retried;
+    struct pcap_stat stat;                /* of this handle, as last read */
+    uint64_t offered, delivered;          /* of this handle: put into the ring, taken out of it */
+    uint64_t lost_kernel, lost_interface; /* not counted yet */
+    uint64_t went;                        /* times the interface went down or away, not counted yet */
+    uint64_t taken;                       /* packets of all handles */
+    bool down, refusal_told;
+    bool stopped, over;
+    int64_t retried_ns, looked_ns, heard_ns; /* monotonic */
     /* The batch that is being filled. */
     struct raw_packet *batch;
     size_t used, most, bytes_used;
     uint64_t *number;
     uint8_t buffer[BUFFER];
 };
+
+static int64_t monotonic_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+}
+
+/* Whether the kernel counts only packets that we are to have: one may slip into the ring before the filter is set. */
+static bool counts_are_ours(const struct live *l)
+{
+    return (!l->options.filter || !*l->options.filter) && !l->options.packets_most;
+}
 
 static bool open_failed(struct live *l, pcap_t *handle, int status, struct error *why)
 {
@@ -79,13 +104,20 @@ static bool attach(struct live *l, struct error *why)
         pcap_close(handle);
         return false;
     }
+    if (l->options.fanout_group && !live_socket_join(pcap_fileno(handle), l->options.fanout_group)) {
+        pcap_close(handle);
+        return error_set(why, EXIT_NO_CAPTURE, "cannot share %s: the kernel refuses the group %u", l->options.interface,
+                         l->options.fanout_group);
+    }
     /* libpcap waits without end for a first packet (TPACKET_V3), so the waiting is ours. */
     if (pcap_setnonblock(handle, 1, text) != 0) {
         pcap_close(handle);
         return error_set(why, EXIT_NO_CAPTURE, "cannot capture on %s: %s", l->options.interface, text);
     }
     l->link_type = (uint16_t)pcap_datalink(handle);
-    l->kernel_drops = l->interface_drops = 0;
+    l->stat = (struct pcap_stat){0};
+    l->offered = l->delivered = 0;
+    l->down = l->refusal_told = false;
     l->handle = handle;
     return true;
 }
@@ -135,7 +167,7 @@ static void take_packet(u_char *context, const struct pcap_pkthdr *header, const
         .link_type = l->link_type,
     };
     l->bytes_used += captured;
-    if (l->used == l->most || BUFFER - l->bytes_used < SNAPLEN)
+    if (BUFFER - l->bytes_used < SNAPLEN)
         pcap_breakloop(l->handle);
 }
 
@@ -144,10 +176,21 @@ static void read_drops(struct live *l)
     struct pcap_stat now;
     if (!l->handle || pcap_stats(l->handle, &now) != 0)
         return;
-    l->lost_kernel += now.ps_drop - l->kernel_drops;
-    l->lost_interface += now.ps_ifdrop - l->interface_drops;
-    l->kernel_drops = now.ps_drop;
-    l->interface_drops = now.ps_ifdrop;
+    /* What the kernel received includes what it dropped. All three wrap. */
+    unsigned received = now.ps_recv - l->stat.ps_recv, dropped = now.ps_drop - l->stat.ps_drop;
+    l->offered += received - dropped;
+    l->lost_kernel += dropped;
+    l->lost_interface += now.ps_ifdrop - l->stat.ps_ifdrop;
+    l->stat = now;
+}
+
+/* Nothing more is read from this handle. */
+static void settle(struct live *l)
+{
+    read_drops(l);
+    if (counts_are_ours(l) && l->offered > l->delivered)
+        l->lost_kernel += l->offered - l->delivered;
+    l->offered = l->delivered;
 }
 
 /* Down is not away: the socket stays bound and delivers again once the interface is up. Away is a new interface later. */
@@ -155,53 +198,114 @@ static void look_at_trouble(struct live *l)
 {
     char text[PCAP_ERRBUF_SIZE];
     snprintf(text, sizeof text, "%s", pcap_geterr(l->handle));
-    read_drops(l);
+    settle(l);
     pcap_close(l->handle);
     l->handle = NULL;
+    l->went += !l->down;
     log_notice("%s: %s; waiting for it to come back", l->options.interface, text);
 }
 
-static void try_to_return(struct live *l)
+static void look_at_link(struct live *l, int64_t now)
 {
-    struct timespec now;
+    l->looked_ns = now;
+    bool down = !live_socket_link_is_up(pcap_fileno(l->handle), l->options.interface);
+    if (down == l->down)
+        return;
+    l->down = down;
+    l->went += down;
+    log_notice(down ? "%s is down" : "%s is up again", l->options.interface);
+}
+
+static void try_to_return(struct live *l, int64_t now)
+{
     struct error why;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    if ((now.tv_sec - l->retried.tv_sec) * 1000000000L + (now.tv_nsec - l->retried.tv_nsec) < RETRY_NS) {
+    if (now - l->retried_ns < RETRY_NS) {
         nanosleep(&(struct timespec){.tv_nsec = READ_TIMEOUT_MS * 1000000L}, NULL);
         return;
     }
-    l->retried = now;
-    if (attach(l, &why))
+    l->retried_ns = now;
+    if (attach(l, &why)) {
         log_notice("%s is back", l->options.interface);
+    } else if (why.code == EXIT_NO_PERMISSION && !l->refusal_told) {
+        l->refusal_told = true;
+        log_error("%s", why.text);
+    }
+}
+
+static int dispatch(struct live *l, size_t most)
+{
+    int status = pcap_dispatch(l->handle, (int)most, take_packet, (u_char *)l);
+    if (status != 0)
+        return status;
+    struct pollfd ready = {.fd = pcap_get_selectable_fd(l->handle), .events = POLLIN};
+    return poll(&ready, 1, READ_TIMEOUT_MS) > 0 ? pcap_dispatch(l->handle, (int)most, take_packet, (u_char *)l) : 0;
+}
+
+static size_t room(const struct live *l, size_t most)
+{
+    if (l->options.packets_most && l->options.packets_most - l->taken < most)
+        most = (size_t)(l->options.packets_most - l->taken);
+    return most < BUFFER / 65536 ? most : BUFFER / 65536;
 }
 
 size_t live_read(struct live *l, struct raw_packet *batch, size_t most, uint64_t *number)
 {
+    int64_t now = monotonic_ns();
+    l->over |= l->stopped && (!l->handle || now - l->heard_ns >= DRAIN_NS);
+    l->over |= l->options.packets_most && l->taken == l->options.packets_most;
+    if (l->over)
+        return 0;
     if (!l->handle) {
-        try_to_return(l);
+        try_to_return(l, now);
+        return 0;
+    }
+    if (now - l->looked_ns >= LOOK_NS) {
+        look_at_link(l, now);
         return 0;
     }
     l->batch = batch;
     l->used = l->bytes_used = 0;
-    l->most = most < BUFFER / 65536 ? most : BUFFER / 65536;
+    l->most = room(l, most);
     l->number = number;
-    int status = pcap_dispatch(l->handle, (int)l->most, take_packet, (u_char *)l);
-    if (status == 0) {
-        struct pollfd ready = {.fd = pcap_get_selectable_fd(l->handle), .events = POLLIN};
-        if (poll(&ready, 1, READ_TIMEOUT_MS) > 0)
-            status = pcap_dispatch(l->handle, (int)l->most, take_packet, (u_char *)l);
-    }
-    if (status == PCAP_ERROR)
+    if (dispatch(l, l->most) == PCAP_ERROR)
         look_at_trouble(l);
+    else if (l->used == 0)
+        look_at_link(l, monotonic_ns());
+    if (l->used)
+        l->heard_ns = now;
+    l->delivered += l->used;
+    l->taken += l->used;
     return l->used;
+}
+
+void live_stop(struct live *l)
+{
+    if (l->handle)
+        live_socket_shut(pcap_fileno(l->handle));
+    l->stopped = true;
+    l->heard_ns = monotonic_ns();
+}
+
+bool live_is_over(const struct live *l)
+{
+    return l->over;
+}
+
+bool live_is_down(const struct live *l)
+{
+    return l->handle && l->down;
 }
 
 void live_count_drops(struct live *l, struct counters *counters)
 {
-    read_drops(l);
+    if (l->over)
+        settle(l);
+    else
+        read_drops(l);
     count_many(counters, COUNT_PACKETS_KERNEL_DROPS, l->lost_kernel);
     count_many(counters, COUNT_INTERFACE_DROPS, l->lost_interface);
-    l->lost_kernel = l->lost_interface = 0;
+    count_many(counters, COUNT_INTERFACE_WENT, l->went);
+    l->lost_kernel = l->lost_interface = l->went = 0;
 }
 
 bool source_print_interfaces(struct error *why)

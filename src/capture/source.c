@@ -337,6 +337,17 @@ struct source *source_open_live(const struct live_options *options, struct error
     return s;
 }
 
+void source_stop(struct source *s)
+{
+    if (s->live)
+        live_stop(s->live);
+}
+
+bool source_is_over(const struct source *s)
+{
+    return s->live && live_is_over(s->live);
+}
+
 void source_count_drops(struct source *s)
 {
     if (s->live)
@@ -346,6 +357,11 @@ void source_count_drops(struct source *s)
 bool source_is_away(const struct source *s)
 {
     return s->live && live_is_away(s->live);
+}
+
+bool source_is_down(const struct source *s)
+{
+    return s->live && live_is_down(s->live);
 }
 
 void source_close(struct source *s)

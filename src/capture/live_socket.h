@@ -1,0 +1,18 @@
+/*
+ * What Linux's packet sockets can do and libpcap has no word for (packet(7), socket(7)): stop what comes in without losing
+ * what is already in the ring, share an interface with other sockets, tell whether the interface is up. Private to the room.
+ */
+#ifndef DBHOUND_SRC_CAPTURE_LIVE_SOCKET_H
+#define DBHOUND_SRC_CAPTURE_LIVE_SOCKET_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* From now on the kernel puts nothing into the ring, and counts nothing either. */
+bool live_socket_shut(int descriptor);
+/* Every packet goes to one socket of the group, those of a flow to the same one in both directions. */
+bool live_socket_join(int descriptor, uint16_t group);
+/* True when that cannot be told. */
+bool live_socket_link_is_up(int descriptor, const char *interface);
+
+#endif
