@@ -57,6 +57,15 @@ static bool is_filtered(const struct watch *w)
     return options_text(w->run.options, OPTION_FILTER) || w->run.options->operand_count;
 }
 
+static const char *silence(const struct watch *w)
+{
+    if (source_is_down(w->run.source))
+        return "the link is down";
+    if (is_filtered(w) && interface_packets(w->interface) > w->passed_by)
+        return "there are some, but none matches the filter (behind VLAN tags it must begin with: vlan and)";
+    return "the mirror port sends nothing";
+}
+
 static void say_silence(struct watch *w, double now)
 {
     uint64_t received = w->run.counters.value[COUNT_PACKETS_RECEIVED];
@@ -69,10 +78,7 @@ static void say_silence(struct watch *w, double now)
     if (w->quiet_told || now - w->heard < QUIET_SECONDS || source_is_away(w->run.source))
         return;
     w->quiet_told = true;
-    log_notice("no packet on %s for %d seconds: %s", w->interface, QUIET_SECONDS,
-               source_is_down(w->run.source) ? "the link is down"
-               : is_filtered(w) && interface_packets(w->interface) > w->passed_by ? "there are some, but none matches the filter"
-                                                                                 : "the mirror port sends nothing");
+    log_notice("no packet on %s for %d seconds: %s", w->interface, QUIET_SECONDS, silence(w));
 }
 
 /* The store's failure is said once, and again when it comes back after a success. */

@@ -11,6 +11,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "base/log.h"
+
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
 #define SANITIZED 1
 #elif defined(__has_feature)
@@ -64,13 +66,17 @@ bool privileges_confine(bool live, struct error *why)
 #else
     const bool wanted = true;
 #endif
-    scmp_filter_ctx filter = wanted ? seccomp_init(SCMP_ACT_ERRNO(EPERM)) : NULL;
+    enum { API_ALL_THREADS = 2 };
     if (!wanted)
         return true;
+    if (seccomp_api_get() < API_ALL_THREADS) {
+        log_warning("system calls are not confined: this kernel cannot");
+        return true;
+    }
+    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
     bool good = filter && allow(filter, always, sizeof always / sizeof always[0]) &&
-                (!live || (allow(filter, when_live, sizeof when_live / sizeof when_live[0]) && allow_sockets(filter)));
-    /* All threads: the workers were started before. */
-    good = good && seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1) == 0 && seccomp_load(filter) == 0;
+                (!live || (allow(filter, when_live, sizeof when_live / sizeof when_live[0]) && allow_sockets(filter))) &&
+                seccomp_attr_set(filter, SCMP_FLTATR_CTL_TSYNC, 1) == 0 && seccomp_load(filter) == 0;
     if (filter)
         seccomp_release(filter);
     return good || error_set(why, EXIT_INTERNAL, "the kernel refuses the system call filter");

@@ -9,6 +9,7 @@
  *
  * Always: no new privileges by exec, no core dumps (they hold captured secrets), and only the system calls that decoding,
  * storing and capturing need (seccomp: others are refused with EPERM). A replay has no sockets.
+ * Where the kernel has no such filter (valgrind is one), that is said and the run goes on.
  */
 #ifndef DBHOUND_SRC_APP_PRIVILEGES_H
 #define DBHOUND_SRC_APP_PRIVILEGES_H
@@ -17,7 +18,7 @@
 
 #include "base/error.h"
 
-/* Live and `user` not NULL: becomes that user. Call it before the store is opened, so that its files are the user's. */
+/* Live and `user` not NULL: becomes that user. */
 bool privileges_drop(bool live, const char *user, struct error *why) MUST_CHECK;
 /* Reaches all threads. */
 bool privileges_confine(bool live, struct error *why) MUST_CHECK;

@@ -55,16 +55,25 @@ static bool open_pipeline(struct run *r, struct error *why)
     return r->pipeline != NULL;
 }
 
-bool run_open(struct run *r, const char *command, const char *sources, struct error *why)
+/* Who becomes a user makes the store as that user. Who stays root opens it first: in a directory of somebody else's, root
+ * without its overriding capability may not. */
+static bool open_store(struct run *r, const char *command, const char *sources, struct error *why)
 {
     TEXT_ON_STACK(hash, 32);
-    r->summary.store_path = options_store(r->options);
-    if (!options_severity(r->options, OPTION_FAIL_ON, &r->fail_on, why) || !(r->rules = ruleset_open(r->options, why)) ||
-        !privileges_drop(r->live, r->user, why) || !(r->store = store_open(r->summary.store_path, why)))
+    if (r->user && !privileges_drop(r->live, r->user, why))
+        return false;
+    if (!(r->store = store_open(r->summary.store_path, why)))
         return false;
     ruleset_hash(r->rules, &hash);
     r->summary.run_id = store_begin_run(r->store, command, sources, hash.chars, why);
-    if (!r->summary.run_id)
+    return r->summary.run_id && (r->user || privileges_drop(r->live, NULL, why));
+}
+
+bool run_open(struct run *r, const char *command, const char *sources, struct error *why)
+{
+    r->summary.store_path = options_store(r->options);
+    if (!options_severity(r->options, OPTION_FAIL_ON, &r->fail_on, why) || !(r->rules = ruleset_open(r->options, why)) ||
+        !open_store(r, command, sources, why))
         return false;
     if (!(r->recorder = recorder_open(r->rules, r->store, &r->counters)))
         return error_set(why, EXIT_INTERNAL, "out of memory");

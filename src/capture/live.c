@@ -2,8 +2,9 @@
  * Live capture: see live.h. pcap_dispatch hands packets out of the kernel's ring; each is copied once into a buffer, since
  * the ring's block goes back to the kernel when the call returns.
  *
- * Every packet that the kernel counted for a handle is delivered, or counted as dropped when the handle goes: also those in
- * a block of the ring that nobody could read any more when the interface was removed.
+ * Every packet that the kernel counted for a handle is delivered, or counted as dropped when the handle goes. The kernel
+ * hands over a block that is not full only after a while, also when the interface is gone meanwhile; so a handle is kept
+ * for that long.
  */
 #include "capture/live.h"
 
@@ -39,8 +40,9 @@ struct live {
     uint64_t went;                        /* times the interface went down or away, not counted yet */
     uint64_t taken;                       /* packets of all handles */
     bool down, refusal_told;
+    bool leaving;        /* the interface is gone, the handle still holds packets */
     bool stopped, over;
-    int64_t retried_ns, looked_ns, heard_ns; /* monotonic */
+    int64_t retried_ns, looked_ns, heard_ns, left_ns; /* monotonic */
     /* The batch that is being filled. */
     struct raw_packet *batch;
     size_t used, most, bytes_used;
@@ -117,7 +119,7 @@ static bool attach(struct live *l, struct error *why)
     l->link_type = (uint16_t)pcap_datalink(handle);
     l->stat = (struct pcap_stat){0};
     l->offered = l->delivered = 0;
-    l->down = l->refusal_told = false;
+    l->down = l->refusal_told = l->leaving = false;
     l->handle = handle;
     return true;
 }
@@ -148,7 +150,7 @@ void live_close(struct live *l)
 
 bool live_is_away(const struct live *l)
 {
-    return !l->handle;
+    return !l->handle || l->leaving;
 }
 
 /* Called by pcap_dispatch. A packet that has no room left is never asked for: see live_read. */
@@ -194,22 +196,31 @@ static void settle(struct live *l)
 }
 
 /* Down is not away: the socket stays bound and delivers again once the interface is up. Away is a new interface later. */
-static void look_at_trouble(struct live *l)
+static void look_at_trouble(struct live *l, int64_t now)
 {
-    char text[PCAP_ERRBUF_SIZE];
-    snprintf(text, sizeof text, "%s", pcap_geterr(l->handle));
+    if (l->leaving) {
+        nanosleep(&(struct timespec){.tv_nsec = READ_TIMEOUT_MS * 1000000L / 2}, NULL);
+        return;
+    }
+    l->leaving = true;
+    l->left_ns = now;
+    l->went += !l->down;
+    log_notice("%s: %s; waiting for it to come back", l->options.interface, pcap_geterr(l->handle));
+}
+
+static void leave(struct live *l)
+{
     settle(l);
     pcap_close(l->handle);
     l->handle = NULL;
-    l->went += !l->down;
-    log_notice("%s: %s; waiting for it to come back", l->options.interface, text);
+    l->retried_ns = 0;
 }
 
 static void look_at_link(struct live *l, int64_t now)
 {
     l->looked_ns = now;
     bool down = !live_socket_link_is_up(pcap_fileno(l->handle), l->options.interface);
-    if (down == l->down)
+    if (l->leaving || down == l->down)
         return;
     l->down = down;
     l->went += down;
@@ -259,6 +270,10 @@ size_t live_read(struct live *l, struct raw_packet *batch, size_t most, uint64_t
         try_to_return(l, now);
         return 0;
     }
+    if (l->leaving && now - l->left_ns >= DRAIN_NS) {
+        leave(l);
+        return 0;
+    }
     if (now - l->looked_ns >= LOOK_NS) {
         look_at_link(l, now);
         return 0;
@@ -268,11 +283,11 @@ size_t live_read(struct live *l, struct raw_packet *batch, size_t most, uint64_t
     l->most = room(l, most);
     l->number = number;
     if (dispatch(l, l->most) == PCAP_ERROR)
-        look_at_trouble(l);
-    else if (l->used == 0)
+        look_at_trouble(l, now);
+    if (l->used == 0)
         look_at_link(l, monotonic_ns());
-    if (l->used)
-        l->heard_ns = now;
+    else
+        l->heard_ns = l->left_ns = now;
     l->delivered += l->used;
     l->taken += l->used;
     return l->used;
@@ -293,7 +308,7 @@ bool live_is_over(const struct live *l)
 
 bool live_is_down(const struct live *l)
 {
-    return l->handle && l->down;
+    return !live_is_away(l) && l->down;
 }
 
 void live_count_drops(struct live *l, struct counters *counters)
