@@ -64,7 +64,8 @@ struct source *source_open_live(const struct live_options *options, struct error
 void source_stop(struct source *s);
 bool source_is_over(const struct source *s);
 /* Brings the counters of dropped packets up to date. Once it is over, what was sent to the interface is received or
- * dropped, exactly, where no filter and no most was given. */
+ * dropped, exactly; with a filter, packets_most or a loopback, where the kernel counts others too, what was in the ring of
+ * an interface that went away may be missing. */
 void source_count_drops(struct source *s);
 /* The interface is gone, or there but down, now. */
 bool source_is_away(const struct source *s);

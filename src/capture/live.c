@@ -25,7 +25,8 @@ enum {
     RING_DEFAULT = 64 * 1024 * 1024,
     RETRY_NS = 500000000,
     LOOK_NS = 100000000,
-    /* A block that is not full is handed over by a timer that looks at it twice, READ_TIMEOUT_MS apart. */
+    /* A block that is not full is handed over by a timer that looks at it twice, READ_TIMEOUT_MS apart. What a read that began
+     * so long after the last packet came does not find is not there. */
     DRAIN_NS = 300000000,
 };
 
@@ -39,10 +40,10 @@ struct live {
     uint64_t lost_kernel, lost_interface; /* not counted yet */
     uint64_t went;                        /* times the interface went down or away, not counted yet */
     uint64_t taken;                       /* packets of all handles */
-    bool down, refusal_told;
+    bool loopback, down, refusal_told;
     bool leaving;        /* the interface is gone, the handle still holds packets */
     bool stopped, over;
-    int64_t retried_ns, looked_ns, heard_ns, left_ns; /* monotonic */
+    int64_t retried_ns, looked_ns, ended_ns; /* monotonic; the last: stopped or leaving */
     /* The batch that is being filled. */
     struct raw_packet *batch;
     size_t used, most, bytes_used;
@@ -57,10 +58,11 @@ static int64_t monotonic_ns(void)
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
-/* Whether the kernel counts only packets that we are to have: one may slip into the ring before the filter is set. */
+/* Whether the kernel counts only packets that we are to have: one may slip into the ring before the filter is set, and
+ * libpcap takes away the second copy that passes a loopback. */
 static bool counts_are_ours(const struct live *l)
 {
-    return (!l->options.filter || !*l->options.filter) && !l->options.packets_most;
+    return (!l->options.filter || !*l->options.filter) && !l->options.packets_most && !l->loopback;
 }
 
 static bool open_failed(struct live *l, pcap_t *handle, int status, struct error *why)
@@ -117,6 +119,7 @@ static bool attach(struct live *l, struct error *why)
         return error_set(why, EXIT_NO_CAPTURE, "cannot capture on %s: %s", l->options.interface, text);
     }
     l->link_type = (uint16_t)pcap_datalink(handle);
+    l->loopback = live_socket_is_loopback(pcap_fileno(handle), l->options.interface);
     l->stat = (struct pcap_stat){0};
     l->offered = l->delivered = 0;
     l->down = l->refusal_told = l->leaving = false;
@@ -203,7 +206,7 @@ static void look_at_trouble(struct live *l, int64_t now)
         return;
     }
     l->leaving = true;
-    l->left_ns = now;
+    l->ended_ns = now;
     l->went += !l->down;
     log_notice("%s: %s; waiting for it to come back", l->options.interface, pcap_geterr(l->handle));
 }
@@ -259,19 +262,25 @@ static size_t room(const struct live *l, size_t most)
     return most < BUFFER / 65536 ? most : BUFFER / 65536;
 }
 
+static void end_batch(struct live *l, int64_t began)
+{
+    l->delivered += l->used;
+    l->taken += l->used;
+    bool drained = l->used == 0 && began - l->ended_ns >= DRAIN_NS;
+    if (l->leaving && drained)
+        leave(l);
+    else if (l->used == 0)
+        look_at_link(l, monotonic_ns());
+    l->over |= (l->stopped && (drained || !l->handle)) || (l->options.packets_most && l->taken == l->options.packets_most);
+}
+
 size_t live_read(struct live *l, struct raw_packet *batch, size_t most, uint64_t *number)
 {
     int64_t now = monotonic_ns();
-    l->over |= l->stopped && (!l->handle || now - l->heard_ns >= DRAIN_NS);
-    l->over |= l->options.packets_most && l->taken == l->options.packets_most;
     if (l->over)
         return 0;
     if (!l->handle) {
         try_to_return(l, now);
-        return 0;
-    }
-    if (l->leaving && now - l->left_ns >= DRAIN_NS) {
-        leave(l);
         return 0;
     }
     if (now - l->looked_ns >= LOOK_NS) {
@@ -284,21 +293,17 @@ size_t live_read(struct live *l, struct raw_packet *batch, size_t most, uint64_t
     l->number = number;
     if (dispatch(l, l->most) == PCAP_ERROR)
         look_at_trouble(l, now);
-    if (l->used == 0)
-        look_at_link(l, monotonic_ns());
-    else
-        l->heard_ns = l->left_ns = now;
-    l->delivered += l->used;
-    l->taken += l->used;
+    end_batch(l, now);
     return l->used;
 }
 
 void live_stop(struct live *l)
 {
+    l->stopped = true;
+    l->over |= !l->handle;
     if (l->handle)
         live_socket_shut(pcap_fileno(l->handle));
-    l->stopped = true;
-    l->heard_ns = monotonic_ns();
+    l->ended_ns = monotonic_ns();
 }
 
 bool live_is_over(const struct live *l)

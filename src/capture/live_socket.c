@@ -22,11 +22,24 @@ bool live_socket_join(int descriptor, uint16_t group)
     return setsockopt(descriptor, SOL_PACKET, PACKET_FANOUT, &how, sizeof how) == 0;
 }
 
-bool live_socket_link_is_up(int descriptor, const char *interface)
+static bool read_flags(int descriptor, const char *interface, short *flags)
 {
     struct ifreq request = {0};
     strncpy(request.ifr_name, interface, sizeof request.ifr_name - 1);
     if (ioctl(descriptor, SIOCGIFFLAGS, &request) != 0)
-        return true;
-    return (request.ifr_flags & IFF_UP) && (request.ifr_flags & IFF_RUNNING);
+        return false;
+    *flags = request.ifr_flags;
+    return true;
+}
+
+bool live_socket_link_is_up(int descriptor, const char *interface)
+{
+    short flags;
+    return !read_flags(descriptor, interface, &flags) || ((flags & IFF_UP) && (flags & IFF_RUNNING));
+}
+
+bool live_socket_is_loopback(int descriptor, const char *interface)
+{
+    short flags;
+    return !read_flags(descriptor, interface, &flags) || (flags & IFF_LOOPBACK);
 }

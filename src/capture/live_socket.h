@@ -15,4 +15,8 @@ bool live_socket_join(int descriptor, uint16_t group);
 /* True when that cannot be told. */
 bool live_socket_link_is_up(int descriptor, const char *interface);
 
+/* Every packet passes a socket on a loopback twice, out and in; libpcap hands on one of them. Also true when that cannot be
+ * told, as for "any". */
+bool live_socket_is_loopback(int descriptor, const char *interface);
+
 #endif
