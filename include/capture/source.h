@@ -56,8 +56,9 @@ struct live_options {
     struct counters *counters;
 };
 
-/* EXIT_NO_INPUT: no such interface. EXIT_NO_PERMISSION, EXIT_NO_CAPTURE, EXIT_USAGE (filter). source_read then returns 0 every
- * tenth of a second, so that the caller can look around, whether packets come or not; source_is_over tells that from the end.
+/* EXIT_NO_INPUT: no such interface. EXIT_NO_PERMISSION, EXIT_NO_CAPTURE, EXIT_USAGE (filter). source_read then returns 0 when
+ * nothing came for a tenth of a second, and once a second whatever comes, so that the caller can look around; source_is_over
+ * tells that from the end.
  * An interface that goes down or away is waited for. */
 struct source *source_open_live(const struct live_options *options, struct error *why) MUST_CHECK;
 /* From now on nothing comes in; what the kernel holds is read until the source is over. Live only, as all below. */

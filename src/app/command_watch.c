@@ -91,14 +91,11 @@ static void commit(struct watch *w)
     w->failure_told = !stored;
 }
 
-/* Ten times a second, between two reads. Time is the packets' own, and passes by the clock only when none wait to be read. */
-static void look_around(struct watch *w)
+/* At least once a second, between two reads. */
+static void look_around(void *context)
 {
-    uint64_t received = w->run.counters.value[COUNT_PACKETS_RECEIVED];
+    struct watch *w = context;
     double now = run_seconds_now();
-    if (received == w->ticked_packets)
-        pipeline_tick(w->run.pipeline, wall_ns());
-    w->ticked_packets = received;
     source_count_drops(w->run.source);
     commit(w);
     say_silence(w, now);
@@ -106,12 +103,22 @@ static void look_around(struct watch *w)
         run_stopped = true;
 }
 
+/* Time is the packets' own, and passes by the clock only when none wait to be read. */
+static void let_time_pass(struct watch *w)
+{
+    uint64_t received = w->run.counters.value[COUNT_PACKETS_RECEIVED];
+    if (received == w->ticked_packets)
+        pipeline_tick(w->run.pipeline, wall_ns());
+    w->ticked_packets = received;
+}
+
 static void watch_until_stopped(struct watch *w)
 {
     static const volatile bool never = false;
     w->started = w->heard = run_seconds_now();
     while (!run_stopped && !source_is_over(w->run.source)) {
-        pipeline_run(w->run.pipeline, w->run.source, &run_stopped, NULL, NULL);
+        pipeline_run(w->run.pipeline, w->run.source, &run_stopped, look_around, w);
+        let_time_pass(w);
         look_around(w);
     }
     /* What the kernel still holds was on the wire before we were told to stop. */

@@ -24,7 +24,7 @@ enum {
     BUFFER = 4 * 1024 * 1024,
     RING_DEFAULT = 64 * 1024 * 1024,
     RETRY_NS = 500000000,
-    LOOK_NS = 100000000,
+    LOOK_NS = 1000000000, /* while packets come: every look stops the threads that decode */
     /* A block that is not full is handed over by a timer that looks at it twice, READ_TIMEOUT_MS apart. What a read that began
      * so long after the last packet came does not find is not there. */
     DRAIN_NS = 300000000,

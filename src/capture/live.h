@@ -16,7 +16,7 @@ struct live;
 
 struct live *live_open(const struct live_options *options, struct error *why) MUST_CHECK;
 /* Waits up to a tenth of a second. The bytes stay until the next call. 0: nothing came, or it is time for the caller to look
- * around (every tenth of a second, whatever comes), or the interface is away, or it is over. */
+ * around (every second, whatever comes), or the interface is away, or it is over. */
 size_t live_read(struct live *l, struct raw_packet *batch, size_t most, uint64_t *number);
 /* Nothing more comes in; what the kernel holds is still to be read. */
 void live_stop(struct live *l);
