@@ -13,7 +13,7 @@
 #include "capture/source.h"
 #include "app/spread.h"
 
-enum { LOT_PACKETS = 256, LOTS = 16, LOT_TICK = 0x80 };
+enum { LOT_PACKETS = 256, LOTS = 32, LOT_TICK = 0x80 };
 
 struct lot {
     uint32_t count;

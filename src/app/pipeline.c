@@ -120,7 +120,7 @@ static void record(struct pipeline *p, const volatile bool *stop, void (*progres
 
 static bool open_shared(struct pipeline *p, struct error *why)
 {
-    enum { PER_WORKER = 4 * 1024 * 1024, SHARED = 5 * 1024 * 1024 };
+    enum { PER_WORKER = 4 * 1024 * 1024, SHARED = 12 * 1024 * 1024 };
     unsigned count = p->workers ? p->workers : 1;
     if (!arena_open(&p->arena, SHARED + (size_t)count * PER_WORKER, why))
         return false;

@@ -279,16 +279,21 @@ static uint32_t decode_batch(struct worker *w, const struct lot *lot, uint32_t f
 {
     uint32_t at = from, own = 0;
     for (; at < lot->count && own < BATCH; at++) {
-        enum counter skipped;
         if ((lot->mark[at] & ~LOT_TICK) != w->index)
             continue;
-        w->own[own] = at;
-        w->decoded[own] = net_decode(&lot->packets[at], &w->packets[own], &skipped);
-        if (w->decoded[own])
-            net_prefetch(w->net, &w->packets[own]);
+        w->own[own++] = at;
+        __builtin_prefetch(&lot->packets[at]);
+    }
+    /* Another worker may have read the lot: its headers are in that one's cache. */
+    for (uint32_t i = 0; w->spread && i < own; i++)
+        __builtin_prefetch(lot->packets[w->own[i]].bytes + 20);
+    for (uint32_t i = 0; i < own; i++) {
+        enum counter skipped;
+        w->decoded[i] = net_decode(&lot->packets[w->own[i]], &w->packets[i], &skipped);
+        if (w->decoded[i])
+            net_prefetch(w->net, &w->packets[i]);
         else
             count(w->counters, skipped);
-        own++;
     }
     *used = own;
     return at;
