@@ -60,6 +60,13 @@ struct dialogue_options {
     int64_t incomplete_ns;     /* packet time after which a message that stands still is incomplete */
 };
 
+/* Bytes that one of each takes. */
+struct dialogue_costs {
+    size_t conversation, message_buffer, note_block, inflater;
+};
+
+struct dialogue_costs dialogue_costs(void);
+
 struct dialogue;
 
 struct dialogue *dialogue_open(struct arena *from, const struct dialogue_options *options, const struct message_sink *sink,

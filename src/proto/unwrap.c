@@ -57,6 +57,11 @@ void unwrap_progress(const struct inflater *i, struct segment *first, struct vie
     *arrived = i->in_payload ? (uint64_t)i->wrap.header + i->wrap.payload - i->payload_left : i->header_have;
 }
 
+size_t unwrap_inflater_size(void)
+{
+    return sizeof(struct inflater);
+}
+
 bool unwrap_pool(struct dialogue *d, struct arena *from, size_t inflaters)
 {
     return pool_open(&d->inflaters, from, sizeof(struct inflater), inflaters);
