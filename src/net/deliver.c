@@ -181,6 +181,8 @@ void stream_drain(struct net *n, struct connection *c)
         /* One position that was acknowledged and never seen is a lost FIN sooner than a lost byte. */
         if (h->started && h->acked > h->received + 1)
             stream_give_up(n, c, (enum side)side, h->acked);
+        else if (h->started && h->acked == h->received + 1 && !h->fin_received)
+            c->flow.excused[side] = true;
     }
     stream_pump(n, c);
     while (c->half[FROM_CLIENT].ready_first || c->half[FROM_SERVER].ready_first) {

@@ -235,10 +235,14 @@ void net_segment(struct net *n, struct flow *flow, const struct net_packet *pack
     if (!c->half[from].seen)
         handshake_first_sight(&c->half[from]);
     if (packet->flags & TCP_RST) {
-        if (segment_reset_counts(c, from, packet))
-            connection_close(n, c, END_RESET, from);
-        else
+        if (!segment_reset_counts(c, from, packet)) {
             count(n->counters, COUNT_TCP_OUT_OF_WINDOW);
+            return;
+        }
+        /* What was sent before it and not seen is lost. */
+        if (c->half[from].started)
+            stream_give_up(n, c, from, half_position(&c->half[from], packet->seq));
+        connection_close(n, c, END_RESET, from);
         return;
     }
     if (packet->flags & TCP_SYN) {

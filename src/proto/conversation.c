@@ -214,7 +214,7 @@ void conversation_gap(struct conversation *c, enum side from, uint64_t lost)
         return;
     c->confidence = c->confidence > 40 ? (uint8_t)(c->confidence - 20) : 20;
     /* A hole inside bytes that nobody wanted to see loses nothing. */
-    if (!side->held && side->skip >= lost && side->skip > 0) {
+    if (lost && !side->held && side->skip >= lost) {
         side->skip -= lost;
         return;
     }
