@@ -60,6 +60,9 @@ $(OUT)/tests/%: $(OUT)/tests/unit/%.o $(OUT)/core.a
 	@mkdir -p $(@D)
 	$(CC) $(PROJECT_CFLAGS) $(CFLAGS) $(if $(LTO),-fno-lto) $(PROJECT_LDFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka $(PROJECT_LDLIBS)
 
+$(OUT)/oracle/streams: $(OUT)/tests/oracle/streams.o $(OUT)/core.a
+	@mkdir -p $(@D)
+	$(CC) $(PROJECT_CFLAGS) $(CFLAGS) $(if $(LTO),-fno-lto) $(PROJECT_LDFLAGS) $(LDFLAGS) -o $@ $^ $(PROJECT_LDLIBS)
 $(OUT)/properties: $(OUT)/tests/properties/properties.o $(OUT)/core.a
 	$(CC) $(PROJECT_CFLAGS) $(CFLAGS) $(if $(LTO),-fno-lto) $(PROJECT_LDFLAGS) $(LDFLAGS) -o $@ $^ $(PROJECT_LDLIBS)
 

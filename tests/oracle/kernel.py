@@ -1,0 +1,222 @@
+"""A real Linux TCP stack as the judge: two network namespaces joined by a veth pair. One has the addresses and a listener
+that reads everything at once; the other has no IP at all, and whole frames are put on its wire by hand. What the
+listener read is the truth. Frames of both directions are kept in the order in which the wire carried them.
+
+Everything runs on one processor: a frame that is sent has been received, and answered, when send() returns. No packet socket
+listens on the sending side's own frames: a clone of a segment would keep the kernel from merging it with its neighbours."""
+import ctypes
+import fcntl
+import ipaddress
+import os
+import select
+import socket
+import struct
+import subprocess
+import time
+
+PORT, NARROW_PORT = 5432, 5433  # the listener, and one with a small receive buffer
+CLONE_NEWNET = 0x40000000
+FIN, SYN, RST, PSH, ACK, URG = 1, 2, 4, 8, 16, 32
+ADDRESSES = {4: ("10.77.0.1", "10.77.0.2"), 6: ("fd00:77::1", "fd00:77::2")}  # client, server
+STATE_CLOSED = 7  # TCP_CLOSE in tcp_info.tcpi_state
+
+
+class Unavailable(Exception):
+    """No namespaces here, or not root."""
+
+
+def checksum(data):
+    """RFC 1071: the sum of 16-bit words modulo 65535 is the number itself modulo 65535."""
+    if len(data) % 2:
+        data += b"\0"
+    return (0xFFFF - int.from_bytes(data, "big") % 0xFFFF) & 0xFFFF
+
+
+class Kernel:
+    def __init__(self):
+        if os.geteuid() != 0:
+            raise Unavailable("not root")
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+        self.libc = ctypes.CDLL(None, use_errno=True)
+        try:
+            self.server = self._namespace()
+            self.holder = subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) # ends when we do
+            self.client = self._namespace()
+            self._wire()
+        except OSError as failure:
+            raise Unavailable(str(failure)) from failure
+        except subprocess.CalledProcessError as failure:
+            raise Unavailable("ip %s" % failure) from failure
+
+    def _namespace(self):
+        if self.libc.unshare(CLONE_NEWNET) != 0:
+            raise OSError(ctypes.get_errno(), "unshare")
+        return os.open("/proc/self/ns/net", os.O_RDONLY)
+
+    def _enter(self, namespace):
+        if self.libc.setns(namespace, CLONE_NEWNET) != 0:
+            raise OSError(ctypes.get_errno(), "setns")
+
+    @staticmethod
+    def _ip(*words):
+        subprocess.run(["ip", *words], check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+    @staticmethod
+    def _setting(path, value):
+        try:
+            with open("/proc/sys/net/" + path, "w") as f:
+                f.write(value)
+        except OSError:
+            pass  # a kernel without it
+
+    def _mac(self, device):
+        s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        got = fcntl.ioctl(s, 0x8927, struct.pack("16s24x", device.encode()))  # SIOCGIFHWADDR
+        s.close()
+        return got[18:24]
+
+    def _wire(self):
+        self._ip("link", "add", "c0", "mtu", "9000", "type", "veth", "peer", "name", "s0", "mtu", "9000")
+        self._ip("link", "set", "s0", "netns", str(self.holder.pid))
+        self._setting("ipv6/conf/c0/disable_ipv6", "1")
+        self._ip("link", "set", "c0", "up")
+        self.client_mac = self._mac("c0")
+        self.frames = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
+        self.frames.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8 << 20)
+        self.frames.bind(("c0", 3))
+        self.frames.setblocking(False)
+        self._enter(self.server)
+        self._ip("link", "set", "lo", "up")
+        self._ip("link", "set", "s0", "up")
+        self.server_mac = self._mac("s0")
+        mac = ":".join("%02x" % b for b in self.client_mac)
+        for version, (client, server) in ADDRESSES.items():
+            nodad = ["nodad"] if version == 6 else []
+            self._ip("addr", "add", server + ("/24" if version == 4 else "/64"), "dev", "s0", *nodad)
+            self._ip("neigh", "add", client, "lladdr", mac, "dev", "s0", "nud", "permanent")
+        self._setting("ipv4/tcp_syncookies", "0")
+        self._setting("ipv4/tcp_max_syn_backlog", "4096")
+        self.packed = {version: tuple(ipaddress.ip_address(a).packed for a in pair) for version, pair in ADDRESSES.items()}
+        self.listeners = [self._listener(version, port) for version in (4, 6) for port in (PORT, NARROW_PORT)]
+
+    def _listener(self, version, port):
+        s = socket.socket(socket.AF_INET if version == 4 else socket.AF_INET6)
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if port == NARROW_PORT:
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2304)
+        s.bind((ADDRESSES[version][1], port))
+        s.listen(1024)
+        s.setblocking(False)
+        return version, s
+
+    def close(self):
+        self.holder.stdin.close()
+        self.holder.wait()
+
+    def frame(self, version, source_port, target_port, seq, ack, flags, data=b"", options=b"", window=65000, urgent=0, ttl=64,
+              bad_checksum=False):
+        client, server = self.packed[version]
+        header = struct.pack("!HHIIBBHHH", source_port, target_port, seq & 0xFFFFFFFF, ack & 0xFFFFFFFF,
+                             (20 + len(options)) // 4 << 4, flags, window, 0, urgent) + options
+        length = len(header) + len(data)
+        pseudo = client + server + (struct.pack("!BBH", 0, 6, length) if version == 4 else struct.pack("!IHBB", length, 0, 0, 6))
+        right = checksum(pseudo + header + data)
+        if bad_checksum:
+            right ^= 0x5555
+        segment = header[:16] + struct.pack("!H", right) + header[18:] + data
+        if version == 4:
+            ip = struct.pack("!BBHHHBBH", 0x45, 0, 20 + length, seq & 0xFFFF, 0, ttl, 6, 0) + client + server
+            ip = ip[:10] + struct.pack("!H", checksum(ip)) + ip[12:]
+            kind = b"\x08\x00"
+        else:
+            ip = struct.pack("!IHBB", 6 << 28, length, 6, ttl) + client + server
+            kind = b"\x86\xdd"
+        return self.server_mac + self.client_mac + kind + ip + segment
+
+    def answers(self):
+        """Frames that came from the server since the last call: (bytes, client's port, seq, ack, flags, payload length)."""
+        while True:
+            try:
+                got = self.frames.recv(65600)
+            except BlockingIOError:
+                return
+            kind = got[12:14]
+            if kind == b"\x08\x00" and got[23] == 6:
+                at, length = 34, struct.unpack("!H", got[16:18])[0] - 20
+            elif kind == b"\x86\xdd" and got[20] == 6:
+                at, length = 54, struct.unpack("!H", got[18:20])[0]
+            else:
+                continue
+            _, port, seq, ack, offset, flags = struct.unpack("!HHIIBB", got[at:at + 14])
+            yield got[:at + length], port, seq, ack, flags, length - (offset >> 4) * 4
+
+    def accepted(self):
+        """Connections that the listeners have: (version, client's port, socket)."""
+        for version, listener in self.listeners:
+            while True:
+                try:
+                    s, peer = listener.accept()
+                except BlockingIOError:
+                    break
+                s.setblocking(False)
+                yield version, peer[1], s
+
+
+class Accepted:
+    """A connection as the application sees it."""
+
+    def __init__(self, s):
+        self.socket = s
+        self.data = bytearray()
+        self.finished = self.broken = self.closing = False
+
+    def read(self):
+        while not self.finished and not self.broken:
+            try:
+                got = self.socket.recv(65536)
+            except BlockingIOError:
+                return
+            except OSError:
+                self.broken = True
+                return
+            if not got:
+                self.finished = True
+            self.data += got
+
+    def write(self, data):
+        """What of it was taken."""
+        try:
+            return data[:self.socket.send(data)]
+        except OSError:
+            return b""
+
+    def finish(self):
+        try:
+            self.socket.shutdown(socket.SHUT_WR)
+            self.closing = True
+        except OSError:
+            pass
+
+    def was_reset(self):
+        """A connection that both sides finished is closed too."""
+        return not (self.closing and self.finished) and self.socket.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0] == STATE_CLOSED
+
+    def abort(self):
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.socket.close()
+
+
+def pcap(path, frames):
+    """Ethernet, nanoseconds."""
+    with open(path, "wb") as f:
+        f.write(struct.pack("<IHHiIII", 0xA1B23C4D, 2, 4, 0, 0, 262144, 1))
+        for time_ns, data in frames:
+            f.write(struct.pack("<IIII", time_ns // 10**9, time_ns % 10**9, len(data), len(data)) + data)
+
+
+def now_ns():
+    return time.time_ns()
+
+
+def pause(seconds):
+    select.select([], [], [], seconds)
