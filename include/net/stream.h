@@ -58,6 +58,7 @@ struct net_options {
     size_t flows;                 /* connections at once */
     size_t held_bytes;            /* for out-of-order segments, all connections together */
     bool check_checksums;         /* -k all */
+    bool ignore_checksums;        /* -k none. Neither: a wrong one counts where the client's others are right */
     int64_t idle_ns;              /* a connection without packets for so long is over; 0: never */
 };
 

@@ -12,12 +12,18 @@
 #include "net/reassembly.h"
 #include "net/stream.h"
 
+/* Whether wrong checksums of a side say anything: where it is captured before its network card filled them in, all are. */
+enum sums { SUMS_UNKNOWN, SUMS_TELL, SUMS_LEFT_TO_THE_CARD };
+
 struct half {
     uint32_t next;             /* sequence number at `received` */
     uint32_t window_most;      /* largest window that was granted to this side */
     int64_t received, delivered;
     int64_t acked;             /* the furthest that the other side acknowledged */
     int64_t edge;              /* the furthest that it allowed to send */
+    int64_t sent;              /* the furthest that this side sent, whether it can be handed on or not */
+    int64_t urgent;            /* the byte that its reader does not find in the stream */
+    struct held *doubt_first, *doubt_last; /* by arrival; see doubt.c */
     struct held *ready_first, *ready_last;
     struct held_queue early;
     struct held *syn_data;     /* of a SYN, until an answer says whether it counts */
@@ -37,7 +43,10 @@ struct half {
     uint8_t scale_offered;
     bool seen;                 /* a packet of this side was captured */
     bool started, acked_known, grace, gapped, rewindable;
-    bool syn, scaled, stamped, signed_md5; /* what its SYN said */
+    uint8_t sums;              /* enum sums */
+    uint8_t sums_wrong;        /* how many in a row, while not known */
+    bool syn, scaled, stamped, signed_md5, sack; /* what its SYN said */
+    bool urgent_known;
     bool fin_received, finished;
 };
 
@@ -105,6 +114,12 @@ static inline int64_t half_position(const struct half *h, uint32_t seq)
     return h->received + (int32_t)(seq - h->next);
 }
 
+/* An acknowledgement of more is of bytes that were never sent, or that we did not see. */
+static inline int64_t half_sent(const struct half *h)
+{
+    return h->sent > h->received ? h->sent : h->received;
+}
+
 /* Nothing that `ack` covers is still to come. A side that was never captured is not waited for. */
 static inline bool half_has_reached(const struct half *h, int64_t ack)
 {
@@ -133,6 +148,9 @@ struct segment connection_where(const struct net *n, const struct connection *c)
 void connection_close(struct net *n, struct connection *c, enum flow_end end, enum side by);
 
 /* deliver.c */
+/* As stream_bytes, where an urgent byte may have to be left out. */
+void stream_bytes_but_urgent(struct net *n, struct connection *c, enum side from, struct view bytes, int64_t position,
+                             struct segment *where);
 static inline void stream_bytes(struct net *n, struct connection *c, enum side from, struct view bytes, int64_t position,
                                 struct segment *where)
 {
@@ -160,6 +178,8 @@ void stream_pump(struct net *n, struct connection *c);
 /* Gives up every hole and hands everything on. */
 void stream_drain(struct net *n, struct connection *c);
 void stream_drop_early(struct net *n, struct half *h);
+/* After a reset: what waits behind a hole never reached the reader, unless the hole is only ours. */
+void stream_forget_unacknowledged(struct net *n, struct connection *c, enum side from);
 
 /* patience.c: how long holes are waited for */
 void patience_review(struct net *n, struct connection *c);
@@ -189,12 +209,34 @@ enum side handshake_side(const struct net *n, const struct net_packet *p);
 void handshake_drop_syn_data(struct net *n, struct half *h);
 void handshake_accept_syn_data(struct net *n, struct connection *c, enum side from);
 
+/* doubt.c: segments that the server may have dropped */
+bool doubt_checksum(const struct net *n, struct half *h, const struct net_packet *p);
+void doubt_hold(struct net *n, struct connection *c, enum side from, const struct net_packet *p, int64_t start, int64_t ack,
+                bool receipt);
+/* Takes or drops those about which more is known now. True when one was taken. */
+bool doubt_review(struct net *n, struct connection *c, enum side from);
+void doubt_end(struct net *n, struct connection *c, enum side from, enum flow_end end);
+
 /* policy.c: what Linux discards */
-bool policy_options(struct connection *c, enum side from, const struct net_packet *p);
+/* *stamp: for policy_stamp once the segment is known to be good. */
+bool policy_options(const struct connection *c, enum side from, const struct net_packet *p, uint32_t *stamp);
+/* A signature that was not agreed, or options that cannot be read where one could be: discarded whatever its flags. */
+bool policy_signature(const struct connection *c, enum side from, const struct net_packet *p);
 /* Far outside what the other side allowed. */
 bool policy_outside(const struct half *h, int64_t start, int64_t end);
 /* An acknowledgement of bytes that cannot have been sent, or one that is older than the window. */
-bool policy_bad_ack(const struct half *acked, int64_t ack);
+bool policy_bad_ack(const struct connection *c, enum side acked, int64_t ack);
+/* More than the server allowed, as far as we saw. */
+static inline bool policy_over_the_edge(const struct half *h, int64_t start, int64_t data_end)
+{
+    return h->edge && (data_end > h->edge || (start >= h->edge && start > h->received));
+}
+
+static inline void policy_stamp(struct half *h, const struct net_packet *p, uint32_t stamp)
+{
+    if ((int32_t)(h->stamp - stamp) < 0 && half_position(h, p->seq) <= h->acked)
+        h->stamp = stamp;
+}
 
 static inline void policy_grant(struct half *h, int64_t ack, uint32_t window)
 {

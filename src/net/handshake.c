@@ -9,7 +9,7 @@ void handshake_start(struct half *h, uint32_t seq)
 {
     h->started = true;
     h->next = seq;
-    h->received = h->delivered = h->excused = 0;
+    h->received = h->delivered = h->excused = h->sent = 0;
     h->acked = h->acked_known && (int32_t)(h->acked_seq - seq) < 0 ? (int32_t)(h->acked_seq - seq) : 0;
 }
 
@@ -69,6 +69,7 @@ static void half_read_syn(struct half *h, const struct net_packet *p)
     h->stamped = options.stamped;
     h->stamp = options.stamp;
     h->signed_md5 = options.signed_md5;
+    h->sack = options.sack;
 }
 
 /* Data in a SYN counts only if the answer acknowledges it (RFC 7413). Kept only while memory is plentiful: the next
@@ -164,9 +165,9 @@ void handshake_syn(struct net *n, struct connection *c, enum side from, const st
 {
     if (p->flags & TCP_FIN)
         return;
-    if (p->flags & TCP_ACK)
+    if (p->flags & TCP_ACK && from == FROM_SERVER)
         handshake_answer(n, c, from, p);
-    else
+    else if (!(p->flags & TCP_ACK))
         handshake_first(n, c, from, p);
 }
 

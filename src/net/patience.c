@@ -131,15 +131,15 @@ void patience_forget(struct net *n, struct connection *c)
 
 static bool half_waits(const struct half *h)
 {
-    return h->ready_first || h->early.first || acknowledged_hole(h);
+    return h->ready_first || h->early.first || h->doubt_first || acknowledged_hole(h);
 }
 
 void patience_review(struct net *n, struct connection *c)
 {
     bool moved;
     do {
+        moved = c->half[FROM_CLIENT].doubt_first && doubt_review(n, c, FROM_CLIENT);
         stream_pump(n, c);
-        moved = false;
         for (unsigned side = FROM_CLIENT; side <= FROM_SERVER; side++) {
             moved |= review_acknowledged(n, c, (enum side)side);
             moved |= review_early(n, c, (enum side)side);
@@ -151,7 +151,7 @@ void patience_review(struct net *n, struct connection *c)
         waiting_add(n, c);
     else if (!waits && c->waiting)
         waiting_remove(n, c);
-    c->plain = !waits && c->standing == STANDING_ESTABLISHED && !client->fin_received && !server->fin_received;
+    c->plain = !waits && !client->urgent_known && !server->urgent_known && c->standing == STANDING_ESTABLISHED && !client->fin_received && !server->fin_received;
 }
 
 /* In order of the connections' ids: what comes out of one tick must not depend on who waits beside whom. */

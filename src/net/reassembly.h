@@ -1,10 +1,11 @@
 /*
  * Segments that cannot be handed on yet: copies in pool memory, and the order among them.
  *
- * A queue holds what arrived before its turn, sorted by start in a treap whose priorities no sender can guess, so that
- * any order of arrival costs O(log n) per segment. Positions are 64-bit offsets in the stream; a FIN takes one.
+ * A queue holds what arrived before its turn, sorted by start in a red-black tree, so that any order of arrival costs
+ * O(log n) per segment. Positions are 64-bit offsets in the stream; a FIN takes one.
  * Overlaps are decided as Linux does (tcp_data_queue_ofo): a segment inside another is dropped whatever its age, of the
- * rest the one that starts first provides the bytes. So no segment in a queue contains another, and ends are sorted too.
+ * rest the one that starts first provides the bytes. One that begins where another ends becomes part of it, and then it
+ * is the sum that others are compared with.
  */
 #ifndef DBHOUND_NET_REASSEMBLY_H
 #define DBHOUND_NET_REASSEMBLY_H
@@ -23,13 +24,17 @@ struct held_block {
 
 struct held {
     struct held *next, *previous;          /* by position; in a list of ready ones only `next` */
-    struct held *left, *right, *parent;
+    struct held *child[2], *parent;
+    struct held *merged, *merged_last;     /* segments that continue this one, in order */
     int64_t start, end;                    /* as it was on the wire, FIN included */
+    int64_t reach;                         /* end of the last one that is merged */
     int64_t begin;                         /* once ready: the first position that this segment provides */
     int64_t ack;                           /* the other stream must be handed on to here first */
-    uint32_t priority;
     uint32_t captured;                     /* bytes kept, from `start` */
-    bool fin, gap;
+    uint8_t fin;                           /* positions at the end that FINs take */
+    bool gap, red;
+    bool receipt;                          /* a doubt that only an acknowledgement dispels */
+    uint64_t heard;                        /* packets of the other side before this one */
     struct segment where;
     struct held_block *blocks;             /* NULL: the bytes are in `few` */
     uint8_t few[];
@@ -49,20 +54,24 @@ struct held_queue {
 
 struct held_store {
     struct pool segments, blocks;
-    uint64_t random;
 };
 
-bool held_open(struct held_store *s, struct arena *from, size_t bytes, uint64_t random) MUST_CHECK;
+bool held_open(struct held_store *s, struct arena *from, size_t bytes) MUST_CHECK;
 /* A segment of stream positions from `start` with a copy of its captured bytes; NULL when memory ran out. */
 struct held *held_make(struct held_store *s, int64_t start, uint64_t length, bool fin, struct view captured);
 void held_free(struct held_store *s, struct held *h);
 /* Memory that held_make would take for so many bytes is there. */
 bool held_fits(const struct held_store *s, size_t bytes);
 
-/* Whether a queued segment contains [start, end): the new one is then dropped. */
-const struct held *held_covering(const struct held_queue *q, int64_t start, int64_t end);
-/* Takes a segment that nothing covers; frees those that it covers and returns what they cost. */
+/* Whether a queued segment contains [start, end), as far as Linux looks: the new one is then dropped. */
+bool held_covers(const struct held_queue *q, int64_t start, int64_t end);
+/* Takes a segment that nothing covers; frees those that it covers and returns what they cost. Linux merges: a FIN in the
+ * middle then moves to the end, and what was sent behind it is data. */
 size_t held_insert(struct held_store *s, struct held_queue *q, struct held *h);
+/* held_tree.c. `side` of the parent, 1 the later one; the queue's only one has none. */
+void held_tree_add(struct held_queue *q, struct held *h, struct held *parent, unsigned side);
+void held_tree_replace(struct held_queue *q, struct held *h, struct held *by);
+void held_tree_remove(struct held_queue *q, struct held *h);
 struct held *held_take_first(struct held_queue *q);
 /* The queued segment from which to look for others that overlap one that starts at `start`. */
 const struct held *held_near(const struct held_queue *q, int64_t start);

@@ -11,8 +11,10 @@ enum {
     OPTION_END = 0,
     OPTION_NOP = 1,
     OPTION_WINDOW_SCALE = 3,
+    OPTION_SACK_PERMITTED = 4,
     OPTION_TIMESTAMPS = 8,
     OPTION_MD5 = 19,
+    OPTION_MD5_LENGTH = 18,
     WINDOW_SCALE_MOST = 14, /* RFC 7323 section 2.3 */
 };
 
@@ -93,8 +95,29 @@ void tcp_options_read(struct view options, struct tcp_options *out)
         } else if (kind == OPTION_TIMESTAMPS && body.length == 8) {
             out->stamped = true;
             out->stamp = wire_u32(body.bytes);
+        } else if (kind == OPTION_SACK_PERMITTED && body.length == 0) {
+            out->sack = true;
         } else if (kind == OPTION_MD5 && body.length == 16) {
             out->signed_md5 = true;
         }
     }
+}
+
+bool tcp_options_signed(struct view options)
+{
+    struct cursor c = cursor_over(options);
+    while (cursor_left(&c) >= OPTION_MD5_LENGTH) {
+        uint8_t kind = take_u8(&c);
+        if (kind == OPTION_END)
+            return false;
+        if (kind == OPTION_NOP)
+            continue;
+        uint8_t length = take_u8(&c);
+        if (length < 2 || kind == OPTION_MD5)
+            return true;
+        take_view(&c, length - 2u);
+        if (c.failed)
+            return true;
+    }
+    return false;
 }

@@ -7,12 +7,14 @@
 #include "base/view.h"
 
 struct tcp_options {
-    bool scaled, stamped, signed_md5;
+    bool scaled, stamped, signed_md5, sack;
     uint8_t scale;
     uint32_t stamp;
 };
 
 /* Stops at the first option that is cut or shorter than its own header, as Linux does. */
+/* As Linux looks for signatures: among options of at least a signature's length; options that cannot be read count too. */
+bool tcp_options_signed(struct view options);
 void tcp_options_read(struct view options, struct tcp_options *out);
 
 #endif

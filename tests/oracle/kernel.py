@@ -1,9 +1,10 @@
-"""A real Linux TCP stack as the judge: two network namespaces joined by a veth pair. One has the addresses and a listener
-that reads everything at once; the other has no IP at all, and whole frames are put on its wire by hand. What the
-listener read is the truth. Frames of both directions are kept in the order in which the wire carried them.
+"""A real Linux TCP stack as the judge: a network namespace whose only wire is a TAP device. Inside it a listener reads
+everything at once; at the other end of the wire this program writes whole frames and reads the answers. What the listener
+read is the truth. Frames of both directions are kept in the order in which the wire carried them.
 
-Everything runs on one processor: a frame that is sent has been received, and answered, when send() returns. No packet socket
-listens on the sending side's own frames: a clone of a segment would keep the kernel from merging it with its neighbours."""
+Everything runs on one processor: a frame that is written has been received, and answered, when write() returns. A TAP hands
+frames over in page memory, as network cards do: the kernel then merges adjacent segments that wait, which a veth pair fed from
+a packet socket prevents for large ones."""
 import ctypes
 import fcntl
 import ipaddress
@@ -16,6 +17,8 @@ import time
 
 PORT, NARROW_PORT = 5432, 5433  # the listener, and one with a small receive buffer
 CLONE_NEWNET = 0x40000000
+TUNSETIFF, IFF_TAP, IFF_NO_PI = 0x400454CA, 0x0002, 0x1000
+CLIENT_MAC, SERVER_MAC = bytes.fromhex("02000000000c"), bytes.fromhex("020000000005")
 FIN, SYN, RST, PSH, ACK, URG = 1, 2, 4, 8, 16, 32
 ADDRESSES = {4: ("10.77.0.1", "10.77.0.2"), 6: ("fd00:77::1", "fd00:77::2")}  # client, server
 STATE_CLOSED = 7  # TCP_CLOSE in tcp_info.tcpi_state
@@ -37,25 +40,14 @@ class Kernel:
         if os.geteuid() != 0:
             raise Unavailable("not root")
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
-        self.libc = ctypes.CDLL(None, use_errno=True)
         try:
-            self.server = self._namespace()
-            self.holder = subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL) # ends when we do
-            self.client = self._namespace()
+            if ctypes.CDLL(None, use_errno=True).unshare(CLONE_NEWNET) != 0:
+                raise OSError(ctypes.get_errno(), "unshare")
             self._wire()
         except OSError as failure:
             raise Unavailable(str(failure)) from failure
         except subprocess.CalledProcessError as failure:
             raise Unavailable("ip %s" % failure) from failure
-
-    def _namespace(self):
-        if self.libc.unshare(CLONE_NEWNET) != 0:
-            raise OSError(ctypes.get_errno(), "unshare")
-        return os.open("/proc/self/ns/net", os.O_RDONLY)
-
-    def _enter(self, namespace):
-        if self.libc.setns(namespace, CLONE_NEWNET) != 0:
-            raise OSError(ctypes.get_errno(), "setns")
 
     @staticmethod
     def _ip(*words):
@@ -69,31 +61,17 @@ class Kernel:
         except OSError:
             pass  # a kernel without it
 
-    def _mac(self, device):
-        s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        got = fcntl.ioctl(s, 0x8927, struct.pack("16s24x", device.encode()))  # SIOCGIFHWADDR
-        s.close()
-        return got[18:24]
-
     def _wire(self):
-        self._ip("link", "add", "c0", "mtu", "9000", "type", "veth", "peer", "name", "s0", "mtu", "9000")
-        self._ip("link", "set", "s0", "netns", str(self.holder.pid))
-        self._setting("ipv6/conf/c0/disable_ipv6", "1")
-        self._ip("link", "set", "c0", "up")
-        self.client_mac = self._mac("c0")
-        self.frames = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(3))
-        self.frames.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8 << 20)
-        self.frames.bind(("c0", 3))
-        self.frames.setblocking(False)
-        self._enter(self.server)
+        self.tap = os.open("/dev/net/tun", os.O_RDWR)
+        fcntl.ioctl(self.tap, TUNSETIFF, struct.pack("16sH22x", b"s0", IFF_TAP | IFF_NO_PI))
+        self.readable = select.poll()
+        self.readable.register(self.tap, select.POLLIN)
         self._ip("link", "set", "lo", "up")
-        self._ip("link", "set", "s0", "up")
-        self.server_mac = self._mac("s0")
-        mac = ":".join("%02x" % b for b in self.client_mac)
+        self._ip("link", "set", "s0", "address", ":".join("%02x" % b for b in SERVER_MAC), "mtu", "9000", "up")
         for version, (client, server) in ADDRESSES.items():
             nodad = ["nodad"] if version == 6 else []
             self._ip("addr", "add", server + ("/24" if version == 4 else "/64"), "dev", "s0", *nodad)
-            self._ip("neigh", "add", client, "lladdr", mac, "dev", "s0", "nud", "permanent")
+            self._ip("neigh", "add", client, "lladdr", ":".join("%02x" % b for b in CLIENT_MAC), "dev", "s0", "nud", "permanent")
         self._setting("ipv4/tcp_syncookies", "0")
         self._setting("ipv4/tcp_max_syn_backlog", "4096")
         self.packed = {version: tuple(ipaddress.ip_address(a).packed for a in pair) for version, pair in ADDRESSES.items()}
@@ -109,9 +87,8 @@ class Kernel:
         s.setblocking(False)
         return version, s
 
-    def close(self):
-        self.holder.stdin.close()
-        self.holder.wait()
+    def send(self, frame):
+        os.write(self.tap, frame)
 
     def frame(self, version, source_port, target_port, seq, ack, flags, data=b"", options=b"", window=65000, urgent=0, ttl=64,
               bad_checksum=False):
@@ -131,15 +108,14 @@ class Kernel:
         else:
             ip = struct.pack("!IHBB", 6 << 28, length, 6, ttl) + client + server
             kind = b"\x86\xdd"
-        return self.server_mac + self.client_mac + kind + ip + segment
+        return SERVER_MAC + CLIENT_MAC + kind + ip + segment
 
     def answers(self):
         """Frames that came from the server since the last call: (bytes, client's port, seq, ack, flags, payload length)."""
         while True:
-            try:
-                got = self.frames.recv(65600)
-            except BlockingIOError:
+            if not self.readable.poll(0):
                 return
+            got = os.read(self.tap, 65600)
             kind = got[12:14]
             if kind == b"\x08\x00" and got[23] == 6:
                 at, length = 34, struct.unpack("!H", got[16:18])[0] - 20

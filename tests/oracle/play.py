@@ -110,7 +110,7 @@ class Playing:
 
     def kernel_send(self, frame):
         self.batch.frames.append((now_ns(), frame))
-        self.kernel.frames.send(frame)
+        self.kernel.send(frame)
         self.batch.hear()
 
     def say(self, step):

@@ -1,0 +1,121 @@
+/*
+ * Segments of the client that the server may have dropped: they acknowledge what we did not see it send, go beyond the
+ * window that we saw it grant, or have a wrong checksum. An attacker makes such segments to be believed by us alone; a
+ * capture that lost packets or was taken inside a host has them too. So they wait outside the stream until the server
+ * acknowledges their bytes or more was seen; what takes their place in the meantime takes it.
+ */
+#include "net/connection.h"
+
+enum { SUMS_WRONG_SURE = 8 };
+static const int64_t DOUBT_NS_MOST = INT64_C(1000000000);
+
+/* True: the checksum is wrong, and in this direction that says something. A side whose card is to fill them in has all
+ * of them wrong from its SYN on; one that is right by chance is one in 65,536. */
+bool doubt_checksum(const struct net *n, struct half *h, const struct net_packet *p)
+{
+    if (n->options.ignore_checksums || h->sums == SUMS_LEFT_TO_THE_CARD)
+        return false;
+    if (net_checksum_good(p)) {
+        h->sums = SUMS_TELL;
+        return false;
+    }
+    if (h->sums == SUMS_UNKNOWN && ++h->sums_wrong == SUMS_WRONG_SURE)
+        h->sums = SUMS_LEFT_TO_THE_CARD;
+    return h->sums == SUMS_TELL;
+}
+
+static void doubt_append(struct half *h, struct held *d)
+{
+    d->next = NULL;
+    if (h->doubt_last)
+        h->doubt_last->next = d;
+    else
+        h->doubt_first = d;
+    h->doubt_last = d;
+}
+
+static struct held *doubt_take_first(struct half *h)
+{
+    struct held *d = h->doubt_first;
+    if (d && !(h->doubt_first = d->next))
+        h->doubt_last = NULL;
+    if (d)
+        d->next = NULL;
+    return d;
+}
+
+void doubt_hold(struct net *n, struct connection *c, enum side from, const struct net_packet *p, int64_t start, int64_t ack,
+                bool receipt)
+{
+    struct half *h = &c->half[from];
+    count(n->counters, COUNT_TCP_DOUBTED);
+    if (h->held_bytes > n->held_per_half || (!held_fits(&n->held, p->payload.length) && !patience_make_room(n, c, p->payload.length)))
+        return;
+    struct held *d = held_make(&n->held, start, p->payload_length, p->flags & TCP_FIN, p->payload);
+    d->where = connection_where(n, c);
+    d->ack = ack;
+    d->receipt = receipt;
+    d->heard = c->flow.packets[other_side(from)];
+    h->held_bytes += held_cost(d);
+    doubt_append(h, d);
+}
+
+static void doubt_drop(struct net *n, struct half *h, struct held *d)
+{
+    count(n->counters, COUNT_TCP_OUT_OF_WINDOW);
+    h->held_bytes -= held_cost(d);
+    held_free(&n->held, d);
+}
+
+static void doubt_take(struct net *n, struct connection *c, enum side from, struct held *d)
+{
+    struct half *h = &c->half[from];
+    h->held_bytes -= held_cost(d);
+    if (d->end <= h->received || h->fin_received || (d->start > h->received && held_covers(&h->early, d->start, d->end))) {
+        held_free(&n->held, d);
+        return;
+    }
+    if (d->start <= h->received)
+        stream_ready(n, c, from, d);
+    else
+        stream_queue(n, h, d);
+    stream_absorb(n, c, from);
+}
+
+bool doubt_review(struct net *n, struct connection *c, enum side from)
+{
+    struct half *h = &c->half[from];
+    const struct half *other = &c->half[other_side(from)];
+    bool taken = false;
+    struct held *last = h->doubt_last;
+    for (struct held *d = NULL; d != last;) {
+        d = doubt_take_first(h);
+        bool sound = !d->receipt && d->ack <= half_sent(other);
+        if (d->end <= h->received || h->fin_received) {
+            doubt_drop(n, h, d);
+        } else if (sound || h->acked >= d->end) {
+            doubt_take(n, c, from, d);
+            taken = true;
+        } else if (n->now_ns - d->where.time_ns > DOUBT_NS_MOST) {
+            /* The server's side stopped reaching us. */
+            if (!d->receipt && d->heard == c->flow.packets[other_side(from)])
+                doubt_take(n, c, from, d);
+            else
+                doubt_drop(n, h, d);
+        } else {
+            doubt_append(h, d);
+        }
+    }
+    return taken;
+}
+
+void doubt_end(struct net *n, struct connection *c, enum side from, enum flow_end end)
+{
+    struct half *h = &c->half[from];
+    for (struct held *d; (d = doubt_take_first(h));) {
+        if (end != END_RESET && !d->receipt && d->heard == c->flow.packets[other_side(from)])
+            doubt_take(n, c, from, d);
+        else
+            doubt_drop(n, h, d);
+    }
+}
