@@ -28,6 +28,7 @@ struct held *held_make(struct held_store *s, int64_t start, uint64_t length, boo
     h->start = h->begin = start;
     h->end = h->reach = start + (int64_t)length + fin;
     h->fin = fin;
+    h->parts = 1;
     h->captured = (uint32_t)captured.length;
     if (captured.length <= HELD_FEW) {
         if (captured.length)
@@ -70,6 +71,8 @@ static struct held *held_before(const struct held_queue *q, int64_t start)
     return found;
 }
 
+enum { PARTS_MOST = 17 }; /* MAX_SKB_FRAGS: each segment is a page fragment of the first one */
+
 /* Where a segment would go: covered by what is there, appended to one, in the place of one, or beside `parent`. */
 struct held_place {
     bool covered;
@@ -77,15 +80,20 @@ struct held_place {
     unsigned side;
 };
 
+static bool held_continues(const struct held *h, int64_t start)
+{
+    return h->reach == start && h->parts < PARTS_MOST;
+}
+
 /* tcp_data_queue_ofo, step by step: the last one first, then from the root down. */
 static struct held_place held_place(const struct held_queue *q, int64_t start, int64_t end)
 {
     struct held_place place = {0};
-    if (q->last && q->last->reach == start) {
+    if (q->last && held_continues(q->last, start)) {
         place.merge = q->last;
         return place;
     }
-    if (q->last && start > q->last->reach) {
+    if (q->last && start >= q->last->reach) {
         place.parent = q->last;
         place.side = 1;
         return place;
@@ -103,7 +111,7 @@ static struct held_place held_place(const struct held_queue *q, int64_t start, i
             place.replace = h;
             return place;
         }
-        if (start == h->reach) {
+        if (held_continues(h, start)) {
             place.merge = h;
             return place;
         }
@@ -141,16 +149,13 @@ static void held_merge(struct held *into, struct held *h)
     tail->fin = 0;
     tail->merged = into->merged_last = h;
     into->reach = h->end;
+    into->parts++;
 }
-
-enum { FINS_MOST = 100 };
 
 size_t held_insert(struct held_store *s, struct held_queue *q, struct held *h)
 {
     size_t freed = 0;
     struct held_place place = held_place(q, h->start, h->end);
-    if (place.merge && held_tail(place.merge)->fin >= FINS_MOST)
-        return held_discard(s, h);
     if (place.merge) {
         held_merge(place.merge, h);
         return 0;

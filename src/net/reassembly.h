@@ -31,6 +31,7 @@ struct held {
     int64_t begin;                         /* once ready: the first position that this segment provides */
     int64_t ack;                           /* the other stream must be handed on to here first */
     uint32_t captured;                     /* bytes kept, from `start` */
+    uint8_t parts;                         /* that are merged, this one included */
     uint8_t fin;                           /* positions at the end that FINs take */
     bool gap, red;
     bool receipt;                          /* a doubt that only an acknowledgement dispels */

@@ -103,6 +103,16 @@ static void segment_take_early(struct net *n, struct connection *c, enum side fr
         stream_queue(n, h, segment_hold(n, c, p, start, ack));
 }
 
+/* All its bytes have their place taken. */
+static void segment_repeated(struct net *n, struct connection *c, enum side from, const struct net_packet *p, int64_t start)
+{
+    (void)c;
+    (void)from;
+    (void)start;
+    if (p->payload_length)
+        count(n->counters, COUNT_TCP_RETRANSMITTED);
+}
+
 static void segment_take(struct net *n, struct connection *c, enum side from, const struct net_packet *p, int64_t ack)
 {
     struct half *h = &c->half[from];
@@ -117,8 +127,7 @@ static void segment_take(struct net *n, struct connection *c, enum side from, co
         handshake_drop_syn_data(n, h);
     segment_compare(n, h->ready_first, start, p);
     if (end <= h->received || h->fin_received) {
-        if (p->payload_length)
-            count(n->counters, COUNT_TCP_RETRANSMITTED);
+        segment_repeated(n, c, from, p, start);
         return;
     }
     h->rewindable = false;
@@ -191,8 +200,14 @@ static bool segment_ack(struct net *n, struct connection *c, enum side from, con
     struct half *other = &c->half[other_side(from)];
     if (!other->started || !other->seen) {
         handshake_note_ack(other, p->ack);
-        return true;
+        /* The server spoke, but it did not accept the SYN as far as we saw: the endpoints' last connection may not be over. */
+        if (from == FROM_CLIENT && h->syn && other->seen && length)
+            doubt_hold(n, c, from, p, start, INT64_MIN, true);
+        return !(from == FROM_CLIENT && h->syn && other->seen);
     }
+    /* A server that answers a SYN with less than SYN-ACK speaks of that last connection. */
+    if (from == FROM_SERVER && !h->syn && other->syn && !length && half_position(other, p->ack) > half_sent(other))
+        return false;
     *ack = half_position(other, p->ack);
     if (policy_bad_ack(c, other_side(from), *ack) && !segment_confirms_strays(n, c, other_side(from), p->ack)) {
         /* When it has memory at hand, Linux takes what comes in order before it looks at an old acknowledgement. */
@@ -224,6 +239,11 @@ static void segment_data(struct net *n, struct connection *c, enum side from, co
     int64_t length = p->payload_length + (int64_t)fin, start = half_position(h, p->seq), ack = INT64_MIN;
     if (h->started && policy_outside(h, start, start + length)) {
         segment_stray(n, c, from, p);
+        return;
+    }
+    /* Older than the last acknowledgement: nothing that it says is heard. */
+    if (h->started && start + length < h->acked && start + length <= h->received) {
+        segment_repeated(n, c, from, p, start);
         return;
     }
     if (h->started && length && from == FROM_CLIENT && policy_over_the_edge(h, start, start + p->payload_length)) {

@@ -2,9 +2,9 @@
 everything at once; at the other end of the wire this program writes whole frames and reads the answers. What the listener
 read is the truth. Frames of both directions are kept in the order in which the wire carried them.
 
-Everything runs on one processor: a frame that is written has been received, and answered, when write() returns. A TAP hands
-frames over in page memory, as network cards do: the kernel then merges adjacent segments that wait, which a veth pair fed from
-a packet socket prevents for large ones."""
+Everything runs on one processor: a frame that is written has been received, and answered, when write() returns. Payloads are
+handed over in pages, as network cards do: the kernel then merges adjacent segments that wait whatever their size. (Behind a veth
+pair, or a TAP without IFF_NAPI_FRAGS, it merges those for which the first one's memory has room: other streams may result.)"""
 import ctypes
 import fcntl
 import ipaddress
@@ -17,7 +17,7 @@ import time
 
 PORT, NARROW_PORT = 5432, 5433  # the listener, and one with a small receive buffer
 CLONE_NEWNET = 0x40000000
-TUNSETIFF, IFF_TAP, IFF_NO_PI = 0x400454CA, 0x0002, 0x1000
+TUNSETIFF, IFF_TAP, IFF_NO_PI, IFF_NAPI, IFF_NAPI_FRAGS = 0x400454CA, 0x0002, 0x1000, 0x0010, 0x0020
 CLIENT_MAC, SERVER_MAC = bytes.fromhex("02000000000c"), bytes.fromhex("020000000005")
 FIN, SYN, RST, PSH, ACK, URG = 1, 2, 4, 8, 16, 32
 ADDRESSES = {4: ("10.77.0.1", "10.77.0.2"), 6: ("fd00:77::1", "fd00:77::2")}  # client, server
@@ -63,7 +63,7 @@ class Kernel:
 
     def _wire(self):
         self.tap = os.open("/dev/net/tun", os.O_RDWR)
-        fcntl.ioctl(self.tap, TUNSETIFF, struct.pack("16sH22x", b"s0", IFF_TAP | IFF_NO_PI))
+        fcntl.ioctl(self.tap, TUNSETIFF, struct.pack("16sH22x", b"s0", IFF_TAP | IFF_NO_PI | IFF_NAPI | IFF_NAPI_FRAGS))
         self.readable = select.poll()
         self.readable.register(self.tap, select.POLLIN)
         self._ip("link", "set", "lo", "up")
@@ -88,7 +88,10 @@ class Kernel:
         return version, s
 
     def send(self, frame):
-        os.write(self.tap, frame)
+        """Headers and payload apart, as a card splits them."""
+        at = 14 + (20 if frame[12] == 8 else 40)
+        at += (frame[at + 12] >> 4) * 4
+        os.writev(self.tap, [frame[:at], frame[at:]] if at < len(frame) else [frame])
 
     def frame(self, version, source_port, target_port, seq, ack, flags, data=b"", options=b"", window=65000, urgent=0, ttl=64,
               bad_checksum=False):

@@ -21,10 +21,11 @@ class Strategy:
         self.other = 0x41
 
     def split(self):
-        r, most = self.random, max(1, self.length // self.random.choice((2, 4, 8, 16)))
+        """At most 17 segments: how many more a kernel merges depends on the memory that its network card gave it."""
+        r, most = self.random, max(1, self.length // self.random.choice((2, 4, 8)))
         says, at = [], 0
         while at < self.length:
-            n = r.randint(1, most)
+            n = r.randint(1, most) if len(says) < 16 else self.length - at
             says.append(Say(at, self.text[at:at + n]))
             at += n
         return says
