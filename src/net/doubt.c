@@ -1,8 +1,8 @@
 /*
  * Segments of the client that the server may have dropped: they acknowledge what we did not see it send, go beyond the
  * window that we saw it grant, or have a wrong checksum. An attacker makes such segments to be believed by us alone; a
- * capture that lost packets or was taken inside a host has them too. So they wait outside the stream until the server
- * acknowledges their bytes or more was seen; what takes their place in the meantime takes it.
+ * capture that lost or swapped packets, or was taken inside a host, has them too. So they wait outside the stream until
+ * the server acknowledges their bytes; what takes their place in the meantime takes it.
  */
 #include "net/connection.h"
 
@@ -85,15 +85,13 @@ static void doubt_take(struct net *n, struct connection *c, enum side from, stru
 bool doubt_review(struct net *n, struct connection *c, enum side from)
 {
     struct half *h = &c->half[from];
-    const struct half *other = &c->half[other_side(from)];
     bool taken = false;
     struct held *last = h->doubt_last;
     for (struct held *d = NULL; d != last;) {
         d = doubt_take_first(h);
-        bool sound = !d->receipt && d->ack <= half_sent(other);
         if (d->end <= h->received || h->fin_received) {
             doubt_drop(n, h, d);
-        } else if (sound || h->acked >= d->end) {
+        } else if (h->acked >= d->end) {
             doubt_take(n, c, from, d);
             taken = true;
         } else if (n->now_ns - d->where.time_ns > DOUBT_NS_MOST) {
@@ -112,8 +110,10 @@ bool doubt_review(struct net *n, struct connection *c, enum side from)
 void doubt_end(struct net *n, struct connection *c, enum side from, enum flow_end end)
 {
     struct half *h = &c->half[from];
+    const struct half *other = &c->half[other_side(from)];
     for (struct held *d; (d = doubt_take_first(h));) {
-        if (end != END_RESET && !d->receipt && d->heard == c->flow.packets[other_side(from)])
+        bool sound = d->heard == c->flow.packets[other_side(from)] || d->ack <= half_sent(other);
+        if (end != END_RESET && !d->receipt && sound)
             doubt_take(n, c, from, d);
         else
             doubt_drop(n, h, d);

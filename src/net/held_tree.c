@@ -45,6 +45,7 @@ static void tree_balance_added(struct held_queue *q, struct held *h)
         tree_rotate(q, above, side);
         parent->red = false;
         above->red = true;
+        break;
     }
     q->root->red = false;
 }
