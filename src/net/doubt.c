@@ -5,6 +5,8 @@
  * the server acknowledges their bytes; what takes their place in the meantime takes it.
  */
 #include "net/connection.h"
+#include "net/tcp_header.h"
+#include "net/wire.h"
 
 enum { SUMS_WRONG_SURE = 8 };
 static const int64_t DOUBT_NS_MOST = INT64_C(1000000000);
@@ -23,6 +25,10 @@ bool doubt_checksum(const struct net *n, struct half *h, const struct net_packet
         h->sums = SUMS_LEFT_TO_THE_CARD;
     return h->sums == SUMS_TELL;
 }
+
+struct sacked {
+    int64_t start, end;
+};
 
 static void doubt_append(struct half *h, struct held *d)
 {
@@ -82,16 +88,42 @@ static void doubt_take(struct net *n, struct connection *c, enum side from, stru
     stream_absorb(n, c, from);
 }
 
-bool doubt_review(struct net *n, struct connection *c, enum side from)
+/* A selective acknowledgement of what lies in the stream already acknowledged is of a repetition (RFC 2883). */
+static bool held_is_within(const struct held *d, const struct sacked *sacked, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++)
+        if (sacked[i].start <= d->start && d->end <= sacked[i].end)
+            return true;
+    return false;
+}
+
+static unsigned doubt_sacks(const struct half *h, const struct net_packet *p, struct sacked *out)
+{
+    struct view blocks = p && p->options.length ? tcp_options_sack(p->options) : view_of(NULL, 0);
+    unsigned count = 0;
+    for (; blocks.length >= 8; blocks = view_from(blocks, 8)) {
+        out[count].start = half_position(h, wire_u32(blocks.bytes));
+        out[count].end = half_position(h, wire_u32(blocks.bytes + 4));
+        count += out[count].start > h->acked;
+    }
+    return count;
+}
+
+bool doubt_review(struct net *n, struct connection *c, enum side from, const struct net_packet *answer)
 {
     struct half *h = &c->half[from];
+    const struct half *other = &c->half[other_side(from)];
+    struct sacked sacked[TCP_SACKS_MOST];
+    unsigned sacks = doubt_sacks(h, answer, sacked);
     bool taken = false;
     struct held *last = h->doubt_last;
     for (struct held *d = NULL; d != last;) {
         d = doubt_take_first(h);
-        if (d->end <= h->received || h->fin_received) {
+        bool received = h->acked >= d->end || held_is_within(d, sacked, sacks);
+        /* Whoever received it had sent by then what it acknowledges: those bytes are another segment's. */
+        if (d->end <= h->received || h->fin_received || (received && d->ack > half_sent(other))) {
             doubt_drop(n, h, d);
-        } else if (h->acked >= d->end) {
+        } else if (received) {
             doubt_take(n, c, from, d);
             taken = true;
         } else if (n->now_ns - d->where.time_ns > DOUBT_NS_MOST) {

@@ -138,7 +138,7 @@ void patience_review(struct net *n, struct connection *c)
 {
     bool moved;
     do {
-        moved = c->half[FROM_CLIENT].doubt_first && doubt_review(n, c, FROM_CLIENT);
+        moved = c->half[FROM_CLIENT].doubt_first && doubt_review(n, c, FROM_CLIENT, NULL);
         stream_pump(n, c);
         for (unsigned side = FROM_CLIENT; side <= FROM_SERVER; side++) {
             moved |= review_acknowledged(n, c, (enum side)side);

@@ -156,6 +156,8 @@ size_t held_insert(struct held_store *s, struct held_queue *q, struct held *h)
 {
     size_t freed = 0;
     struct held_place place = held_place(q, h->start, h->end);
+    if (!q->root || h->end > q->furthest)
+        q->furthest = h->end;
     if (place.merge) {
         held_merge(place.merge, h);
         return 0;

@@ -51,6 +51,7 @@ static inline size_t held_cost(const struct held *h)
 
 struct held_queue {
     struct held *root, *first, *last;
+    int64_t furthest;                      /* end of any segment that is or was in it since it was empty */
 };
 
 struct held_store {

@@ -211,7 +211,8 @@ static bool segment_ack(struct net *n, struct connection *c, enum side from, con
     *ack = half_position(other, p->ack);
     if (policy_bad_ack(c, other_side(from), *ack) && !segment_confirms_strays(n, c, other_side(from), p->ack)) {
         /* When it has memory at hand, Linux takes what comes in order before it looks at an old acknowledgement. */
-        if (from == FROM_CLIENT && *ack < other->acked && length && h->started && start == h->received)
+        if (from == FROM_CLIENT && *ack < other->acked && length && h->started && start == h->received &&
+            (int32_t)(p->ack - other->next) != INT32_MIN)
             doubt_hold(n, c, from, p, start, INT64_MIN, true);
         else
             count(n->counters, COUNT_TCP_OUT_OF_WINDOW);
@@ -255,6 +256,8 @@ static void segment_data(struct net *n, struct connection *c, enum side from, co
     if (h->started && start + length > h->sent)
         h->sent = start + length;
     policy_stamp(h, p, stamp);
+    if (from == FROM_SERVER && c->half[FROM_CLIENT].doubt_first)
+        doubt_review(n, c, FROM_CLIENT, p);
     if (p->flags & TCP_URG && h->started)
         segment_urgent(h, p, start);
     if (length && (h->started || handshake_midstream(c, from, p)))
@@ -273,7 +276,7 @@ static bool segment_reset_counts(const struct connection *c, enum side from, con
     if (at == h->received || (h->fin_received && at == h->received - 1))
         return true;
     /* ... or behind all that it selectively acknowledged. */
-    if (h->sack && other->sack && h->early.last && at == h->early.last->reach)
+    if (h->sack && other->sack && h->early.last && at == h->early.furthest)
         return true;
     bool unsure = h->acked > h->received || h->ready_first || c->flow.midstream || !other->seen;
     return unsure && at > h->received && !policy_outside(h, at, at);

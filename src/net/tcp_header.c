@@ -12,6 +12,7 @@ enum {
     OPTION_NOP = 1,
     OPTION_WINDOW_SCALE = 3,
     OPTION_SACK_PERMITTED = 4,
+    OPTION_SACK = 5,
     OPTION_TIMESTAMPS = 8,
     OPTION_MD5 = 19,
     OPTION_MD5_LENGTH = 18,
@@ -120,4 +121,23 @@ bool tcp_options_signed(struct view options)
             return true;
     }
     return false;
+}
+
+struct view tcp_options_sack(struct view options)
+{
+    struct cursor c = cursor_over(options);
+    while (cursor_left(&c) > 1) {
+        uint8_t kind = take_u8(&c);
+        if (kind == OPTION_END)
+            break;
+        if (kind == OPTION_NOP)
+            continue;
+        uint8_t length = take_u8(&c);
+        struct view body = take_view(&c, length < 2 ? 0 : length - 2u);
+        if (length < 2 || c.failed)
+            break;
+        if (kind == OPTION_SACK)
+            return view_head(body, body.length / 8 * 8);
+    }
+    return view_of(NULL, 0);
 }

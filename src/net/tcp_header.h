@@ -15,6 +15,9 @@ struct tcp_options {
 /* Stops at the first option that is cut or shorter than its own header, as Linux does. */
 /* As Linux looks for signatures: among options of at least a signature's length; options that cannot be read count too. */
 bool tcp_options_signed(struct view options);
+/* The blocks of a selective acknowledgement (RFC 2018), 8 bytes each; empty when there are none. */
+enum { TCP_SACKS_MOST = 4 };
+struct view tcp_options_sack(struct view options);
 void tcp_options_read(struct view options, struct tcp_options *out);
 
 #endif
