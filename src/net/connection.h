@@ -212,7 +212,7 @@ void handshake_accept_syn_data(struct net *n, struct connection *c, enum side fr
 /* doubt.c: segments that the server may have dropped */
 bool doubt_checksum(const struct net *n, struct half *h, const struct net_packet *p);
 void doubt_hold(struct net *n, struct connection *c, enum side from, const struct net_packet *p, int64_t start, int64_t ack,
-                bool receipt);
+                enum doubt doubt);
 /* Takes or drops those about which more is known now, with a packet of the other side or NULL. True when one was taken. */
 bool doubt_review(struct net *n, struct connection *c, enum side from, const struct net_packet *answer);
 void doubt_end(struct net *n, struct connection *c, enum side from, enum flow_end end);

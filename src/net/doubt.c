@@ -51,7 +51,7 @@ static struct held *doubt_take_first(struct half *h)
 }
 
 void doubt_hold(struct net *n, struct connection *c, enum side from, const struct net_packet *p, int64_t start, int64_t ack,
-                bool receipt)
+                enum doubt doubt)
 {
     struct half *h = &c->half[from];
     count(n->counters, COUNT_TCP_DOUBTED);
@@ -60,7 +60,7 @@ void doubt_hold(struct net *n, struct connection *c, enum side from, const struc
     struct held *d = held_make(&n->held, start, p->payload_length, p->flags & TCP_FIN, p->payload);
     d->where = connection_where(n, c);
     d->ack = ack;
-    d->receipt = receipt;
+    d->doubt = (uint8_t)doubt;
     d->heard = c->flow.packets[other_side(from)];
     h->held_bytes += held_cost(d);
     doubt_append(h, d);
@@ -109,31 +109,51 @@ static unsigned doubt_sacks(const struct half *h, const struct net_packet *p, st
     return count;
 }
 
+enum fate { FATE_OPEN, FATE_TAKEN, FATE_DROPPED };
+
+static bool doubt_explained(const struct half *h, const struct held *d)
+{
+    for (const struct held *early = held_near(&h->early, d->start); early && early->start < d->end; early = early->next)
+        if (early->reach > d->start)
+            return true;
+    return false;
+}
+
+/* What becomes of a doubt. An answer that covers it may be about other bytes at its place: those of a queued segment, or
+ * of one that acknowledges no more than had been sent by then. */
+static enum fate doubt_fate(const struct net *n, const struct connection *c, enum side from, const struct held *d,
+                            const struct sacked *sacked, unsigned sacks)
+{
+    const struct half *h = &c->half[from], *other = &c->half[other_side(from)];
+    if (d->end <= h->received || h->fin_received)
+        return FATE_DROPPED;
+    if (h->acked >= d->end || (held_is_within(d, sacked, sacks) && !doubt_explained(h, d)))
+        return d->ack > half_sent(other) ? FATE_DROPPED : FATE_TAKEN;
+    if (n->now_ns - d->where.time_ns <= DOUBT_NS_MOST)
+        return FATE_OPEN;
+    /* Or the server's side stopped reaching us. */
+    return d->doubt == DOUBT_ACK && d->heard == c->flow.packets[other_side(from)] ? FATE_TAKEN : FATE_DROPPED;
+}
+
 bool doubt_review(struct net *n, struct connection *c, enum side from, const struct net_packet *answer)
 {
     struct half *h = &c->half[from];
-    const struct half *other = &c->half[other_side(from)];
     struct sacked sacked[TCP_SACKS_MOST];
     unsigned sacks = doubt_sacks(h, answer, sacked);
     bool taken = false;
-    struct held *last = h->doubt_last;
-    for (struct held *d = NULL; d != last;) {
-        d = doubt_take_first(h);
-        bool received = h->acked >= d->end || held_is_within(d, sacked, sacks);
-        /* Whoever received it had sent by then what it acknowledges: those bytes are another segment's. */
-        if (d->end <= h->received || h->fin_received || (received && d->ack > half_sent(other))) {
-            doubt_drop(n, h, d);
-        } else if (received) {
-            doubt_take(n, c, from, d);
-            taken = true;
-        } else if (n->now_ns - d->where.time_ns > DOUBT_NS_MOST) {
-            /* The server's side stopped reaching us. */
-            if (!d->receipt && d->heard == c->flow.packets[other_side(from)])
+    /* Of several for one place, one with a right checksum is the likelier. */
+    for (unsigned sums = 0; sums < 2; sums++) {
+        struct held *last = h->doubt_last;
+        for (struct held *d = NULL; d != last;) {
+            d = doubt_take_first(h);
+            enum fate fate = (d->doubt == DOUBT_SUM) == sums ? doubt_fate(n, c, from, d, sacked, sacks) : FATE_OPEN;
+            if (fate == FATE_OPEN)
+                doubt_append(h, d);
+            else if (fate == FATE_TAKEN)
                 doubt_take(n, c, from, d);
             else
                 doubt_drop(n, h, d);
-        } else {
-            doubt_append(h, d);
+            taken |= fate == FATE_TAKEN;
         }
     }
     return taken;
@@ -145,7 +165,7 @@ void doubt_end(struct net *n, struct connection *c, enum side from, enum flow_en
     const struct half *other = &c->half[other_side(from)];
     for (struct held *d; (d = doubt_take_first(h));) {
         bool sound = d->heard == c->flow.packets[other_side(from)] || d->ack <= half_sent(other);
-        if (end != END_RESET && !d->receipt && sound)
+        if (end != END_RESET && d->doubt == DOUBT_ACK && sound)
             doubt_take(n, c, from, d);
         else
             doubt_drop(n, h, d);

@@ -22,6 +22,13 @@ struct held_block {
     uint8_t bytes[HELD_BLOCK_BYTES];
 };
 
+/* Why a segment is kept apart: see doubt.c. */
+enum doubt {
+    DOUBT_ACK,   /* it acknowledges what we did not see sent */
+    DOUBT_PLACE, /* its place or its acknowledgement is one that a receiver drops, or takes only with memory at hand */
+    DOUBT_SUM,   /* wrong checksum */
+};
+
 struct held {
     struct held *next, *previous;          /* by position; in a list of ready ones only `next` */
     struct held *child[2], *parent;
@@ -34,7 +41,7 @@ struct held {
     uint8_t parts;                         /* that are merged, this one included */
     uint8_t fin;                           /* positions at the end that FINs take */
     bool gap, red;
-    bool receipt;                          /* a doubt that only an acknowledgement dispels */
+    uint8_t doubt;
     uint64_t heard;                        /* packets of the other side before this one */
     struct segment where;
     struct held_block *blocks;             /* NULL: the bytes are in `few` */

@@ -202,7 +202,7 @@ static bool segment_ack(struct net *n, struct connection *c, enum side from, con
         handshake_note_ack(other, p->ack);
         /* The server spoke, but it did not accept the SYN as far as we saw: the endpoints' last connection may not be over. */
         if (from == FROM_CLIENT && h->syn && other->seen && length)
-            doubt_hold(n, c, from, p, start, INT64_MIN, true);
+            doubt_hold(n, c, from, p, start, INT64_MIN, DOUBT_PLACE);
         return !(from == FROM_CLIENT && h->syn && other->seen);
     }
     /* A server that answers a SYN with less than SYN-ACK speaks of that last connection. */
@@ -213,7 +213,7 @@ static bool segment_ack(struct net *n, struct connection *c, enum side from, con
         /* When it has memory at hand, Linux takes what comes in order before it looks at an old acknowledgement. */
         if (from == FROM_CLIENT && *ack < other->acked && length && h->started && start == h->received &&
             (int32_t)(p->ack - other->next) != INT32_MIN)
-            doubt_hold(n, c, from, p, start, INT64_MIN, true);
+            doubt_hold(n, c, from, p, start, INT64_MIN, DOUBT_PLACE);
         else
             count(n->counters, COUNT_TCP_OUT_OF_WINDOW);
         return false;
@@ -221,7 +221,7 @@ static bool segment_ack(struct net *n, struct connection *c, enum side from, con
     *ack = half_position(other, p->ack);
     if (from == FROM_CLIENT && h->started && *ack > half_sent(other)) {
         if (length)
-            doubt_hold(n, c, from, p, start, *ack, false);
+            doubt_hold(n, c, from, p, start, *ack, DOUBT_ACK);
         return false;
     }
     policy_grant(other, *ack, (uint32_t)p->window << h->scale);
@@ -248,7 +248,7 @@ static void segment_data(struct net *n, struct connection *c, enum side from, co
         return;
     }
     if (h->started && length && from == FROM_CLIENT && policy_over_the_edge(h, start, start + p->payload_length)) {
-        doubt_hold(n, c, from, p, start, INT64_MIN, true);
+        doubt_hold(n, c, from, p, start, INT64_MIN, DOUBT_PLACE);
         return;
     }
     if (!segment_ack(n, c, from, p, start, length, &ack))
@@ -289,7 +289,7 @@ static void segment_wrong_sum(struct net *n, struct connection *c, const struct 
     int64_t start = half_position(h, p->seq);
     if (h->started && p->payload_length && !(p->flags & (TCP_SYN | TCP_RST)) &&
         !policy_outside(h, start, start + p->payload_length))
-        doubt_hold(n, c, FROM_CLIENT, p, start, INT64_MIN, true);
+        doubt_hold(n, c, FROM_CLIENT, p, start, INT64_MIN, DOUBT_SUM);
     else
         count(n->counters, COUNT_TCP_OUT_OF_WINDOW);
 }
