@@ -22,6 +22,8 @@ struct half {
     int64_t acked;             /* the furthest that the other side acknowledged */
     int64_t edge;              /* the furthest that it allowed to send */
     int64_t sent;              /* the furthest that this side sent, whether it can be handed on or not */
+    int64_t acked_unseen;      /* what the client acknowledged beyond that, */
+    uint64_t unseen_packets;   /* and after how many packets of this side */
     int64_t urgent;            /* the byte that its reader does not find in the stream */
     struct held *doubt_first, *doubt_last; /* by arrival; see doubt.c */
     struct held *ready_first, *ready_last;

@@ -17,10 +17,11 @@ bool doubt_checksum(const struct net *n, struct half *h, const struct net_packet
 {
     if (n->options.ignore_checksums || h->sums == SUMS_LEFT_TO_THE_CARD)
         return false;
-    if (net_checksum_good(p)) {
+    enum checksum sum = tcp_checksum(p);
+    if (sum == CHECKSUM_RIGHT)
         h->sums = SUMS_TELL;
+    if (sum != CHECKSUM_WRONG)
         return false;
-    }
     if (h->sums == SUMS_UNKNOWN && ++h->sums_wrong == SUMS_WRONG_SURE)
         h->sums = SUMS_LEFT_TO_THE_CARD;
     return h->sums == SUMS_TELL;
@@ -68,7 +69,7 @@ void doubt_hold(struct net *n, struct connection *c, enum side from, const struc
 
 static void doubt_drop(struct net *n, struct half *h, struct held *d)
 {
-    count(n->counters, COUNT_TCP_OUT_OF_WINDOW);
+    count(n->counters, d->end <= h->received ? COUNT_TCP_RETRANSMITTED : COUNT_TCP_OUT_OF_WINDOW);
     h->held_bytes -= held_cost(d);
     held_free(&n->held, d);
 }
@@ -77,6 +78,8 @@ static void doubt_take(struct net *n, struct connection *c, enum side from, stru
 {
     struct half *h = &c->half[from];
     h->held_bytes -= held_cost(d);
+    if (d->doubt == DOUBT_ACK)
+        policy_grant(&c->half[other_side(from)], d->ack, 0);
     if (d->end <= h->received || h->fin_received || (d->start > h->received && held_covers(&h->early, d->start, d->end))) {
         held_free(&n->held, d);
         return;
@@ -161,8 +164,10 @@ bool doubt_review(struct net *n, struct connection *c, enum side from, const str
 
 void doubt_end(struct net *n, struct connection *c, enum side from, enum flow_end end)
 {
-    struct half *h = &c->half[from];
-    const struct half *other = &c->half[other_side(from)];
+    struct half *h = &c->half[from], *other = &c->half[other_side(from)];
+    /* The last that the server said was lost, or it never said it: nothing depends on it any more. */
+    if (other->started && other->acked_unseen > other->acked && other->unseen_packets == c->flow.packets[other_side(from)])
+        policy_grant(other, other->acked_unseen, 0);
     for (struct held *d; (d = doubt_take_first(h));) {
         bool sound = d->heard == c->flow.packets[other_side(from)] || d->ack <= half_sent(other);
         if (end != END_RESET && d->doubt == DOUBT_ACK && sound)

@@ -125,6 +125,8 @@ static void segment_take(struct net *n, struct connection *c, enum side from, co
         handshake_accept_syn_data(n, c, from);
     else if (h->syn_data)
         handshake_drop_syn_data(n, h);
+    if (end > h->sent)
+        h->sent = end;
     segment_compare(n, h->ready_first, start, p);
     if (end <= h->received || h->fin_received) {
         segment_repeated(n, c, from, p, start);
@@ -220,6 +222,10 @@ static bool segment_ack(struct net *n, struct connection *c, enum side from, con
     }
     *ack = half_position(other, p->ack);
     if (from == FROM_CLIENT && h->started && *ack > half_sent(other)) {
+        if (*ack > other->acked_unseen) {
+            other->acked_unseen = *ack;
+            other->unseen_packets = c->flow.packets[FROM_SERVER];
+        }
         if (length)
             doubt_hold(n, c, from, p, start, *ack, DOUBT_ACK);
         return false;
@@ -253,8 +259,8 @@ static void segment_data(struct net *n, struct connection *c, enum side from, co
     }
     if (!segment_ack(n, c, from, p, start, length, &ack))
         return;
-    if (h->started && start + length > h->sent)
-        h->sent = start + length;
+    if (h->started && start > h->sent)
+        h->sent = start;
     policy_stamp(h, p, stamp);
     if (from == FROM_SERVER && c->half[FROM_CLIENT].doubt_first)
         doubt_review(n, c, FROM_CLIENT, p);

@@ -6,6 +6,12 @@
 
 #include "base/view.h"
 
+struct net_packet;
+
+/* Of the segment; unknown when it was cut, or is larger than any wire carries. */
+enum checksum { CHECKSUM_UNKNOWN, CHECKSUM_RIGHT, CHECKSUM_WRONG };
+enum checksum tcp_checksum(const struct net_packet *packet);
+
 struct tcp_options {
     bool scaled, stamped, signed_md5, sack;
     uint8_t scale;

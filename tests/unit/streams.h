@@ -32,6 +32,8 @@ struct say {
     uint32_t host;       /* of the client, 0: 1 */
     uint16_t port;       /* of the client, 0: 40000 */
     uint16_t window;     /* 0: 65535 */
+    uint16_t urgent;
+    enum { SUM_NONE, SUM_RIGHT, SUM_WRONG } sum; /* the checksum; none: zero */
 };
 
 struct world {
@@ -47,6 +49,7 @@ struct world {
     enum side by;
     uint64_t *acks;      /* by packet number: stream offset that it acknowledges; checked at delivery when set */
     uint64_t heard[2];   /* bytes, written down or not */
+    unsigned urgent;     /* bytes that the stream may leave out */
     bool keep;           /* write bytes down; off for tests with many connections */
     uint64_t ticket;
     char log[512];       /* "C:abc S:de C-3 C. x" */
@@ -76,6 +79,10 @@ static void world_bytes(void *context, struct flow *flow, enum side from, struct
     if (!w->keep)
         return;
     struct recorded *r = &w->side[from];
+    if (where->stream_offset == r->length + 1 && w->urgent) {
+        w->urgent--;
+        r->bytes[r->length++] = 0;
+    }
     assert_int_equal(where->stream_offset, r->length);
     assert_false(r->finished);
     if (w->acks && where->packet_number)
@@ -172,6 +179,19 @@ static void world_packet(struct world *w, const struct net_packet *p)
     net_tick(w->net);
 }
 
+/* RFC 9293 section 3.1, over a raw IPv4 frame without options. */
+static inline void world_sum(struct frame *f, bool right)
+{
+    uint32_t length = f->length - 20, sum = 6 + length;
+    for (uint32_t i = 12; i < f->length; i += 2)
+        sum += (uint32_t)f->bytes[i] << 8 | (i + 1 < f->length ? f->bytes[i + 1] : 0u);
+    while (sum >> 16)
+        sum = (sum & 0xffff) + (sum >> 16);
+    sum = ~sum ^ (right ? 0 : 0x5555);
+    f->bytes[36] = (uint8_t)(sum >> 8);
+    f->bytes[37] = (uint8_t)sum;
+}
+
 /* The segment as a raw IPv4 frame through net_decode and the net. Its number is the count of packets, or `number`. */
 static void world_say_as(struct world *w, const struct say *s, uint64_t number)
 {
@@ -185,6 +205,10 @@ static void world_say_as(struct world *w, const struct say *s, uint64_t number)
     size_t tcp_length = 20 + s->options.length + s->length;
     frame_ipv4(&f, client ? host : 2, client ? 2 : host, 6, 0, (unsigned)tcp_length);
     frame_tcp(&f, &t, s->payload, s->length);
+    f.bytes[38] = (uint8_t)(s->urgent >> 8);
+    f.bytes[39] = (uint8_t)s->urgent;
+    if (s->sum)
+        world_sum(&f, s->sum == SUM_RIGHT);
     struct raw_packet raw = frame_raw(&f, f.length - (uint32_t)s->cut, 101);
     raw.number = number;
     raw.time_ns = w->time_ns += w->step_ns;

@@ -223,7 +223,8 @@ static void midstream_flood(void **state)
 static struct net_packet packet_between(const struct raw_packet *raw, uint8_t from, uint16_t from_port, uint8_t to,
                                         uint16_t to_port, uint16_t vlan)
 {
-    struct net_packet p = {.raw = raw, .flags = TCP_ACK, .seq = 1, .vlan = vlan, .payload = view_of("a", 1), .payload_length = 1};
+    static const uint8_t header[20];
+    struct net_packet p = {.raw = raw, .flags = TCP_ACK, .seq = 1, .vlan = vlan, .options = view_of(header + 20, 0), .payload = view_of("a", 1), .payload_length = 1};
     p.source.address[15] = from;
     p.source.port = from_port;
     p.target.address[15] = to;
