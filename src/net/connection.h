@@ -21,21 +21,16 @@ struct half {
     int64_t received, delivered;
     int64_t acked;             /* the furthest that the other side acknowledged */
     int64_t edge;              /* the furthest that it allowed to send */
-    int64_t sent;              /* the furthest that this side sent, whether it can be handed on or not */
-    int64_t acked_unseen;      /* what the client acknowledged beyond that, */
-    uint64_t unseen_packets;   /* and after how many packets of this side */
-    int64_t urgent;            /* the byte that its reader does not find in the stream */
-    struct held *doubt_first, *doubt_last; /* by arrival; see doubt.c */
     struct held *ready_first, *ready_last;
     struct held_queue early;
     struct held *syn_data;     /* of a SYN, until an answer says whether it counts */
     int64_t excused;           /* acknowledged, never seen, and taken for a lost FIN */
-    size_t held_bytes;
+    uint32_t held_bytes;
+    uint32_t gap_packets;      /* packets of this side when its last acknowledged gap was given up */
     int64_t grace_ns;          /* since when `grace_acked` bytes are acknowledged and missing */
     uint64_t grace_packets;
     int64_t grace_acked;
     int64_t hole_ns;           /* since when something is early */
-    uint64_t gap_packets;      /* packets of this side when its last acknowledged gap was given up */
     uint32_t acked_first, acked_seq; /* first and newest acknowledgement before the side was captured */
     uint32_t stamp;            /* newest timestamp in order (RFC 7323 TS.Recent) */
     uint32_t stray_start, stray_end; /* newest run of segments far outside the window */
@@ -43,14 +38,26 @@ struct half {
     uint8_t strays;
     uint8_t scale;             /* of the windows that this side announces */
     uint8_t scale_offered;
-    bool seen;                 /* a packet of this side was captured */
-    bool started, acked_known, grace, gapped, rewindable;
     uint8_t sums;              /* enum sums */
     uint8_t sums_wrong;        /* how many in a row, while not known */
-    bool syn, scaled, stamped, signed_md5, sack; /* what its SYN said */
-    bool urgent_known;
-    bool fin_received, finished;
+    bool seen : 1;             /* a packet of this side was captured */
+    bool started : 1, acked_known : 1, grace : 1, gapped : 1, rewindable : 1;
+    bool syn : 1, scaled : 1, stamped : 1, signed_md5 : 1, sack : 1; /* what its SYN said */
+    bool fin_received : 1, finished : 1;
 };
+
+/* What few connections need: a slot of the memory for early segments, while there is something in it. */
+struct rare {
+    struct rare_half {
+        int64_t sent;          /* the furthest that this side sent, received or not */
+        int64_t acked_unseen;  /* what the client acknowledged beyond that, */
+        uint64_t unseen_packets; /* and after how many packets of this side */
+        int64_t urgent;        /* the byte that its reader does not find in the stream */
+        struct held *doubt_first, *doubt_last; /* by arrival; see doubt.c */
+        bool urgent_known;
+    } half[2];
+};
+_Static_assert(sizeof(struct rare) <= HELD_SLOT, "it lies in a segment's slot");
 
 /* In the order in which they are dropped when memory is short. */
 enum standing { STANDING_CLOSED, STANDING_EMBRYONIC, STANDING_ESTABLISHED, STANDINGS };
@@ -68,6 +75,7 @@ struct connection {
     uint32_t syn_pending_seq;
     uint64_t last_number;      /* of its newest packet */
     struct half half[2];
+    struct rare *rare;         /* NULL: nothing of it */
     struct connection *older, *newer;           /* queue of its standing */
     int64_t queued_ns;
     struct connection *wait_older, *wait_newer; /* queue of those that wait */
@@ -117,9 +125,15 @@ static inline int64_t half_position(const struct half *h, uint32_t seq)
 }
 
 /* An acknowledgement of more is of bytes that were never sent, or that we did not see. */
-static inline int64_t half_sent(const struct half *h)
+static inline int64_t connection_sent(const struct connection *c, enum side from)
 {
-    return h->sent > h->received ? h->sent : h->received;
+    int64_t received = c->half[from].received;
+    return c->rare && c->rare->half[from].sent > received ? c->rare->half[from].sent : received;
+}
+
+static inline struct held *connection_doubts(const struct connection *c, enum side from)
+{
+    return c->rare ? c->rare->half[from].doubt_first : NULL;
 }
 
 /* Nothing that `ack` covers is still to come. A side that was never captured is not waited for. */
@@ -210,6 +224,15 @@ bool handshake_begins_anew(const struct connection *c, const struct net_packet *
 enum side handshake_side(const struct net *n, const struct net_packet *p);
 void handshake_drop_syn_data(struct net *n, struct half *h);
 void handshake_accept_syn_data(struct net *n, struct connection *c, enum side from);
+
+/* rare.c: NULL when memory ran out */
+struct rare_half *rare_take(struct net *n, struct connection *c, enum side from);
+/* Gives it back when there is nothing in it. */
+void rare_tidy(struct net *n, struct connection *c);
+void rare_drop(struct net *n, struct connection *c);
+void rare_note_sent(struct net *n, struct connection *c, enum side from, int64_t sent);
+void rare_note_unseen(struct net *n, struct connection *c, enum side from, int64_t ack);
+void rare_note_urgent(struct net *n, struct connection *c, enum side from, const struct net_packet *p, int64_t start);
 
 /* doubt.c: segments that the server may have dropped */
 bool doubt_checksum(const struct net *n, struct half *h, const struct net_packet *p);

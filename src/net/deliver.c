@@ -29,19 +29,19 @@ void stream_finished(struct net *n, struct connection *c, enum side from, const 
 void stream_bytes_but_urgent(struct net *n, struct connection *c, enum side from, struct view bytes, int64_t position,
                              struct segment *where)
 {
-    struct half *h = &c->half[from];
-    int64_t before = h->urgent - position;
-    if (!h->urgent_known || before < 0 || before >= (int64_t)bytes.length) {
+    struct rare_half *r = c->rare ? &c->rare->half[from] : NULL;
+    int64_t before = r && r->urgent_known ? r->urgent - position : -1;
+    if (before < 0 || before >= (int64_t)bytes.length) {
         stream_bytes(n, c, from, bytes, position, where);
         return;
     }
     struct view rest = view_from(bytes, (size_t)before + 1);
     if (before)
         stream_bytes(n, c, from, view_head(bytes, (size_t)before), position, where);
-    h->delivered = h->urgent + 1;
-    h->urgent_known = false;
+    r->urgent_known = false;
+    c->half[from].delivered = r->urgent + 1;
     if (rest.length)
-        stream_bytes(n, c, from, rest, h->delivered, where);
+        stream_bytes(n, c, from, rest, r->urgent + 1, where);
 }
 
 /* Everything that a ready segment provides. */
@@ -69,7 +69,7 @@ static void stream_emit(struct net *n, struct connection *c, enum side from, str
 
 static void stream_release(struct net *n, struct half *side, struct held *h)
 {
-    side->held_bytes -= held_cost(h);
+    side->held_bytes -= (uint32_t)held_cost(h);
     held_free(&n->held, h);
 }
 
@@ -103,7 +103,7 @@ static void stream_append(struct net *n, struct connection *c, enum side from, s
 
 void stream_ready(struct net *n, struct connection *c, enum side from, struct held *h)
 {
-    c->half[from].held_bytes += held_cost(h);
+    c->half[from].held_bytes += (uint32_t)held_cost(h);
     stream_append(n, c, from, h);
 }
 
@@ -243,6 +243,6 @@ void stream_jump(struct net *n, struct connection *c, enum side from, uint32_t s
 
 void stream_queue(struct net *n, struct half *side, struct held *h)
 {
-    side->held_bytes += held_cost(h);
-    side->held_bytes -= held_insert(&n->held, &side->early, h);
+    side->held_bytes += (uint32_t)held_cost(h);
+    side->held_bytes -= (uint32_t)held_insert(&n->held, &side->early, h);
 }

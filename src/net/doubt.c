@@ -31,7 +31,7 @@ struct sacked {
     int64_t start, end;
 };
 
-static void doubt_append(struct half *h, struct held *d)
+static void doubt_append(struct rare_half *h, struct held *d)
 {
     d->next = NULL;
     if (h->doubt_last)
@@ -41,7 +41,7 @@ static void doubt_append(struct half *h, struct held *d)
     h->doubt_last = d;
 }
 
-static struct held *doubt_take_first(struct half *h)
+static struct held *doubt_take_first(struct rare_half *h)
 {
     struct held *d = h->doubt_first;
     if (d && !(h->doubt_first = d->next))
@@ -58,26 +58,30 @@ void doubt_hold(struct net *n, struct connection *c, enum side from, const struc
     count(n->counters, COUNT_TCP_DOUBTED);
     if (h->held_bytes > n->held_per_half || (!held_fits(&n->held, p->payload.length) && !patience_make_room(n, c, p->payload.length)))
         return;
+    struct rare_half *r = rare_take(n, c, from);
+    if (!r || !held_fits(&n->held, p->payload.length))
+        return;
     struct held *d = held_make(&n->held, start, p->payload_length, p->flags & TCP_FIN, p->payload);
     d->where = connection_where(n, c);
     d->ack = ack;
     d->doubt = (uint8_t)doubt;
     d->heard = c->flow.packets[other_side(from)];
-    h->held_bytes += held_cost(d);
-    doubt_append(h, d);
+    h->held_bytes += (uint32_t)held_cost(d);
+    doubt_append(r, d);
 }
 
 static void doubt_drop(struct net *n, struct half *h, struct held *d)
 {
     count(n->counters, d->end <= h->received ? COUNT_TCP_RETRANSMITTED : COUNT_TCP_OUT_OF_WINDOW);
-    h->held_bytes -= held_cost(d);
+    h->held_bytes -= (uint32_t)held_cost(d);
     held_free(&n->held, d);
 }
 
 static void doubt_take(struct net *n, struct connection *c, enum side from, struct held *d)
 {
     struct half *h = &c->half[from];
-    h->held_bytes -= held_cost(d);
+    h->held_bytes -= (uint32_t)held_cost(d);
+    d->heard = 0; /* it shares its place with the tree's links */
     if (d->doubt == DOUBT_ACK)
         policy_grant(&c->half[other_side(from)], d->ack, 0);
     if (d->end <= h->received || h->fin_received || (d->start > h->received && held_covers(&h->early, d->start, d->end))) {
@@ -127,11 +131,11 @@ static bool doubt_explained(const struct half *h, const struct held *d)
 static enum fate doubt_fate(const struct net *n, const struct connection *c, enum side from, const struct held *d,
                             const struct sacked *sacked, unsigned sacks)
 {
-    const struct half *h = &c->half[from], *other = &c->half[other_side(from)];
+    const struct half *h = &c->half[from];
     if (d->end <= h->received || h->fin_received)
         return FATE_DROPPED;
     if (h->acked >= d->end || (held_is_within(d, sacked, sacks) && !doubt_explained(h, d)))
-        return d->ack > half_sent(other) ? FATE_DROPPED : FATE_TAKEN;
+        return d->ack > connection_sent(c, other_side(from)) ? FATE_DROPPED : FATE_TAKEN;
     if (n->now_ns - d->where.time_ns <= DOUBT_NS_MOST)
         return FATE_OPEN;
     /* Or the server's side stopped reaching us. */
@@ -141,17 +145,18 @@ static enum fate doubt_fate(const struct net *n, const struct connection *c, enu
 bool doubt_review(struct net *n, struct connection *c, enum side from, const struct net_packet *answer)
 {
     struct half *h = &c->half[from];
+    struct rare_half *r = &c->rare->half[from];
     struct sacked sacked[TCP_SACKS_MOST];
     unsigned sacks = doubt_sacks(h, answer, sacked);
     bool taken = false;
     /* Of several for one place, one with a right checksum is the likelier. */
     for (unsigned sums = 0; sums < 2; sums++) {
-        struct held *last = h->doubt_last;
+        struct held *last = r->doubt_last;
         for (struct held *d = NULL; d != last;) {
-            d = doubt_take_first(h);
+            d = doubt_take_first(r);
             enum fate fate = (d->doubt == DOUBT_SUM) == sums ? doubt_fate(n, c, from, d, sacked, sacks) : FATE_OPEN;
             if (fate == FATE_OPEN)
-                doubt_append(h, d);
+                doubt_append(r, d);
             else if (fate == FATE_TAKEN)
                 doubt_take(n, c, from, d);
             else
@@ -164,12 +169,16 @@ bool doubt_review(struct net *n, struct connection *c, enum side from, const str
 
 void doubt_end(struct net *n, struct connection *c, enum side from, enum flow_end end)
 {
+    if (!c->rare)
+        return;
     struct half *h = &c->half[from], *other = &c->half[other_side(from)];
+    struct rare_half *r = &c->rare->half[from];
+    const struct rare_half *unseen = &c->rare->half[other_side(from)];
     /* The last that the server said was lost, or it never said it: nothing depends on it any more. */
-    if (other->started && other->acked_unseen > other->acked && other->unseen_packets == c->flow.packets[other_side(from)])
-        policy_grant(other, other->acked_unseen, 0);
-    for (struct held *d; (d = doubt_take_first(h));) {
-        bool sound = d->heard == c->flow.packets[other_side(from)] || d->ack <= half_sent(other);
+    if (other->started && unseen->acked_unseen > other->acked && unseen->unseen_packets == c->flow.packets[other_side(from)])
+        policy_grant(other, unseen->acked_unseen, 0);
+    for (struct held *d; (d = doubt_take_first(r));) {
+        bool sound = d->heard == c->flow.packets[other_side(from)] || d->ack <= connection_sent(c, other_side(from));
         if (end != END_RESET && d->doubt == DOUBT_ACK && sound)
             doubt_take(n, c, from, d);
         else

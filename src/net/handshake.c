@@ -9,7 +9,7 @@ void handshake_start(struct half *h, uint32_t seq)
 {
     h->started = true;
     h->next = seq;
-    h->received = h->delivered = h->excused = h->sent = h->acked_unseen = 0;
+    h->received = h->delivered = h->excused = 0;
     h->acked = h->acked_known && (int32_t)(h->acked_seq - seq) < 0 ? (int32_t)(h->acked_seq - seq) : 0;
 }
 

@@ -59,6 +59,7 @@ static void connection_over(struct net *n, struct connection *c, enum flow_end e
             stream_forget_unacknowledged(n, c, (enum side)side);
     }
     stream_drain(n, c);
+    rare_drop(n, c);
     patience_forget(n, c);
     struct segment where = connection_where(n, c);
     where.stream_offset = (uint64_t)c->half[by].delivered;

@@ -34,7 +34,7 @@ static bool grace_is_over(const struct net *n, const struct connection *c, enum 
 {
     const struct half *h = &c->half[from];
     /* Nothing came from this side since its last gap: its packets do not reach us, waiting again would be in vain. */
-    if (h->gapped && h->gap_packets == c->flow.packets[from])
+    if (h->gapped && h->gap_packets == (uint32_t)c->flow.packets[from])
         return true;
     uint64_t packets = packets_of(c) - h->grace_packets;
     int64_t passed = n->now_ns - h->grace_ns;
@@ -69,7 +69,7 @@ static bool review_acknowledged(struct net *n, struct connection *c, enum side f
         return true;
     }
     h->gapped = true;
-    h->gap_packets = c->flow.packets[from];
+    h->gap_packets = (uint32_t)c->flow.packets[from];
     h->rewindable = !h->early.first && h->strays == 0;
     h->rewind_seq = h->next;
     stream_give_up(n, c, from, h->grace_acked);
@@ -131,14 +131,14 @@ void patience_forget(struct net *n, struct connection *c)
 
 static bool half_waits(const struct half *h)
 {
-    return h->ready_first || h->early.first || h->doubt_first || acknowledged_hole(h);
+    return h->ready_first || h->early.first || acknowledged_hole(h);
 }
 
 void patience_review(struct net *n, struct connection *c)
 {
     bool moved;
     do {
-        moved = c->half[FROM_CLIENT].doubt_first && doubt_review(n, c, FROM_CLIENT, NULL);
+        moved = connection_doubts(c, FROM_CLIENT) && doubt_review(n, c, FROM_CLIENT, NULL);
         stream_pump(n, c);
         for (unsigned side = FROM_CLIENT; side <= FROM_SERVER; side++) {
             moved |= review_acknowledged(n, c, (enum side)side);
@@ -146,12 +146,13 @@ void patience_review(struct net *n, struct connection *c)
         }
     } while (moved);
     const struct half *client = &c->half[FROM_CLIENT], *server = &c->half[FROM_SERVER];
-    bool waits = half_waits(client) || half_waits(server);
+    rare_tidy(n, c);
+    bool waits = half_waits(client) || half_waits(server) || connection_doubts(c, FROM_CLIENT);
     if (waits && !c->waiting)
         waiting_add(n, c);
     else if (!waits && c->waiting)
         waiting_remove(n, c);
-    c->plain = !waits && !client->urgent_known && !server->urgent_known && c->standing == STANDING_ESTABLISHED && !client->fin_received && !server->fin_received;
+    c->plain = !waits && !c->rare && c->standing == STANDING_ESTABLISHED && !client->fin_received && !server->fin_received;
 }
 
 /* In order of the connections' ids: what comes out of one tick must not depend on who waits beside whom. */

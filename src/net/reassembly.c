@@ -25,7 +25,7 @@ struct held *held_make(struct held_store *s, int64_t start, uint64_t length, boo
     if (!held_fits(s, captured.length))
         return NULL;
     struct held *h = pool_take(&s->segments);
-    h->start = h->begin = start;
+    h->start = start;
     h->end = h->reach = start + (int64_t)length + fin;
     h->fin = fin;
     h->parts = 1;

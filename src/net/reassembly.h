@@ -30,19 +30,25 @@ enum doubt {
 };
 
 struct held {
-    struct held *next, *previous;          /* by position; in a list of ready ones only `next` */
-    struct held *child[2], *parent;
+    struct held *next, *previous;          /* by position; in other lists only `next` */
+    union {
+        struct {
+            struct held *child[2], *parent;
+        };
+        uint64_t heard;                    /* a doubt: packets of the other side before it */
+    };
     struct held *merged, *merged_last;     /* segments that continue this one, in order */
     int64_t start, end;                    /* as it was on the wire, FIN included */
-    int64_t reach;                         /* end of the last one that is merged */
-    int64_t begin;                         /* once ready: the first position that this segment provides */
+    union {
+        int64_t reach;                     /* end of the last one that is merged */
+        int64_t begin;                     /* once ready: the first position that this segment provides */
+    };
     int64_t ack;                           /* the other stream must be handed on to here first */
     uint32_t captured;                     /* bytes kept, from `start` */
     uint8_t parts;                         /* that are merged, this one included */
     uint8_t fin;                           /* positions at the end that FINs take */
     bool gap, red;
-    uint8_t doubt;
-    uint64_t heard;                        /* packets of the other side before this one */
+    uint8_t doubt;                         /* enum doubt */
     struct segment where;
     struct held_block *blocks;             /* NULL: the bytes are in `few` */
     uint8_t few[];

@@ -125,8 +125,8 @@ static void segment_take(struct net *n, struct connection *c, enum side from, co
         handshake_accept_syn_data(n, c, from);
     else if (h->syn_data)
         handshake_drop_syn_data(n, h);
-    if (end > h->sent)
-        h->sent = end;
+    if (from == FROM_SERVER && start > h->received)
+        rare_note_sent(n, c, from, end);
     segment_compare(n, h->ready_first, start, p);
     if (end <= h->received || h->fin_received) {
         segment_repeated(n, c, from, p, start);
@@ -182,18 +182,6 @@ static bool segment_confirms_strays(struct net *n, struct connection *c, enum si
     return true;
 }
 
-/* tcp_check_urg: the reader does not find the byte before the pointer in the stream, unless a later pointer comes first. */
-static void segment_urgent(struct half *h, const struct net_packet *p, int64_t start)
-{
-    int64_t at = start + (p->urgent ? p->urgent - 1 : 0);
-    if (h->urgent_known && h->urgent < h->received)
-        h->urgent_known = false;
-    if (at < h->received || (h->urgent_known && at <= h->urgent))
-        return;
-    h->urgent_known = true;
-    h->urgent = at;
-}
-
 /* What a segment acknowledges. False: it is discarded, or kept as a doubt. */
 static bool segment_ack(struct net *n, struct connection *c, enum side from, const struct net_packet *p, int64_t start,
                         int64_t length, int64_t *ack)
@@ -208,7 +196,8 @@ static bool segment_ack(struct net *n, struct connection *c, enum side from, con
         return !(from == FROM_CLIENT && h->syn && other->seen);
     }
     /* A server that answers a SYN with less than SYN-ACK speaks of that last connection. */
-    if (from == FROM_SERVER && !h->syn && other->syn && !length && half_position(other, p->ack) > half_sent(other))
+    if (from == FROM_SERVER && !h->syn && other->syn && !length && !other->early.first &&
+        half_position(other, p->ack) > other->received)
         return false;
     *ack = half_position(other, p->ack);
     if (policy_bad_ack(c, other_side(from), *ack) && !segment_confirms_strays(n, c, other_side(from), p->ack)) {
@@ -221,11 +210,8 @@ static bool segment_ack(struct net *n, struct connection *c, enum side from, con
         return false;
     }
     *ack = half_position(other, p->ack);
-    if (from == FROM_CLIENT && h->started && *ack > half_sent(other)) {
-        if (*ack > other->acked_unseen) {
-            other->acked_unseen = *ack;
-            other->unseen_packets = c->flow.packets[FROM_SERVER];
-        }
+    if (from == FROM_CLIENT && h->started && *ack > connection_sent(c, FROM_SERVER)) {
+        rare_note_unseen(n, c, FROM_SERVER, *ack);
         if (length)
             doubt_hold(n, c, from, p, start, *ack, DOUBT_ACK);
         return false;
@@ -259,13 +245,13 @@ static void segment_data(struct net *n, struct connection *c, enum side from, co
     }
     if (!segment_ack(n, c, from, p, start, length, &ack))
         return;
-    if (h->started && start > h->sent)
-        h->sent = start;
+    if (h->started && from == FROM_SERVER)
+        rare_note_sent(n, c, from, start);
     policy_stamp(h, p, stamp);
-    if (from == FROM_SERVER && c->half[FROM_CLIENT].doubt_first)
+    if (from == FROM_SERVER && connection_doubts(c, FROM_CLIENT))
         doubt_review(n, c, FROM_CLIENT, p);
     if (p->flags & TCP_URG && h->started)
-        segment_urgent(h, p, start);
+        rare_note_urgent(n, c, from, p, start);
     if (length && (h->started || handshake_midstream(c, from, p)))
         segment_take(n, c, from, p, ack);
 }

@@ -126,7 +126,7 @@ static const struct row rows[] = {
       {AT(C, A, 105, 501), TEXT("Xmore")}}},
     {"data behind a FIN that waits", "C:re C:al C:LATE C.", -1,
      {HANDSHAKE, {AT(C, A | FIN, 103, 501), TEXT("al")}, {AT(C, A, 106, 501), TEXT("LATE")}, {AT(C, A, 101, 501), TEXT("re")}}},
-    {"reset behind all that waits, selectively acknowledged", "", END_RESET,
+    {"reset behind all that waits, selectively acknowledged", "", -1,
      {{AT(C, SYN, 100, 0), .options = {(const uint8_t *)"\1\1\4\2", 4}}, {AT(S, SYN | A, 500, 101), .options = {(const uint8_t *)"\1\1\4\2", 4}},
       {AT(C, A, 101, 501)}, {AT(C, A, 103, 501), TEXT("al")}, {AT(C, RST, 105, 0)}, {AT(C, A, 101, 501), TEXT("re")}}},
     {"reset behind all that waits", "C:re C:al", -1,
