@@ -15,6 +15,10 @@
 /* Whether wrong checksums of a side say anything: where it is captured before its network card filled them in, all are. */
 enum sums { SUMS_UNKNOWN, SUMS_TELL, SUMS_LEFT_TO_THE_CARD };
 
+/* What was told of a connection already; and resets that were not believed, by side. */
+enum odd { ODD_OVERLAP, ODD_TTL, ODD_URGENT, ODD_INJECTED, ODD_LATE, ODD_SUSPECT };
+enum { ODD_SUSPECTS = 1 << ODD_SUSPECT | 1 << (ODD_SUSPECT + 1), TTL_TOLERANCE = 2 };
+
 struct half {
     uint32_t next;             /* sequence number at `received` */
     uint32_t window_most;      /* largest window that was granted to this side */
@@ -38,6 +42,7 @@ struct half {
     uint8_t strays;
     uint8_t scale;             /* of the windows that this side announces */
     uint8_t scale_offered;
+    uint8_t ttl;               /* of its newest data */
     uint8_t sums;              /* enum sums */
     uint8_t sums_wrong;        /* how many in a row, while not known */
     bool seen : 1;             /* a packet of this side was captured */
@@ -71,6 +76,7 @@ struct connection {
     bool spoke;                /* the client said more than SYN */
     bool syn_pending;          /* a SYN on an open connection: the server's answer decides */
     uint8_t end, end_by;       /* how it ended; enum flow_end, enum side */
+    uint8_t odd;               /* bits: 1 << enum odd */
     uint32_t hash;
     uint32_t syn_pending_seq;
     uint64_t last_number;      /* of its newest packet */
@@ -224,6 +230,17 @@ bool handshake_begins_anew(const struct connection *c, const struct net_packet *
 enum side handshake_side(const struct net *n, const struct net_packet *p);
 void handshake_drop_syn_data(struct net *n, struct half *h);
 void handshake_accept_syn_data(struct net *n, struct connection *c, enum side from);
+
+/* odd.c: what the sink is told of odd segments */
+/* The segment's bytes for places that are taken, against those that took them: queued, doubted or handed on. */
+void odd_compare(struct net *n, struct connection *c, enum side from, const struct net_packet *p, int64_t start);
+void odd_data(struct net *n, struct connection *c, enum side from, const struct net_packet *p, int64_t start);
+void odd_reset_ignored(struct net *n, struct connection *c, enum side from, const struct net_packet *p);
+void odd_after_reset(struct net *n, struct connection *c, enum side from, const struct net_packet *p);
+static inline bool odd_ttl(const struct half *h, const struct net_packet *p)
+{
+    return (uint8_t)(p->ttl - h->ttl + TTL_TOLERANCE) > 2 * TTL_TOLERANCE;
+}
 
 /* rare.c: NULL when memory ran out */
 struct rare_half *rare_take(struct net *n, struct connection *c, enum side from);

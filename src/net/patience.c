@@ -152,7 +152,7 @@ void patience_review(struct net *n, struct connection *c)
         waiting_add(n, c);
     else if (!waits && c->waiting)
         waiting_remove(n, c);
-    c->plain = !waits && !c->rare && c->standing == STANDING_ESTABLISHED && !client->fin_received && !server->fin_received;
+    c->plain = !waits && !c->rare && !(c->odd & ODD_SUSPECTS) && c->standing == STANDING_ESTABLISHED && !client->fin_received && !server->fin_received;
 }
 
 /* In order of the connections' ids: what comes out of one tick must not depend on who waits beside whom. */

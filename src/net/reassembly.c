@@ -200,7 +200,7 @@ struct view held_bytes(const struct held *h, int64_t position, const struct held
     return view_of((*block)->bytes + skip, (size_t)(left < room ? left : room));
 }
 
-static bool held_pair_differs(const struct held *h, int64_t start, struct view captured)
+struct view held_difference(const struct held *h, int64_t start, struct view captured, int64_t *where)
 {
     int64_t end = start + (int64_t)captured.length, at = start > h->start ? start : h->start;
     const struct held_block *block = h->blocks;
@@ -209,28 +209,19 @@ static bool held_pair_differs(const struct held *h, int64_t start, struct view c
         struct view old = held_bytes(h, at, &block, &block_start);
         struct view new = view_head(view_from(captured, (size_t)(at - start)), old.length);
         if (new.length == 0)
-            return false;
-        if (memcmp(old.bytes, new.bytes, new.length) != 0)
-            return true;
+            break;
+        for (size_t i = 0; memcmp(old.bytes, new.bytes, new.length) != 0 && i < new.length; i++)
+            if (old.bytes[i] != new.bytes[i]) {
+                *where = at + (int64_t)i;
+                return view_from(old, i);
+            }
         at += (int64_t)new.length;
     }
-    return false;
+    return view_of(NULL, 0);
 }
 
 const struct held *held_near(const struct held_queue *q, int64_t start)
 {
     const struct held *before = held_before(q, start);
     return before ? before : q->first;
-}
-
-bool held_differs(const struct held *list, int64_t start, struct view captured)
-{
-    enum { LOOKED_AT = 4 };
-    int64_t end = start + (int64_t)captured.length;
-    unsigned i = 0;
-    for (const struct held *h = list; h && h->start < end && i < LOOKED_AT; h = h->next)
-        for (const struct held *part = h; part && part->start < end && i < LOOKED_AT; part = part->merged, i++)
-            if (held_pair_differs(part, start, captured))
-                return true;
-    return false;
 }

@@ -90,9 +90,9 @@ void held_tree_remove(struct held_queue *q, struct held *h);
 struct held *held_take_first(struct held_queue *q);
 /* The queued segment from which to look for others that overlap one that starts at `start`. */
 const struct held *held_near(const struct held_queue *q, int64_t start);
-/* Whether captured bytes at the same positions differ between a list of segments and one that starts at `start`. Looks
- * at no more than a few. */
-bool held_differs(const struct held *list, int64_t start, struct view captured);
+/* What a segment has from the first byte on that differs from captured ones at the same positions, which begin at `start`,
+ * up to the end of its block; empty when none differs. */
+struct view held_difference(const struct held *h, int64_t start, struct view captured, int64_t *where);
 /* Captured bytes at `position` up to the end of their block; empty behind the last. `*block` starts as h->blocks and
  * keeps the place between calls with growing positions; `*block_start` starts as h->start. */
 struct view held_bytes(const struct held *h, int64_t position, const struct held_block **block, int64_t *block_start);

@@ -52,6 +52,8 @@ static bool segment_quick(struct net *n, struct connection *c, enum side from, c
     uint32_t stamp;
     if (policy_options(c, from, p, &stamp))
         return false;
+    if (p->payload_length && odd_ttl(h, p))
+        return false;
     if (p->payload_length && from == FROM_CLIENT &&
         ((h->edge && h->received + p->payload_length > h->edge) || (h->sums != SUMS_LEFT_TO_THE_CARD && doubt_checksum(n, h, p))))
         return false;
@@ -74,14 +76,6 @@ static bool segment_quick(struct net *n, struct connection *c, enum side from, c
     return true;
 }
 
-/* Other bytes for a place that is taken: what the receiver has is one or the other. The place where an anomaly is to be
- * raised, and where bytes that were handed on would be compared if they were kept. */
-static void segment_compare(struct net *n, const struct held *list, int64_t start, const struct net_packet *p)
-{
-    if (held_differs(list, start, p->payload))
-        count(n->counters, COUNT_TCP_OVERLAP_DIFFERS);
-}
-
 static struct held *segment_hold(struct net *n, const struct connection *c, const struct net_packet *p, int64_t start,
                                  int64_t ack)
 {
@@ -96,7 +90,6 @@ static void segment_take_early(struct net *n, struct connection *c, enum side fr
 {
     struct half *h = &c->half[from];
     count(n->counters, COUNT_TCP_OUT_OF_ORDER);
-    segment_compare(n, held_near(&h->early, start), start, p);
     if (held_covers(&h->early, start, end))
         count(n->counters, COUNT_TCP_RETRANSMITTED);
     else
@@ -106,9 +99,7 @@ static void segment_take_early(struct net *n, struct connection *c, enum side fr
 /* All its bytes have their place taken. */
 static void segment_repeated(struct net *n, struct connection *c, enum side from, const struct net_packet *p, int64_t start)
 {
-    (void)c;
-    (void)from;
-    (void)start;
+    odd_compare(n, c, from, p, start);
     if (p->payload_length)
         count(n->counters, COUNT_TCP_RETRANSMITTED);
 }
@@ -127,9 +118,11 @@ static void segment_take(struct net *n, struct connection *c, enum side from, co
         handshake_drop_syn_data(n, h);
     if (from == FROM_SERVER && start > h->received)
         rare_note_sent(n, c, from, end);
-    segment_compare(n, h->ready_first, start, p);
+    if (start < h->received || h->ready_first || h->early.first || c->rare)
+        odd_compare(n, c, from, p, start);
     if (end <= h->received || h->fin_received) {
-        segment_repeated(n, c, from, p, start);
+        if (p->payload_length)
+            count(n->counters, COUNT_TCP_RETRANSMITTED);
         return;
     }
     h->rewindable = false;
@@ -252,6 +245,8 @@ static void segment_data(struct net *n, struct connection *c, enum side from, co
         doubt_review(n, c, FROM_CLIENT, p);
     if (p->flags & TCP_URG && h->started)
         rare_note_urgent(n, c, from, p, start);
+    if (h->started && (length || p->flags & TCP_URG))
+        odd_data(n, c, from, p, start);
     if (length && (h->started || handshake_midstream(c, from, p)))
         segment_take(n, c, from, p, ack);
 }
@@ -308,8 +303,10 @@ void net_segment(struct net *n, struct flow *flow, const struct net_packet *pack
         return;
     flow->one_sided = (!flow->packets[FROM_CLIENT] || !flow->packets[FROM_SERVER]) &&
                       flow->packets[from] >= ONE_SIDED_PACKETS;
-    if (c->standing == STANDING_CLOSED)
+    if (c->standing == STANDING_CLOSED) {
+        odd_after_reset(n, c, from, packet);
         return;
+    }
     if (!c->half[from].seen)
         handshake_first_sight(&c->half[from]);
     if (from == FROM_CLIENT && doubt_checksum(n, &c->half[from], packet)) {
@@ -320,8 +317,11 @@ void net_segment(struct net *n, struct flow *flow, const struct net_packet *pack
     if (packet->flags & TCP_RST) {
         if (!policy_signature(c, from, packet) && segment_reset_counts(c, from, packet))
             connection_close(n, c, END_RESET, from);
-        else
+        else {
+            odd_reset_ignored(n, c, from, packet);
             count(n->counters, COUNT_TCP_OUT_OF_WINDOW);
+        }
+        segment_settle(n, c);
         return;
     }
     if (packet->flags & TCP_SYN) {

@@ -258,6 +258,61 @@ static void take_closed(void *context, struct flow *flow, enum flow_end end, enu
     flow->user = NULL;
 }
 
+static struct report odd_report(const struct oddity *oddity, size_t length, bool masked)
+{
+    struct report r = {.anomaly = (uint16_t)oddity->what, .field = FIELD_TCP_BYTES, .relation = MUST_BE, .length = (uint32_t)length};
+    switch (oddity->what) {
+    case ANOMALY_TCP_OVERLAP_DIFFERS:
+        r.relation = MUST_EQUAL;
+        r.note = "bytes in hex, as sent first";
+        for (size_t i = 0; i < 8 && i < oddity->mine.length && i < oddity->theirs.length && !masked; i++) {
+            r.got = r.got << 8 | oddity->theirs.bytes[i];
+            r.expected = r.expected << 8 | oddity->mine.bytes[i];
+        }
+        break;
+    case ANOMALY_TCP_TTL_JUMP:
+        r.field = FIELD_TCP_TTL;
+        r.relation = MUST_EQUAL;
+        r.got = oddity->got;
+        r.expected = oddity->usual;
+        r.note = "as the side's data before";
+        break;
+    case ANOMALY_TCP_URGENT:
+        r.field = FIELD_TCP_URGENT;
+        r.got = oddity->got;
+        r.note = "no URG flag";
+        break;
+    default:
+        r.note = "nothing after a reset";
+    }
+    return r;
+}
+
+/* An odd segment becomes a message of its bytes. A connection that is over has no conversation any more, but a known server
+ * has a decoder. Bytes of a client before its login may hold a password. */
+static void take_odd(void *context, struct flow *flow, enum side from, const struct oddity *oddity, const struct segment *where)
+{
+    struct dialogue *d = context;
+    struct conversation *c = conversation_of(flow);
+    const struct decoder *decoder = c ? c->decoder : flow->user ? NULL : decoder_of(directory_ask(d->directory, d->worker, &flow->server, d->when));
+    if (!decoder || (c && c->tentative))
+        return;
+    struct findings *f = findings_clear(d, oddity->theirs.length);
+    struct view head = view_head(oddity->theirs, MESSAGE_BYTES_MAX);
+    bool masked = from == FROM_CLIENT && (!c || c->session.phase != PHASE_AUTHENTICATED);
+    struct session over = {.phase = PHASE_CLOSED};
+    f->session = c ? &c->session : &over;
+    f->notes = c ? &c->notes : NULL;
+    if (masked && head.length)
+        note_field(f, FIELD_DB_UNDECODED, 0, (uint32_t)head.length, 0);
+    report(f, odd_report(oddity, head.length, masked));
+    const struct message message = {.flow = flow, .decoder = decoder, .from = from, .findings = f, .head = head,
+                                    .stream_offset = where->stream_offset, .first = where, .last = where, .confidence = 100};
+    d->sink.message(d->sink.context, &message);
+    if (!c)
+        d->sink.closed(d->sink.context, flow, END_RESET, from, where);
+}
+
 static bool knows_server(void *context, const struct endpoint *endpoint)
 {
     struct dialogue *d = context;
@@ -266,7 +321,7 @@ static bool knows_server(void *context, const struct endpoint *endpoint)
 
 struct stream_sink dialogue_sink(struct dialogue *d)
 {
-    return (struct stream_sink){d, take_bytes, take_gap, take_finished, take_closed, knows_server};
+    return (struct stream_sink){d, take_bytes, take_gap, take_finished, take_closed, knows_server, take_odd};
 }
 
 void dialogue_at(struct dialogue *d, uint64_t when, int64_t now_ns)
