@@ -74,6 +74,7 @@ static void connection_over(struct net *n, struct connection *c, enum flow_end e
     c->flow.user = NULL;
     c->told = c->plain = false;
     c->end = (uint8_t)end;
+    c->end_by = (uint8_t)by;
 }
 
 void connection_close(struct net *n, struct connection *c, enum flow_end end, enum side by)
