@@ -60,6 +60,9 @@ $(OUT)/tests/%: $(OUT)/tests/unit/%.o $(OUT)/core.a
 	@mkdir -p $(@D)
 	$(CC) $(PROJECT_CFLAGS) $(CFLAGS) $(if $(LTO),-fno-lto) $(PROJECT_LDFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka $(PROJECT_LDLIBS)
 
+$(OUT)/oracle/streams: $(OUT)/tests/oracle/streams.o $(OUT)/core.a
+	@mkdir -p $(@D)
+	$(CC) $(PROJECT_CFLAGS) $(CFLAGS) $(if $(LTO),-fno-lto) $(PROJECT_LDFLAGS) $(LDFLAGS) -o $@ $^ $(PROJECT_LDLIBS)
 $(OUT)/properties: $(OUT)/tests/properties/properties.o $(OUT)/core.a
 	$(CC) $(PROJECT_CFLAGS) $(CFLAGS) $(if $(LTO),-fno-lto) $(PROJECT_LDFLAGS) $(LDFLAGS) -o $@ $^ $(PROJECT_LDLIBS)
 
@@ -91,12 +94,15 @@ demo: deps  ## replay a shipped attack and look at the alert and its sample
 	@tools/demo
 check: deps-test  ## every test
 	@$(MAKE) --no-print-directory check-built
-check-built: all $(OUT)/properties $(UNIT:%=$(OUT)/tests/%) $(FUZZ:%=$(OUT)/seeds/%)
+check-built: all $(OUT)/properties $(OUT)/oracle/streams $(UNIT:%=$(OUT)/tests/%) $(FUZZ:%=$(OUT)/seeds/%)
 	@OUT=$(OUT) tests/run
 check-unit: $(UNIT:%=$(OUT)/tests/%)  ## the unit tests alone
 	@for t in $^; do $$t || exit 1; done
 check-layers:  ## an include may only point left
 	@tools/check-layers
+oracle: all  ## the streams against a real Linux TCP stack (root): SEED, COUNT
+	@$(MAKE) --no-print-directory $(OUT)/oracle/streams
+	@STREAMS=$$PWD/$(OUT)/oracle/streams tests/oracle/oracle --seed $(or $(SEED),1) --count $(or $(COUNT),10000) --keep build/oracle
 check-sanitize: deps-test  ## the tests again under ASan and UBSan
 	@$(MAKE) --no-print-directory check-built SANITIZE=address
 golden: all  ## rewrite the expectations beside the captures; review the diff
@@ -132,7 +138,7 @@ clean:  ## remove build/
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*  ## \(.*\)/  make \1 - \2/p' Makefile
 FORCE:
-.PHONY: all deps deps-test deps-fuzz demo check check-built check-unit check-layers check-sanitize check-threads stress golden rules fuzz fuzz-built \
+.PHONY: all oracle deps deps-test deps-fuzz demo check check-built check-unit check-layers check-sanitize check-threads stress golden rules fuzz fuzz-built \
         bench coverage install format clean help FORCE
 .SECONDARY:
 -include $(OBJ:.o=.d) $(OUT)/tests/properties/properties.d $(FUZZ_OBJ:.o=.d) $(UNIT:%=$(OUT)/tests/unit/%.d) $(FUZZ:%=$(OUT)/tests/fuzz/%.d)

@@ -10,6 +10,8 @@
 #define DBHOUND_NET_STREAM_H
 
 #include "base/pool.h"
+#include "capture/flight.h"
+#include "model/anomaly.h"
 #include "model/flow_key.h"
 #include "model/protocol.h"
 #include "net/packet.h"
@@ -42,6 +44,12 @@ struct segment {
     uint64_t stream_offset; /* of the first byte; the byte after SYN is 0. Mid-stream: of the first byte seen */
 };
 
+struct oddity {
+    enum anomaly what;
+    struct view mine, theirs;
+    uint32_t got, usual;
+};
+
 struct stream_sink {
     void *context;
     void (*bytes)(void *context, struct flow *flow, enum side from, struct view bytes, const struct segment *where);
@@ -52,12 +60,19 @@ struct stream_sink {
     void (*closed)(void *context, struct flow *flow, enum flow_end end, enum side by, const struct segment *where);
     /* Whether a server is known at this address and port: decides the sides of a connection without a start. May be NULL. */
     bool (*is_server)(void *context, const struct endpoint *endpoint);
+    /* A segment is odd (model/anomalies/tcp.def), once per connection and kind. `where` is its place in the stream. `mine` is
+     * what the stream has there and `theirs` what the segment says, both from the first byte that differs; of what is about
+     * numbers, `got` and `usual`. flow->user may be NULL: also after the connection is over. May be NULL. */
+    void (*odd)(void *context, struct flow *flow, enum side from, const struct oddity *oddity, const struct segment *where);
 };
 
 struct net_options {
     size_t flows;                 /* connections at once */
     size_t held_bytes;            /* for out-of-order segments, all connections together */
     bool check_checksums;         /* -k all */
+    bool ignore_checksums;        /* -k none. Neither: a wrong one counts where the client's others are right */
+    const struct flight *flight;  /* in which bytes that were handed on are found for comparison, or NULL */
+    uint64_t flight_reach;        /* packets of the run that it may look back */
     int64_t idle_ns;              /* a connection without packets for so long is over; 0: never */
 };
 

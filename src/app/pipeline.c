@@ -148,6 +148,7 @@ static bool open_hand(struct pipeline *p, const struct pipeline_options *options
         .memory_bytes = own,
         .flight_packets = options->memory_bytes / 8192 < REACH_MOST ? options->memory_bytes / 8192 : REACH_MOST,
         .check_checksums = options->check_checksums,
+        .ignore_checksums = options->ignore_checksums,
         .evidence = options->evidence,
         .rules = rules,
         .directory = p->directory,

@@ -16,6 +16,7 @@ struct pipeline_options {
     size_t memory_bytes;    /* --memory: everything on the packet path comes from it */
     unsigned workers;       /* threads that decode; 0: none */
     bool check_checksums;   /* -k all */
+    bool ignore_checksums;  /* -k none */
     struct evidence_options evidence;
 };
 

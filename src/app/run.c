@@ -48,9 +48,10 @@ static bool open_pipeline(struct run *r, struct error *why)
         return false;
     options.workers = (unsigned)workers;
     options.memory_bytes = (size_t)memory;
-    if (checksums && strcmp(checksums, "all") != 0 && strcmp(checksums, "none") != 0)
-        return error_set(why, EXIT_USAGE, "-k takes all or none, not %s", checksums);
+    if (checksums && strcmp(checksums, "all") != 0 && strcmp(checksums, "none") != 0 && strcmp(checksums, "auto") != 0)
+        return error_set(why, EXIT_USAGE, "-k takes all, auto or none, not %s", checksums);
     options.check_checksums = checksums && strcmp(checksums, "all") == 0;
+    options.ignore_checksums = checksums && strcmp(checksums, "none") == 0;
     r->pipeline = pipeline_open(&options, r->rules, r->recorder, &r->counters, why);
     return r->pipeline != NULL;
 }

@@ -185,6 +185,8 @@ static bool open_rooms(struct worker *w, const struct worker_options *options)
         .flows = share_of(options, SHARE_FLOWS, net_flow_cost()),
         .held_bytes = share_of(options, SHARE_HELD, 1),
         .check_checksums = options->check_checksums,
+        .ignore_checksums = options->ignore_checksums,
+        .flight_reach = options->flight_packets,
         .idle_ns = IDLE_SECONDS * INT64_C(1000000000),
     };
     struct evidence_options evidence = options->evidence;
@@ -196,6 +198,7 @@ static bool open_rooms(struct worker *w, const struct worker_options *options)
         !(w->dialogue = dialogue_open(&w->arena, &dialogue, &messages, w->counters)))
         return false;
     struct stream_sink streams = dialogue_sink(w->dialogue);
+    net.flight = w->flight;
     return (w->net = net_open(&w->arena, &net, &streams, w->counters)) &&
            (w->evidence = evidence_open(&w->arena, &evidence, w->flight, &w->outlet, w->counters));
 }

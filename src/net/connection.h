@@ -12,6 +12,13 @@
 #include "net/reassembly.h"
 #include "net/stream.h"
 
+/* Whether wrong checksums of a side say anything: where it is captured before its network card filled them in, all are. */
+enum sums { SUMS_UNKNOWN, SUMS_TELL, SUMS_LEFT_TO_THE_CARD };
+
+/* What was told of a connection already; and resets that were not believed, by side. */
+enum odd { ODD_OVERLAP, ODD_TTL, ODD_URGENT, ODD_INJECTED, ODD_LATE, ODD_SUSPECT };
+enum { ODD_SUSPECTS = 1 << ODD_SUSPECT | 1 << (ODD_SUSPECT + 1), TTL_TOLERANCE = 2 };
+
 struct half {
     uint32_t next;             /* sequence number at `received` */
     uint32_t window_most;      /* largest window that was granted to this side */
@@ -22,12 +29,12 @@ struct half {
     struct held_queue early;
     struct held *syn_data;     /* of a SYN, until an answer says whether it counts */
     int64_t excused;           /* acknowledged, never seen, and taken for a lost FIN */
-    size_t held_bytes;
+    uint32_t held_bytes;
+    uint32_t gap_packets;      /* packets of this side when its last acknowledged gap was given up */
     int64_t grace_ns;          /* since when `grace_acked` bytes are acknowledged and missing */
     uint64_t grace_packets;
     int64_t grace_acked;
     int64_t hole_ns;           /* since when something is early */
-    uint64_t gap_packets;      /* packets of this side when its last acknowledged gap was given up */
     uint32_t acked_first, acked_seq; /* first and newest acknowledgement before the side was captured */
     uint32_t stamp;            /* newest timestamp in order (RFC 7323 TS.Recent) */
     uint32_t stray_start, stray_end; /* newest run of segments far outside the window */
@@ -35,11 +42,27 @@ struct half {
     uint8_t strays;
     uint8_t scale;             /* of the windows that this side announces */
     uint8_t scale_offered;
-    bool seen;                 /* a packet of this side was captured */
-    bool started, acked_known, grace, gapped, rewindable;
-    bool syn, scaled, stamped, signed_md5; /* what its SYN said */
-    bool fin_received, finished;
+    uint8_t ttl;               /* of its newest data */
+    uint8_t sums;              /* enum sums */
+    uint8_t sums_wrong;        /* how many in a row, while not known */
+    bool seen : 1;             /* a packet of this side was captured */
+    bool started : 1, acked_known : 1, grace : 1, gapped : 1, rewindable : 1;
+    bool syn : 1, scaled : 1, stamped : 1, signed_md5 : 1, sack : 1; /* what its SYN said */
+    bool fin_received : 1, finished : 1;
 };
+
+/* What few connections need: a slot of the memory for early segments, while there is something in it. */
+struct rare {
+    struct rare_half {
+        int64_t sent;          /* the furthest that this side sent, received or not */
+        int64_t acked_unseen;  /* what the client acknowledged beyond that, */
+        uint64_t unseen_packets; /* and after how many packets of this side */
+        int64_t urgent;        /* the byte that its reader does not find in the stream */
+        struct held *doubt_first, *doubt_last; /* by arrival; see doubt.c */
+        bool urgent_known;
+    } half[2];
+};
+_Static_assert(sizeof(struct rare) <= HELD_SLOT, "it lies in a segment's slot");
 
 /* In the order in which they are dropped when memory is short. */
 enum standing { STANDING_CLOSED, STANDING_EMBRYONIC, STANDING_ESTABLISHED, STANDINGS };
@@ -53,10 +76,12 @@ struct connection {
     bool spoke;                /* the client said more than SYN */
     bool syn_pending;          /* a SYN on an open connection: the server's answer decides */
     uint8_t end, end_by;       /* how it ended; enum flow_end, enum side */
+    uint8_t odd;               /* bits: 1 << enum odd */
     uint32_t hash;
     uint32_t syn_pending_seq;
     uint64_t last_number;      /* of its newest packet */
     struct half half[2];
+    struct rare *rare;         /* NULL: nothing of it */
     struct connection *older, *newer;           /* queue of its standing */
     int64_t queued_ns;
     struct connection *wait_older, *wait_newer; /* queue of those that wait */
@@ -105,6 +130,18 @@ static inline int64_t half_position(const struct half *h, uint32_t seq)
     return h->received + (int32_t)(seq - h->next);
 }
 
+/* An acknowledgement of more is of bytes that were never sent, or that we did not see. */
+static inline int64_t connection_sent(const struct connection *c, enum side from)
+{
+    int64_t received = c->half[from].received;
+    return c->rare && c->rare->half[from].sent > received ? c->rare->half[from].sent : received;
+}
+
+static inline struct held *connection_doubts(const struct connection *c, enum side from)
+{
+    return c->rare ? c->rare->half[from].doubt_first : NULL;
+}
+
 /* Nothing that `ack` covers is still to come. A side that was never captured is not waited for. */
 static inline bool half_has_reached(const struct half *h, int64_t ack)
 {
@@ -133,6 +170,9 @@ struct segment connection_where(const struct net *n, const struct connection *c)
 void connection_close(struct net *n, struct connection *c, enum flow_end end, enum side by);
 
 /* deliver.c */
+/* As stream_bytes, where an urgent byte may have to be left out. */
+void stream_bytes_but_urgent(struct net *n, struct connection *c, enum side from, struct view bytes, int64_t position,
+                             struct segment *where);
 static inline void stream_bytes(struct net *n, struct connection *c, enum side from, struct view bytes, int64_t position,
                                 struct segment *where)
 {
@@ -160,6 +200,8 @@ void stream_pump(struct net *n, struct connection *c);
 /* Gives up every hole and hands everything on. */
 void stream_drain(struct net *n, struct connection *c);
 void stream_drop_early(struct net *n, struct half *h);
+/* After a reset: what waits behind a hole never reached the reader, unless the hole is only ours. */
+void stream_forget_unacknowledged(struct net *n, struct connection *c, enum side from);
 
 /* patience.c: how long holes are waited for */
 void patience_review(struct net *n, struct connection *c);
@@ -189,12 +231,54 @@ enum side handshake_side(const struct net *n, const struct net_packet *p);
 void handshake_drop_syn_data(struct net *n, struct half *h);
 void handshake_accept_syn_data(struct net *n, struct connection *c, enum side from);
 
+/* odd.c: what the sink is told of odd segments */
+/* The segment's bytes for places that are taken, against those that took them: queued, doubted or handed on. */
+void odd_compare(struct net *n, struct connection *c, enum side from, const struct net_packet *p, int64_t start);
+void odd_data(struct net *n, struct connection *c, enum side from, const struct net_packet *p, int64_t start);
+void odd_reset_ignored(struct net *n, struct connection *c, enum side from, const struct net_packet *p);
+void odd_after_reset(struct net *n, struct connection *c, enum side from, const struct net_packet *p);
+static inline bool odd_ttl(const struct half *h, const struct net_packet *p)
+{
+    return (uint8_t)(p->ttl - h->ttl + TTL_TOLERANCE) > 2 * TTL_TOLERANCE;
+}
+
+/* rare.c: NULL when memory ran out */
+struct rare_half *rare_take(struct net *n, struct connection *c, enum side from);
+/* Gives it back when there is nothing in it. */
+void rare_tidy(struct net *n, struct connection *c);
+void rare_drop(struct net *n, struct connection *c);
+void rare_note_sent(struct net *n, struct connection *c, enum side from, int64_t sent);
+void rare_note_unseen(struct net *n, struct connection *c, enum side from, int64_t ack);
+void rare_note_urgent(struct net *n, struct connection *c, enum side from, const struct net_packet *p, int64_t start);
+
+/* doubt.c: segments that the server may have dropped */
+bool doubt_checksum(const struct net *n, struct half *h, const struct net_packet *p);
+void doubt_hold(struct net *n, struct connection *c, enum side from, const struct net_packet *p, int64_t start, int64_t ack,
+                enum doubt doubt);
+/* Takes or drops those about which more is known now, with a packet of the other side or NULL. True when one was taken. */
+bool doubt_review(struct net *n, struct connection *c, enum side from, const struct net_packet *answer);
+void doubt_end(struct net *n, struct connection *c, enum side from, enum flow_end end);
+
 /* policy.c: what Linux discards */
-bool policy_options(struct connection *c, enum side from, const struct net_packet *p);
+/* *stamp: for policy_stamp once the segment is known to be good. */
+bool policy_options(const struct connection *c, enum side from, const struct net_packet *p, uint32_t *stamp);
+/* A signature that was not agreed, or options that cannot be read where one could be: discarded whatever its flags. */
+bool policy_signature(const struct connection *c, enum side from, const struct net_packet *p);
 /* Far outside what the other side allowed. */
 bool policy_outside(const struct half *h, int64_t start, int64_t end);
 /* An acknowledgement of bytes that cannot have been sent, or one that is older than the window. */
-bool policy_bad_ack(const struct half *acked, int64_t ack);
+bool policy_bad_ack(const struct connection *c, enum side acked, int64_t ack);
+/* More than the server allowed, as far as we saw. */
+static inline bool policy_over_the_edge(const struct half *h, int64_t start, int64_t data_end)
+{
+    return h->edge && (data_end > h->edge || (start >= h->edge && start > h->received));
+}
+
+static inline void policy_stamp(struct half *h, const struct net_packet *p, uint32_t stamp)
+{
+    if ((int32_t)(h->stamp - stamp) < 0 && half_position(h, p->seq) <= h->acked)
+        h->stamp = stamp;
+}
 
 static inline void policy_grant(struct half *h, int64_t ack, uint32_t window)
 {

@@ -26,6 +26,24 @@ void stream_finished(struct net *n, struct connection *c, enum side from, const 
     n->sink.finished(n->sink.context, &c->flow, from, &s);
 }
 
+void stream_bytes_but_urgent(struct net *n, struct connection *c, enum side from, struct view bytes, int64_t position,
+                             struct segment *where)
+{
+    struct rare_half *r = c->rare ? &c->rare->half[from] : NULL;
+    int64_t before = r && r->urgent_known ? r->urgent - position : -1;
+    if (before < 0 || before >= (int64_t)bytes.length) {
+        stream_bytes(n, c, from, bytes, position, where);
+        return;
+    }
+    struct view rest = view_from(bytes, (size_t)before + 1);
+    if (before)
+        stream_bytes(n, c, from, view_head(bytes, (size_t)before), position, where);
+    r->urgent_known = false;
+    c->half[from].delivered = r->urgent + 1;
+    if (rest.length)
+        stream_bytes(n, c, from, rest, r->urgent + 1, where);
+}
+
 /* Everything that a ready segment provides. */
 static void stream_emit(struct net *n, struct connection *c, enum side from, struct held *h)
 {
@@ -37,26 +55,31 @@ static void stream_emit(struct net *n, struct connection *c, enum side from, str
             struct view piece = held_bytes(h, at, &block, &block_start);
             if (piece.length == 0)
                 break;
-            stream_bytes(n, c, from, piece, at, &h->where);
+            stream_bytes_but_urgent(n, c, from, piece, at, &h->where);
             at += (int64_t)piece.length;
         }
     }
     if (at < data_end)
         stream_lost(n, c, from, at, data_end - at, &h->where);
-    if (h->fin)
+    if (h->fin) {
         stream_finished(n, c, from, &h->where);
+        c->half[from].delivered = h->end;
+    }
 }
 
 static void stream_release(struct net *n, struct half *side, struct held *h)
 {
-    side->held_bytes -= held_cost(h);
+    side->held_bytes -= (uint32_t)held_cost(h);
     held_free(&n->held, h);
 }
 
 void stream_drop_early(struct net *n, struct half *h)
 {
     for (struct held *first; (first = held_take_first(&h->early));)
-        stream_release(n, h, first);
+        for (struct held *next; first; first = next) {
+            next = first->merged;
+            stream_release(n, h, first);
+        }
 }
 
 static void stream_append(struct net *n, struct connection *c, enum side from, struct held *h)
@@ -80,7 +103,7 @@ static void stream_append(struct net *n, struct connection *c, enum side from, s
 
 void stream_ready(struct net *n, struct connection *c, enum side from, struct held *h)
 {
-    c->half[from].held_bytes += held_cost(h);
+    c->half[from].held_bytes += (uint32_t)held_cost(h);
     stream_append(n, c, from, h);
 }
 
@@ -88,7 +111,11 @@ void stream_absorb(struct net *n, struct connection *c, enum side from)
 {
     struct half *h = &c->half[from];
     while (h->early.first && h->early.first->start <= h->received)
-        stream_append(n, c, from, held_take_first(&h->early));
+        for (struct held *part = held_take_first(&h->early), *next; part; part = next) {
+            next = part->merged;
+            part->merged = NULL;
+            stream_append(n, c, from, part);
+        }
     if (h->fin_received)
         stream_drop_early(n, h);
 }
@@ -191,6 +218,16 @@ void stream_drain(struct net *n, struct connection *c)
     }
 }
 
+void stream_forget_unacknowledged(struct net *n, struct connection *c, enum side from)
+{
+    struct half *h = &c->half[from];
+    if (!h->started || !c->half[other_side(from)].seen || c->flow.midstream)
+        return;
+    if (h->acked > h->received + 1)
+        stream_give_up(n, c, from, h->acked);
+    stream_drop_early(n, h);
+}
+
 void stream_jump(struct net *n, struct connection *c, enum side from, uint32_t seq)
 {
     struct half *h = &c->half[from];
@@ -208,6 +245,6 @@ void stream_jump(struct net *n, struct connection *c, enum side from, uint32_t s
 
 void stream_queue(struct net *n, struct half *side, struct held *h)
 {
-    side->held_bytes += held_cost(h);
-    side->held_bytes -= held_insert(&n->held, &side->early, h);
+    side->held_bytes += (uint32_t)held_cost(h);
+    side->held_bytes -= (uint32_t)held_insert(&n->held, &side->early, h);
 }

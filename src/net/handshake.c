@@ -50,6 +50,8 @@ bool handshake_begins_anew(const struct connection *c, const struct net_packet *
     if (same && p->flags & TCP_SYN)
         return false;
     /* An open connection may be real and its SYN forged: the server's answer decides. */
+    if (p->flags & TCP_SYN && p->flags & TCP_FIN)
+        return false;
     if ((p->flags & (TCP_SYN | TCP_ACK)) == TCP_SYN)
         return over || c->flow.packets[other_side(from)] == 0 || (c->flow.packets[from] == 0 && !c->told);
     if (p->flags & TCP_SYN)
@@ -69,6 +71,7 @@ static void half_read_syn(struct half *h, const struct net_packet *p)
     h->stamped = options.stamped;
     h->stamp = options.stamp;
     h->signed_md5 = options.signed_md5;
+    h->sack = options.sack;
 }
 
 /* Data in a SYN counts only if the answer acknowledges it (RFC 7413). Kept only while memory is plentiful: the next
@@ -164,9 +167,9 @@ void handshake_syn(struct net *n, struct connection *c, enum side from, const st
 {
     if (p->flags & TCP_FIN)
         return;
-    if (p->flags & TCP_ACK)
+    if (p->flags & TCP_ACK && from == FROM_SERVER)
         handshake_answer(n, c, from, p);
-    else
+    else if (!(p->flags & TCP_ACK))
         handshake_first(n, c, from, p);
 }
 
@@ -191,6 +194,9 @@ bool handshake_midstream(struct connection *c, enum side from, const struct net_
     struct half *h = &c->half[from];
     uint32_t end = p->seq + p->payload_length + (p->flags & TCP_FIN ? 1 : 0);
     if (h->acked_known && (int32_t)(end - h->acked_seq) <= 0)
+        return false;
+    /* Begun with a SYN that no server takes. */
+    if (from == FROM_CLIENT && !c->flow.midstream && !c->half[FROM_SERVER].seen)
         return false;
     int32_t since_first_ack = (int32_t)(p->seq - h->acked_first);
     bool known = c->half[other_side(from)].syn && h->acked_known && since_first_ack >= 0 && since_first_ack < 1 << 20;

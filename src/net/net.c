@@ -1,8 +1,6 @@
 /* The net room's public face: opening, finding a packet's connection, closing. */
 #include "net/connection.h"
 
-#include <sys/random.h>
-
 enum {
     HELD_SHARE = 4,          /* one direction may hold a quarter of the memory for early segments */
     SCALE_UNKNOWN = 14,      /* the largest there is (RFC 7323): be tolerant */
@@ -22,14 +20,13 @@ struct net *net_open(struct arena *from, const struct net_options *options, cons
                      struct counters *counters)
 {
     struct net *n = arena_take(from, sizeof *n);
-    uint64_t random;
-    if (!n || getrandom(&random, sizeof random, 0) != (ssize_t)sizeof random)
+    if (!n)
         return NULL;
     n->options = *options;
     n->sink = *sink;
     n->counters = counters;
     n->held_per_half = options->held_bytes / HELD_SHARE;
-    if (!table_open(&n->table, from, options->flows) || !held_open(&n->held, from, options->held_bytes, random))
+    if (!table_open(&n->table, from, options->flows) || !held_open(&n->held, from, options->held_bytes))
         return NULL;
     return n;
 }
@@ -61,9 +58,14 @@ struct segment connection_where(const struct net *n, const struct connection *c)
 
 static void connection_over(struct net *n, struct connection *c, enum flow_end end, enum side by)
 {
-    for (unsigned side = FROM_CLIENT; side <= FROM_SERVER; side++)
+    for (unsigned side = FROM_CLIENT; side <= FROM_SERVER; side++) {
         handshake_drop_syn_data(n, &c->half[side]);
+        doubt_end(n, c, (enum side)side, end);
+        if (end == END_RESET)
+            stream_forget_unacknowledged(n, c, (enum side)side);
+    }
     stream_drain(n, c);
+    rare_drop(n, c);
     patience_forget(n, c);
     struct segment where = connection_where(n, c);
     where.stream_offset = (uint64_t)c->half[by].delivered;
@@ -72,6 +74,7 @@ static void connection_over(struct net *n, struct connection *c, enum flow_end e
     c->flow.user = NULL;
     c->told = c->plain = false;
     c->end = (uint8_t)end;
+    c->end_by = (uint8_t)by;
 }
 
 void connection_close(struct net *n, struct connection *c, enum flow_end end, enum side by)

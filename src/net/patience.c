@@ -34,7 +34,7 @@ static bool grace_is_over(const struct net *n, const struct connection *c, enum 
 {
     const struct half *h = &c->half[from];
     /* Nothing came from this side since its last gap: its packets do not reach us, waiting again would be in vain. */
-    if (h->gapped && h->gap_packets == c->flow.packets[from])
+    if (h->gapped && h->gap_packets == (uint32_t)c->flow.packets[from])
         return true;
     uint64_t packets = packets_of(c) - h->grace_packets;
     int64_t passed = n->now_ns - h->grace_ns;
@@ -69,7 +69,7 @@ static bool review_acknowledged(struct net *n, struct connection *c, enum side f
         return true;
     }
     h->gapped = true;
-    h->gap_packets = c->flow.packets[from];
+    h->gap_packets = (uint32_t)c->flow.packets[from];
     h->rewindable = !h->early.first && h->strays == 0;
     h->rewind_seq = h->next;
     stream_give_up(n, c, from, h->grace_acked);
@@ -138,20 +138,21 @@ void patience_review(struct net *n, struct connection *c)
 {
     bool moved;
     do {
+        moved = connection_doubts(c, FROM_CLIENT) && doubt_review(n, c, FROM_CLIENT, NULL);
         stream_pump(n, c);
-        moved = false;
         for (unsigned side = FROM_CLIENT; side <= FROM_SERVER; side++) {
             moved |= review_acknowledged(n, c, (enum side)side);
             moved |= review_early(n, c, (enum side)side);
         }
     } while (moved);
     const struct half *client = &c->half[FROM_CLIENT], *server = &c->half[FROM_SERVER];
-    bool waits = half_waits(client) || half_waits(server);
+    rare_tidy(n, c);
+    bool waits = half_waits(client) || half_waits(server) || connection_doubts(c, FROM_CLIENT);
     if (waits && !c->waiting)
         waiting_add(n, c);
     else if (!waits && c->waiting)
         waiting_remove(n, c);
-    c->plain = !waits && c->standing == STANDING_ESTABLISHED && !client->fin_received && !server->fin_received;
+    c->plain = !waits && !c->rare && !(c->odd & ODD_SUSPECTS) && c->standing == STANDING_ESTABLISHED && !client->fin_received && !server->fin_received;
 }
 
 /* In order of the connections' ids: what comes out of one tick must not depend on who waits beside whom. */

@@ -5,36 +5,43 @@
 #include "net/wire.h"
 
 enum {
-    STAMP_TOLERANCE = 1,  /* ticks: a capture may swap two packets of one side over a tick's boundary */
+    STAMP_TOLERANCE = 1,  /* ticks: TCP_PAWS_WINDOW */
     STAMP_ALONE = 12,     /* options that are the usual two NOPs and a timestamp */
 };
 static const int64_t WINDOW_UNKNOWN = INT64_C(1) << 30; /* RFC 7323 allows no more */
 
-static bool stamp_is_old(struct half *h, uint32_t stamp, bool in_order)
+/* The distance 2^31 is new, and after a first stamp of zero everything is. */
+static bool stamp_is_old(const struct half *h, uint32_t stamp)
 {
-    int32_t newer = (int32_t)(stamp - h->stamp);
-    if (newer < -STAMP_TOLERANCE)
-        return true;
-    if (in_order && newer > 0)
-        h->stamp = stamp;
-    return false;
+    return (int32_t)(h->stamp - stamp) > STAMP_TOLERANCE && h->stamp != 0;
 }
 
-bool policy_options(struct connection *c, enum side from, const struct net_packet *p)
+bool policy_options(const struct connection *c, enum side from, const struct net_packet *p, uint32_t *stamp)
 {
+    const struct half *h = &c->half[from], *other = &c->half[other_side(from)];
+    *stamp = h->stamp;
     if (p->options.length == 0)
         return false;
-    struct half *h = &c->half[from];
-    const struct half *other = &c->half[other_side(from)];
-    bool stamps = h->stamped && other->stamped, in_order = (int32_t)(p->seq - h->next) <= 0;
+    bool stamps = h->stamped && other->stamped;
     const uint8_t *o = p->options.bytes;
-    if (p->options.length == STAMP_ALONE && wire_u32(o) == 0x0101080a)
-        return stamps && stamp_is_old(h, wire_u32(o + 4), in_order);
-    struct tcp_options read;
-    tcp_options_read(p->options, &read);
-    if (read.signed_md5 && !h->signed_md5 && (h->syn || other->syn))
-        return true;
-    return stamps && read.stamped && stamp_is_old(h, read.stamp, in_order);
+    struct tcp_options read = {.stamped = true};
+    if (p->options.length == STAMP_ALONE && wire_u32(o) == 0x0101080a) {
+        read.stamp = wire_u32(o + 4);
+    } else {
+        if (policy_signature(c, from, p))
+            return true;
+        tcp_options_read(p->options, &read);
+    }
+    if (!stamps || !read.stamped)
+        return false;
+    *stamp = read.stamp;
+    return stamp_is_old(h, read.stamp);
+}
+
+bool policy_signature(const struct connection *c, enum side from, const struct net_packet *p)
+{
+    const struct half *h = &c->half[from], *other = &c->half[other_side(from)];
+    return !h->signed_md5 && (h->syn || other->syn) && tcp_options_signed(p->options);
 }
 
 static int64_t policy_slack(const struct half *h)
@@ -51,10 +58,17 @@ bool policy_outside(const struct half *h, int64_t start, int64_t end)
     return start > edge + policy_slack(h) || end < h->received - WINDOW_UNKNOWN;
 }
 
-bool policy_bad_ack(const struct half *acked, int64_t ack)
+bool policy_bad_ack(const struct connection *c, enum side acked, int64_t ack)
 {
-    if (!acked->started)
+    const struct half *h = &c->half[acked];
+    if (!h->started)
         return false;
-    int64_t edge = acked->edge > acked->received ? acked->edge : acked->received;
-    return ack > edge + policy_slack(acked) || ack < acked->acked - policy_slack(acked) - 1;
+    int64_t edge = h->edge > h->received ? h->edge : h->received;
+    if (ack > edge + policy_slack(h))
+        return true;
+    /* A receiver compares with the largest window that it was offered, or what was acknowledged if that is less. */
+    int64_t oldest = h->acked - policy_slack(h);
+    if (acked == FROM_CLIENT || c->flow.midstream)
+        return ack < oldest - 1;
+    return ack < (oldest > 0 ? oldest : 0);
 }

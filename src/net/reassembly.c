@@ -3,11 +3,10 @@
 
 #include <string.h>
 
-bool held_open(struct held_store *s, struct arena *from, size_t bytes, uint64_t random)
+bool held_open(struct held_store *s, struct arena *from, size_t bytes)
 {
     /* Tiny segments cost a slot each, large ones blocks: a quarter of the memory for slots keeps both usable. */
     size_t slots = bytes / 4 / HELD_SLOT, blocks = bytes / 4 * 3 / sizeof(struct held_block);
-    s->random = random | 1;
     return pool_open(&s->segments, from, HELD_SLOT, slots) && pool_open(&s->blocks, from, sizeof(struct held_block), blocks);
 }
 
@@ -21,25 +20,16 @@ bool held_fits(const struct held_store *s, size_t bytes)
     return s->segments.in_use < s->segments.slots && held_blocks_for(bytes) <= s->blocks.slots - s->blocks.in_use;
 }
 
-/* xorshift64*: its seed is secret, its numbers never leave the process. */
-static uint32_t held_random(struct held_store *s)
-{
-    s->random ^= s->random >> 12;
-    s->random ^= s->random << 25;
-    s->random ^= s->random >> 27;
-    return (uint32_t)(s->random * UINT64_C(2685821657736338717) >> 32);
-}
-
 struct held *held_make(struct held_store *s, int64_t start, uint64_t length, bool fin, struct view captured)
 {
     if (!held_fits(s, captured.length))
         return NULL;
     struct held *h = pool_take(&s->segments);
-    h->start = h->begin = start;
-    h->end = start + (int64_t)length + fin;
+    h->start = start;
+    h->end = h->reach = start + (int64_t)length + fin;
     h->fin = fin;
+    h->parts = 1;
     h->captured = (uint32_t)captured.length;
-    h->priority = held_random(s);
     if (captured.length <= HELD_FEW) {
         if (captured.length)
             memcpy(h->few, captured.bytes, captured.length);
@@ -73,117 +63,117 @@ static struct held *held_before(const struct held_queue *q, int64_t start)
     for (struct held *h = q->root; h;) {
         if (h->start <= start) {
             found = h;
-            h = h->right;
+            h = h->child[1];
         } else {
-            h = h->left;
+            h = h->child[0];
         }
     }
     return found;
 }
 
-const struct held *held_covering(const struct held_queue *q, int64_t start, int64_t end)
+enum { PARTS_MOST = 17 }; /* MAX_SKB_FRAGS: each segment is a page fragment of the first one */
+
+/* Where a segment would go: covered by what is there, appended to one, in the place of one, or beside `parent`. */
+struct held_place {
+    bool covered;
+    struct held *merge, *replace, *parent;
+    unsigned side;
+};
+
+static bool held_continues(const struct held *h, int64_t start)
 {
-    const struct held *before = held_before(q, start);
-    return before && before->end >= end ? before : NULL;
+    return h->reach == start && h->parts < PARTS_MOST;
 }
 
-static struct held **held_link(struct held_queue *q, const struct held *h)
+/* tcp_data_queue_ofo, step by step: the last one first, then from the root down. */
+static struct held_place held_place(const struct held_queue *q, int64_t start, int64_t end)
 {
-    if (!h->parent)
-        return &q->root;
-    return h->parent->left == h ? &h->parent->left : &h->parent->right;
-}
-
-/* A child takes its parent's place; the order stays. */
-static void held_rotate(struct held_queue *q, struct held *child)
-{
-    struct held *parent = child->parent;
-    *held_link(q, parent) = child;
-    child->parent = parent->parent;
-    struct held *moved;
-    if (parent->left == child) {
-        moved = child->right;
-        parent->left = moved;
-        child->right = parent;
-    } else {
-        moved = child->left;
-        parent->right = moved;
-        child->left = parent;
+    struct held_place place = {0};
+    if (q->last && held_continues(q->last, start)) {
+        place.merge = q->last;
+        return place;
     }
-    if (moved)
-        moved->parent = parent;
-    parent->parent = child;
-}
-
-static void held_remove(struct held_queue *q, struct held *h)
-{
-    while (h->left && h->right)
-        held_rotate(q, h->left->priority > h->right->priority ? h->left : h->right);
-    struct held *child = h->left ? h->left : h->right;
-    *held_link(q, h) = child;
-    if (child)
-        child->parent = h->parent;
-    if (h->previous)
-        h->previous->next = h->next;
-    else
-        q->first = h->next;
-    if (h->next)
-        h->next->previous = h->previous;
-    else
-        q->last = h->previous;
-    h->left = h->right = h->parent = h->next = h->previous = NULL;
-}
-
-static void held_add(struct held_queue *q, struct held *h, struct held *before)
-{
-    struct held *after = before ? before->next : q->first;
-    h->previous = before;
-    h->next = after;
-    if (before)
-        before->next = h;
-    else
-        q->first = h;
-    if (after)
-        after->previous = h;
-    else
-        q->last = h;
-    /* One of the two neighbours has a free place on the side that faces the other. */
-    if (before && !before->right) {
-        before->right = h;
-        h->parent = before;
-    } else if (after) {
-        after->left = h;
-        h->parent = after;
-    } else {
-        q->root = h;
+    if (q->last && start >= q->last->reach) {
+        place.parent = q->last;
+        place.side = 1;
+        return place;
     }
-    while (h->parent && h->priority > h->parent->priority)
-        held_rotate(q, h);
+    for (struct held *h = q->root; h; h = h->child[place.side]) {
+        place.parent = h;
+        place.side = start >= h->start;
+        if (!place.side)
+            continue;
+        if (start < h->reach && end <= h->reach) {
+            place.covered = true;
+            return place;
+        }
+        if (start < h->reach && start == h->start) {
+            place.replace = h;
+            return place;
+        }
+        if (held_continues(h, start)) {
+            place.merge = h;
+            return place;
+        }
+    }
+    return place;
 }
 
-static size_t held_discard(struct held_store *s, struct held_queue *q, struct held *h)
+bool held_covers(const struct held_queue *q, int64_t start, int64_t end)
 {
-    size_t cost = held_cost(h);
-    held_remove(q, h);
-    held_free(s, h);
+    return held_place(q, start, end).covered;
+}
+
+static size_t held_discard(struct held_store *s, struct held *h)
+{
+    size_t cost = 0;
+    for (struct held *next; h; h = next) {
+        next = h->merged;
+        cost += held_cost(h);
+        held_free(s, h);
+    }
     return cost;
+}
+
+static struct held *held_tail(struct held *h)
+{
+    return h->merged_last ? h->merged_last : h;
+}
+
+static void held_merge(struct held *into, struct held *h)
+{
+    struct held *tail = held_tail(into);
+    h->start -= tail->fin;
+    h->fin = (uint8_t)(h->fin + tail->fin);
+    tail->end -= tail->fin;
+    tail->fin = 0;
+    tail->merged = into->merged_last = h;
+    into->reach = h->end;
+    into->parts++;
 }
 
 size_t held_insert(struct held_store *s, struct held_queue *q, struct held *h)
 {
     size_t freed = 0;
-    struct held *before = held_before(q, h->start);
-    if (before && before->start == h->start) {
-        struct held *covered = before;
-        before = before->previous;
-        freed += held_discard(s, q, covered);
+    struct held_place place = held_place(q, h->start, h->end);
+    if (!q->root || h->end > q->furthest)
+        q->furthest = h->end;
+    if (place.merge) {
+        held_merge(place.merge, h);
+        return 0;
     }
-    for (struct held *after = before ? before->next : q->first; after && after->end <= h->end;) {
+    if (place.replace) {
+        held_tree_replace(q, place.replace, h);
+        freed += held_discard(s, place.replace);
+    } else {
+        held_tree_add(q, h, place.parent, place.side);
+    }
+    for (struct held *after = h->next; after && h->end >= after->reach;) {
         struct held *covered = after;
         after = after->next;
-        freed += held_discard(s, q, covered);
+        held_tree_remove(q, covered);
+        freed += held_discard(s, covered);
     }
-    held_add(q, h, before);
     return freed;
 }
 
@@ -191,7 +181,7 @@ struct held *held_take_first(struct held_queue *q)
 {
     struct held *first = q->first;
     if (first)
-        held_remove(q, first);
+        held_tree_remove(q, first);
     return first;
 }
 
@@ -210,7 +200,7 @@ struct view held_bytes(const struct held *h, int64_t position, const struct held
     return view_of((*block)->bytes + skip, (size_t)(left < room ? left : room));
 }
 
-static bool held_pair_differs(const struct held *h, int64_t start, struct view captured)
+struct view held_difference(const struct held *h, int64_t start, struct view captured, int64_t *where)
 {
     int64_t end = start + (int64_t)captured.length, at = start > h->start ? start : h->start;
     const struct held_block *block = h->blocks;
@@ -219,27 +209,19 @@ static bool held_pair_differs(const struct held *h, int64_t start, struct view c
         struct view old = held_bytes(h, at, &block, &block_start);
         struct view new = view_head(view_from(captured, (size_t)(at - start)), old.length);
         if (new.length == 0)
-            return false;
-        if (memcmp(old.bytes, new.bytes, new.length) != 0)
-            return true;
+            break;
+        for (size_t i = 0; memcmp(old.bytes, new.bytes, new.length) != 0 && i < new.length; i++)
+            if (old.bytes[i] != new.bytes[i]) {
+                *where = at + (int64_t)i;
+                return view_from(old, i);
+            }
         at += (int64_t)new.length;
     }
-    return false;
+    return view_of(NULL, 0);
 }
 
 const struct held *held_near(const struct held_queue *q, int64_t start)
 {
     const struct held *before = held_before(q, start);
     return before ? before : q->first;
-}
-
-bool held_differs(const struct held *list, int64_t start, struct view captured)
-{
-    enum { LOOKED_AT = 4 };
-    int64_t end = start + (int64_t)captured.length;
-    unsigned i = 0;
-    for (const struct held *h = list; h && h->start < end && i < LOOKED_AT; h = h->next, i++)
-        if (held_pair_differs(h, start, captured))
-            return true;
-    return false;
 }

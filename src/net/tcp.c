@@ -1,7 +1,7 @@
 /* net_segment: one segment changes its connection. The short way serves what comes in order on a quiet connection. */
 #include "net/connection.h"
 
-enum { ONE_SIDED_PACKETS = 16, STRAYS_SURE = 3, QUICK_ACK_AGE = 1 << 20 };
+enum { ONE_SIDED_PACKETS = 16, STRAYS_SURE = 3 };
 
 static void segment_note(struct net *n, struct connection *c, enum side from, const struct net_packet *p)
 {
@@ -30,7 +30,7 @@ static void segment_hand_on(struct net *n, struct connection *c, enum side from,
     h->received = at + fresh + fin;
     h->next = p->seq + p->payload_length + fin;
     if (captured.length)
-        stream_bytes(n, c, from, captured, at, &where);
+        stream_bytes_but_urgent(n, c, from, captured, at, &where);
     if (fresh > (int64_t)captured.length)
         stream_lost(n, c, from, at + (int64_t)captured.length, fresh - (int64_t)captured.length, &where);
     if (fin) {
@@ -47,14 +47,21 @@ static bool segment_quick(struct net *n, struct connection *c, enum side from, c
         !h->seen)
         return false;
     int32_t ahead = (int32_t)(p->ack - other->next);
-    if (other->seen && (!other->started || ahead > 0 || ahead < -QUICK_ACK_AGE))
+    if (other->seen && (!other->started || ahead > 0 || other->received + ahead < other->acked))
         return false;
-    if (p->options.length && policy_options(c, from, p))
+    uint32_t stamp;
+    if (policy_options(c, from, p, &stamp))
+        return false;
+    if (p->payload_length && odd_ttl(h, p))
+        return false;
+    if (p->payload_length && from == FROM_CLIENT &&
+        ((h->edge && h->received + p->payload_length > h->edge) || (h->sums != SUMS_LEFT_TO_THE_CARD && doubt_checksum(n, h, p))))
         return false;
     if (other->seen)
         policy_grant(other, other->received + ahead, (uint32_t)p->window << h->scale);
     else
         handshake_note_ack(other, p->ack);
+    policy_stamp(h, p, stamp);
     if (!p->payload_length)
         return true;
     int64_t at = h->received;
@@ -67,14 +74,6 @@ static bool segment_quick(struct net *n, struct connection *c, enum side from, c
     if (p->payload.length < p->payload_length)
         stream_lost(n, c, from, at + (int64_t)p->payload.length, p->payload_length - (int64_t)p->payload.length, &where);
     return true;
-}
-
-/* Other bytes for a place that is taken: what the receiver has is one or the other. The place where an anomaly is to be
- * raised, and where bytes that were handed on would be compared if they were kept. */
-static void segment_compare(struct net *n, const struct held *list, int64_t start, const struct net_packet *p)
-{
-    if (held_differs(list, start, p->payload))
-        count(n->counters, COUNT_TCP_OVERLAP_DIFFERS);
 }
 
 static struct held *segment_hold(struct net *n, const struct connection *c, const struct net_packet *p, int64_t start,
@@ -91,11 +90,18 @@ static void segment_take_early(struct net *n, struct connection *c, enum side fr
 {
     struct half *h = &c->half[from];
     count(n->counters, COUNT_TCP_OUT_OF_ORDER);
-    segment_compare(n, held_near(&h->early, start), start, p);
-    if (held_covering(&h->early, start, end))
+    if (held_covers(&h->early, start, end))
         count(n->counters, COUNT_TCP_RETRANSMITTED);
     else
         stream_queue(n, h, segment_hold(n, c, p, start, ack));
+}
+
+/* All its bytes have their place taken. */
+static void segment_repeated(struct net *n, struct connection *c, enum side from, const struct net_packet *p, int64_t start)
+{
+    odd_compare(n, c, from, p, start);
+    if (p->payload_length)
+        count(n->counters, COUNT_TCP_RETRANSMITTED);
 }
 
 static void segment_take(struct net *n, struct connection *c, enum side from, const struct net_packet *p, int64_t ack)
@@ -110,7 +116,10 @@ static void segment_take(struct net *n, struct connection *c, enum side from, co
         handshake_accept_syn_data(n, c, from);
     else if (h->syn_data)
         handshake_drop_syn_data(n, h);
-    segment_compare(n, h->ready_first, start, p);
+    if (from == FROM_SERVER && start > h->received)
+        rare_note_sent(n, c, from, end);
+    if (start < h->received || h->ready_first || h->early.first || c->rare)
+        odd_compare(n, c, from, p, start);
     if (end <= h->received || h->fin_received) {
         if (p->payload_length)
             count(n->counters, COUNT_TCP_RETRANSMITTED);
@@ -166,29 +175,78 @@ static bool segment_confirms_strays(struct net *n, struct connection *c, enum si
     return true;
 }
 
+/* What a segment acknowledges. False: it is discarded, or kept as a doubt. */
+static bool segment_ack(struct net *n, struct connection *c, enum side from, const struct net_packet *p, int64_t start,
+                        int64_t length, int64_t *ack)
+{
+    const struct half *h = &c->half[from];
+    struct half *other = &c->half[other_side(from)];
+    if (!other->started || !other->seen) {
+        handshake_note_ack(other, p->ack);
+        /* The server spoke, but it did not accept the SYN as far as we saw: the endpoints' last connection may not be over. */
+        if (from == FROM_CLIENT && h->syn && other->seen && length)
+            doubt_hold(n, c, from, p, start, INT64_MIN, DOUBT_PLACE);
+        return !(from == FROM_CLIENT && h->syn && other->seen);
+    }
+    /* A server that answers a SYN with less than SYN-ACK speaks of that last connection. */
+    if (from == FROM_SERVER && !h->syn && other->syn && !length && !other->early.first &&
+        half_position(other, p->ack) > other->received)
+        return false;
+    *ack = half_position(other, p->ack);
+    if (policy_bad_ack(c, other_side(from), *ack) && !segment_confirms_strays(n, c, other_side(from), p->ack)) {
+        /* When it has memory at hand, Linux takes what comes in order before it looks at an old acknowledgement. */
+        if (from == FROM_CLIENT && *ack < other->acked && length && h->started && start == h->received &&
+            (int32_t)(p->ack - other->next) != INT32_MIN)
+            doubt_hold(n, c, from, p, start, INT64_MIN, DOUBT_PLACE);
+        else
+            count(n->counters, COUNT_TCP_OUT_OF_WINDOW);
+        return false;
+    }
+    *ack = half_position(other, p->ack);
+    if (from == FROM_CLIENT && h->started && *ack > connection_sent(c, FROM_SERVER)) {
+        rare_note_unseen(n, c, FROM_SERVER, *ack);
+        if (length)
+            doubt_hold(n, c, from, p, start, *ack, DOUBT_ACK);
+        return false;
+    }
+    policy_grant(other, *ack, (uint32_t)p->window << h->scale);
+    return true;
+}
+
 static void segment_data(struct net *n, struct connection *c, enum side from, const struct net_packet *p)
 {
-    struct half *h = &c->half[from], *other = &c->half[other_side(from)];
-    if (policy_options(c, from, p)) {
+    struct half *h = &c->half[from];
+    uint32_t stamp;
+    if (policy_options(c, from, p, &stamp)) {
         count(n->counters, COUNT_TCP_OUT_OF_WINDOW);
         return;
     }
-    int64_t length = p->payload_length + (p->flags & TCP_FIN ? 1 : 0), start = half_position(h, p->seq), ack = INT64_MIN;
+    bool fin = p->flags & TCP_FIN;
+    int64_t length = p->payload_length + (int64_t)fin, start = half_position(h, p->seq), ack = INT64_MIN;
     if (h->started && policy_outside(h, start, start + length)) {
         segment_stray(n, c, from, p);
         return;
     }
-    if (other->started && other->seen) {
-        if (policy_bad_ack(other, half_position(other, p->ack)) &&
-            !segment_confirms_strays(n, c, other_side(from), p->ack)) {
-            count(n->counters, COUNT_TCP_OUT_OF_WINDOW);
-            return;
-        }
-        ack = half_position(other, p->ack);
-        policy_grant(other, ack, (uint32_t)p->window << h->scale);
-    } else {
-        handshake_note_ack(other, p->ack);
+    /* Older than the last acknowledgement: nothing that it says is heard. */
+    if (h->started && start + length < h->acked && start + length <= h->received) {
+        segment_repeated(n, c, from, p, start);
+        return;
     }
+    if (h->started && length && from == FROM_CLIENT && policy_over_the_edge(h, start, start + p->payload_length)) {
+        doubt_hold(n, c, from, p, start, INT64_MIN, DOUBT_PLACE);
+        return;
+    }
+    if (!segment_ack(n, c, from, p, start, length, &ack))
+        return;
+    if (h->started && from == FROM_SERVER)
+        rare_note_sent(n, c, from, start);
+    policy_stamp(h, p, stamp);
+    if (from == FROM_SERVER && connection_doubts(c, FROM_CLIENT))
+        doubt_review(n, c, FROM_CLIENT, p);
+    if (p->flags & TCP_URG && h->started)
+        rare_note_urgent(n, c, from, p, start);
+    if (h->started && (length || p->flags & TCP_URG))
+        odd_data(n, c, from, p, start);
     if (length && (h->started || handshake_midstream(c, from, p)))
         segment_take(n, c, from, p, ack);
 }
@@ -202,10 +260,25 @@ static bool segment_reset_counts(const struct connection *c, enum side from, con
         return p->flags & TCP_ACK && other->started ? p->ack == other->next || c->flow.midstream
                                                      : !h->acked_known || p->seq == h->acked_seq;
     int64_t at = half_position(h, p->seq);
-    if (at == h->received)
+    if (at == h->received || (h->fin_received && at == h->received - 1))
         return true;
-    bool unsure = c->waiting || h->acked > h->received || c->flow.midstream;
+    /* ... or behind all that it selectively acknowledged. */
+    if (h->sack && other->sack && h->early.last && at == h->early.furthest)
+        return true;
+    bool unsure = h->acked > h->received || h->ready_first || c->flow.midstream || !other->seen;
     return unsure && at > h->received && !policy_outside(h, at, at);
+}
+
+/* Of the client. Data may count all the same: a capture inside the server's host has segments that were merged. */
+static void segment_wrong_sum(struct net *n, struct connection *c, const struct net_packet *p)
+{
+    const struct half *h = &c->half[FROM_CLIENT];
+    int64_t start = half_position(h, p->seq);
+    if (h->started && p->payload_length && !(p->flags & (TCP_SYN | TCP_RST)) &&
+        !policy_outside(h, start, start + p->payload_length))
+        doubt_hold(n, c, FROM_CLIENT, p, start, INT64_MIN, DOUBT_SUM);
+    else
+        count(n->counters, COUNT_TCP_OUT_OF_WINDOW);
 }
 
 static void segment_settle(struct net *n, struct connection *c)
@@ -230,19 +303,28 @@ void net_segment(struct net *n, struct flow *flow, const struct net_packet *pack
         return;
     flow->one_sided = (!flow->packets[FROM_CLIENT] || !flow->packets[FROM_SERVER]) &&
                       flow->packets[from] >= ONE_SIDED_PACKETS;
-    if (c->standing == STANDING_CLOSED)
+    if (c->standing == STANDING_CLOSED) {
+        odd_after_reset(n, c, from, packet);
         return;
+    }
     if (!c->half[from].seen)
         handshake_first_sight(&c->half[from]);
+    if (from == FROM_CLIENT && doubt_checksum(n, &c->half[from], packet)) {
+        segment_wrong_sum(n, c, packet);
+        segment_settle(n, c);
+        return;
+    }
     if (packet->flags & TCP_RST) {
-        if (!segment_reset_counts(c, from, packet)) {
+        if (!policy_signature(c, from, packet) && segment_reset_counts(c, from, packet)) {
+            /* What was sent before it and not seen is lost. */
+            if (c->half[from].started)
+                stream_give_up(n, c, from, half_position(&c->half[from], packet->seq));
+            connection_close(n, c, END_RESET, from);
+        } else {
+            odd_reset_ignored(n, c, from, packet);
             count(n->counters, COUNT_TCP_OUT_OF_WINDOW);
-            return;
         }
-        /* What was sent before it and not seen is lost. */
-        if (c->half[from].started)
-            stream_give_up(n, c, from, half_position(&c->half[from], packet->seq));
-        connection_close(n, c, END_RESET, from);
+        segment_settle(n, c);
         return;
     }
     if (packet->flags & TCP_SYN) {

@@ -6,9 +6,15 @@
 
 struct findings *findings_begin(struct conversation *c, uint64_t length)
 {
-    struct findings *f = &c->dialogue->findings;
+    struct findings *f = findings_clear(c->dialogue, length);
     f->session = &c->session;
     f->notes = &c->notes;
+    return f;
+}
+
+struct findings *findings_clear(struct dialogue *d, uint64_t length)
+{
+    struct findings *f = &d->findings;
     f->message_length = length;
     f->message = 0;
     f->reports_used = f->fields_used = f->facts_used = f->depth = 0;

@@ -1,6 +1,8 @@
 /* Connections as a whole: who claims them, what transport they speak, when they end. See proto/conversation.h. */
 #include "proto/dialogue.h"
 
+enum { ODD_BYTES = 128 }; /* of each variant */
+
 struct conversation not_a_database;
 
 static const struct decoder *const decoders[] = {
@@ -258,6 +260,76 @@ static void take_closed(void *context, struct flow *flow, enum flow_end end, enu
     flow->user = NULL;
 }
 
+static struct report odd_report(const struct oddity *oddity, size_t length)
+{
+    struct report r = {.anomaly = (uint16_t)oddity->what, .field = FIELD_TCP_BYTES, .relation = MUST_BE, .length = (uint32_t)length};
+    switch (oddity->what) {
+    case ANOMALY_TCP_OVERLAP_DIFFERS:
+        r.note = "what was sent first for this place (tcp.bytes_before)";
+        break;
+    case ANOMALY_TCP_TTL_JUMP:
+        r.field = FIELD_TCP_TTL;
+        r.relation = MUST_EQUAL;
+        r.got = oddity->got;
+        r.expected = oddity->usual;
+        r.note = "as the side's data before";
+        break;
+    case ANOMALY_TCP_URGENT:
+        r.note = "no URG flag";
+        break;
+    default:
+        r.note = "nothing after a reset";
+    }
+    return r;
+}
+
+/* Both variants, one behind the other. Bytes of a client before its login may hold a password. */
+static struct view odd_message(struct findings *f, const struct oddity *oddity, bool masked, uint8_t both[2 * ODD_BYTES])
+{
+    struct view theirs = view_head(oddity->theirs, ODD_BYTES), mine = view_head(oddity->mine, ODD_BYTES);
+    if (theirs.length)
+        memcpy(both, theirs.bytes, theirs.length);
+    if (mine.length)
+        memcpy(both + theirs.length, mine.bytes, mine.length);
+    struct view head = view_of(both, theirs.length + mine.length);
+    if (masked && head.length)
+        note_field(f, FIELD_DB_UNDECODED, 0, (uint32_t)head.length, 0);
+    note_field(f, FIELD_TCP_BYTES, 0, (uint32_t)theirs.length, 0);
+    if (mine.length)
+        note_field(f, FIELD_TCP_BYTES_BEFORE, (uint32_t)theirs.length, (uint32_t)mine.length, 0);
+    if (oddity->what == ANOMALY_TCP_TTL_JUMP)
+        note_field(f, FIELD_TCP_TTL, 0, 0, oddity->got);
+    if (oddity->what == ANOMALY_TCP_URGENT)
+        note_field(f, FIELD_TCP_URGENT, 0, 0, oddity->got);
+    report(f, odd_report(oddity, theirs.length));
+    return head;
+}
+
+/* An odd segment becomes a message of its bytes. A connection that is over has no conversation any more, but a known server
+ * has a decoder. */
+static void take_odd(void *context, struct flow *flow, enum side from, const struct oddity *oddity, const struct segment *where)
+{
+    struct dialogue *d = context;
+    struct conversation *c = conversation_of(flow);
+    const struct decoder *decoder = c           ? c->decoder
+                                    : flow->user ? NULL
+                                                 : decoder_of(directory_ask(d->directory, d->worker, &flow->server, d->when));
+    if (!decoder || (c && c->tentative))
+        return;
+    struct session over = {.phase = PHASE_CLOSED};
+    struct findings *f = findings_clear(d, oddity->theirs.length);
+    f->session = c ? &c->session : &over;
+    f->notes = c ? &c->notes : NULL;
+    uint8_t both[2 * ODD_BYTES];
+    bool masked = from == FROM_CLIENT && (!c || c->session.phase != PHASE_AUTHENTICATED);
+    struct view head = odd_message(f, oddity, masked, both);
+    const struct message message = {.flow = flow, .decoder = decoder, .from = from, .findings = f, .head = head,
+                                    .stream_offset = where->stream_offset, .first = where, .last = where, .confidence = 100};
+    d->sink.message(d->sink.context, &message);
+    if (!c)
+        d->sink.closed(d->sink.context, flow, END_RESET, from, where);
+}
+
 static bool knows_server(void *context, const struct endpoint *endpoint)
 {
     struct dialogue *d = context;
@@ -266,7 +338,7 @@ static bool knows_server(void *context, const struct endpoint *endpoint)
 
 struct stream_sink dialogue_sink(struct dialogue *d)
 {
-    return (struct stream_sink){d, take_bytes, take_gap, take_finished, take_closed, knows_server};
+    return (struct stream_sink){d, take_bytes, take_gap, take_finished, take_closed, knows_server, take_odd};
 }
 
 void dialogue_at(struct dialogue *d, uint64_t when, int64_t now_ns)

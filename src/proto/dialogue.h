@@ -103,6 +103,7 @@ struct conversation *conversation_open(struct dialogue *d, struct flow *flow, co
 /* Bytes of messages of one direction, after any unwrapping. */
 void conversation_bytes(struct conversation *c, enum side from, struct view bytes, const struct segment *where);
 void conversation_gap(struct conversation *c, enum side from, uint64_t lost);
+struct findings *findings_clear(struct dialogue *d, uint64_t length);
 /* Clears the findings for a message of this length. */
 struct findings *findings_begin(struct conversation *c, uint64_t length);
 /* Gives the findings of a message to the sink, if it wants them. The message begins `offset` bytes into its first segment. */

@@ -126,7 +126,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     told_count = 0;
     memset(&counters, 0, sizeof counters);
     const struct net_options options = {.flows = 3, .held_bytes = HELD, .idle_ns = INT64_C(10000000000)};
-    const struct stream_sink sink = {NULL, on_bytes, on_gap, on_finished, on_closed, NULL};
+    const struct stream_sink sink = {NULL, on_bytes, on_gap, on_finished, on_closed, NULL, NULL};
     struct net *n = net_open(&arena, &options, &sink, &counters);
     must(n != NULL);
     struct script script = {.time_ns = 1000000000};

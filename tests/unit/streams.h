@@ -32,6 +32,9 @@ struct say {
     uint32_t host;       /* of the client, 0: 1 */
     uint16_t port;       /* of the client, 0: 40000 */
     uint16_t window;     /* 0: 65535 */
+    uint16_t urgent;
+    uint8_t ttl;         /* 0: 64 */
+    enum { SUM_NONE, SUM_RIGHT, SUM_WRONG } sum; /* the checksum; none: zero */
 };
 
 struct world {
@@ -47,8 +50,11 @@ struct world {
     enum side by;
     uint64_t *acks;      /* by packet number: stream offset that it acknowledges; checked at delivery when set */
     uint64_t heard[2];   /* bytes, written down or not */
+    unsigned urgent;     /* bytes that the stream may leave out */
     bool keep;           /* write bytes down; off for tests with many connections */
     uint64_t ticket;
+    struct flight *flight;
+    char odd[256];       /* " C overlap-differs@0" */
     char log[512];       /* "C:abc S:de C-3 C. x" */
 };
 
@@ -76,6 +82,10 @@ static void world_bytes(void *context, struct flow *flow, enum side from, struct
     if (!w->keep)
         return;
     struct recorded *r = &w->side[from];
+    if (where->stream_offset == r->length + 1 && w->urgent) {
+        w->urgent--;
+        r->bytes[r->length++] = 0;
+    }
     assert_int_equal(where->stream_offset, r->length);
     assert_false(r->finished);
     if (w->acks && where->packet_number)
@@ -137,19 +147,33 @@ static void world_closed(void *context, struct flow *flow, enum flow_end end, en
     w->by = by;
 }
 
+static void world_odd(void *context, struct flow *flow, enum side from, const struct oddity *oddity, const struct segment *where)
+{
+    struct world *w = context;
+    char said[64];
+    (void)flow;
+    snprintf(said, sizeof said, " %c %s@%llu", from == FROM_CLIENT ? 'C' : 'S', anomaly_row(oddity->what)->name + strlen("tcp."),
+             (unsigned long long)where->stream_offset);
+    if (strlen(w->odd) + strlen(said) < sizeof w->odd)
+        strcat(w->odd, said);
+}
+
 static bool world_is_server(void *context, const struct endpoint *endpoint)
 {
     (void)context;
     return endpoint->port == 33060;
 }
 
-static void world_open(struct world *w, size_t flows, size_t held_bytes)
+static void world_open_as(struct world *w, size_t flows, size_t held_bytes, bool recording)
 {
     struct error why;
     memset(w, 0, sizeof *w);
     assert_true(arena_open(&w->arena, (size_t)1 << 30, &why));
-    const struct net_options options = {.flows = flows, .held_bytes = held_bytes, .idle_ns = INT64_C(3600000000000)};
-    const struct stream_sink sink = {w, world_bytes, world_gap, world_finished, world_closed, world_is_server};
+    if (recording)
+        assert_non_null(w->flight = flight_open(&w->arena, 1024, 1 << 20));
+    const struct net_options options = {.flows = flows, .held_bytes = held_bytes, .flight = w->flight, .flight_reach = 1024,
+                                        .idle_ns = INT64_C(3600000000000)};
+    const struct stream_sink sink = {w, world_bytes, world_gap, world_finished, world_closed, world_is_server, world_odd};
     w->net = net_open(&w->arena, &options, &sink, &w->counters);
     assert_non_null(w->net);
     w->time_ns = INT64_C(1700000000000000000);
@@ -157,6 +181,17 @@ static void world_open(struct world *w, size_t flows, size_t held_bytes)
     w->keep = true;
     for (unsigned i = 0; i < 2; i++)
         w->side[i].bytes = malloc(STREAM_MOST);
+}
+
+static inline void world_open(struct world *w, size_t flows, size_t held_bytes)
+{
+    world_open_as(w, flows, held_bytes, false);
+}
+
+/* With a flight recorder, as the program has it. */
+static inline void world_open_recording(struct world *w, size_t flows, size_t held_bytes)
+{
+    world_open_as(w, flows, held_bytes, true);
 }
 
 static void world_packet(struct world *w, const struct net_packet *p)
@@ -167,9 +202,22 @@ static void world_packet(struct world *w, const struct net_packet *p)
         w->refused++;
         return;
     }
-    flow->ticket = ++w->ticket;
+    flow->ticket = w->flight ? flight_note(w->flight, p->raw, flow->ticket, false) : ++w->ticket;
     net_segment(w->net, flow, p);
     net_tick(w->net);
+}
+
+/* RFC 9293 section 3.1, over a raw IPv4 frame without options. */
+static inline void world_sum(struct frame *f, bool right)
+{
+    uint32_t length = f->length - 20, sum = 6 + length;
+    for (uint32_t i = 12; i < f->length; i += 2)
+        sum += (uint32_t)f->bytes[i] << 8 | (i + 1 < f->length ? f->bytes[i + 1] : 0u);
+    while (sum >> 16)
+        sum = (sum & 0xffff) + (sum >> 16);
+    sum = ~sum ^ (right ? 0 : 0x5555);
+    f->bytes[36] = (uint8_t)(sum >> 8);
+    f->bytes[37] = (uint8_t)sum;
 }
 
 /* The segment as a raw IPv4 frame through net_decode and the net. Its number is the count of packets, or `number`. */
@@ -185,6 +233,12 @@ static void world_say_as(struct world *w, const struct say *s, uint64_t number)
     size_t tcp_length = 20 + s->options.length + s->length;
     frame_ipv4(&f, client ? host : 2, client ? 2 : host, 6, 0, (unsigned)tcp_length);
     frame_tcp(&f, &t, s->payload, s->length);
+    if (s->ttl)
+        f.bytes[8] = s->ttl;
+    f.bytes[38] = (uint8_t)(s->urgent >> 8);
+    f.bytes[39] = (uint8_t)s->urgent;
+    if (s->sum)
+        world_sum(&f, s->sum == SUM_RIGHT);
     struct raw_packet raw = frame_raw(&f, f.length - (uint32_t)s->cut, 101);
     raw.number = number;
     raw.time_ns = w->time_ns += w->step_ns;

@@ -223,7 +223,8 @@ static void midstream_flood(void **state)
 static struct net_packet packet_between(const struct raw_packet *raw, uint8_t from, uint16_t from_port, uint8_t to,
                                         uint16_t to_port, uint16_t vlan)
 {
-    struct net_packet p = {.raw = raw, .flags = TCP_ACK, .seq = 1, .vlan = vlan, .payload = view_of("a", 1), .payload_length = 1};
+    static const uint8_t header[20];
+    struct net_packet p = {.raw = raw, .flags = TCP_ACK, .seq = 1, .vlan = vlan, .options = view_of(header + 20, 0), .payload = view_of("a", 1), .payload_length = 1};
     p.source.address[15] = from;
     p.source.port = from_port;
     p.target.address[15] = to;
@@ -368,7 +369,7 @@ static void bad_checksums_reach_nothing(void **state)
     arena_close(&w.arena);
     assert_true(arena_open(&w.arena, 1 << 24, &why));
     const struct net_options options = {.flows = 16, .held_bytes = 1 << 20, .check_checksums = true};
-    const struct stream_sink sink = {&w, world_bytes, world_gap, world_finished, world_closed, NULL};
+    const struct stream_sink sink = {&w, world_bytes, world_gap, world_finished, world_closed, NULL, NULL};
     w.net = net_open(&w.arena, &options, &sink, &w.counters);
     say(&w, FROM_CLIENT, TCP_ACK, 101, 501, "evil");
     assert_int_equal(w.refused, 1);
