@@ -24,6 +24,8 @@ unsigned detector_message(struct detector *d, const struct message *message, ale
 
 /* Alerts that a pass rule suppressed: they were never raised. */
 uint64_t detector_passed(const struct detector *d);
+/* Searches (pcre and what follows a byte_extract) that gave up at their bound and so did not match. */
+uint64_t detector_limits_met(const struct detector *d);
 /* How often a rule was asked about a message, was true, and was suppressed by a pass rule although true. */
 struct rule_stats {
     uint64_t evaluated, matched, suppressed;

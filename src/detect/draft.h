@@ -15,6 +15,7 @@ enum {
     DRAFT_ITEMS_MAX = 512,
     DRAFT_NAMES_MAX = 256,
     DRAFT_BYTES_MAX = 16384,
+    DRAFT_READINGS_MAX = 64,
     DRAFT_STRING_MAX = 4096
 };
 
@@ -46,6 +47,8 @@ struct draft {
     int open_test;        /* the buffer test that takes more steps, or -1 */
     int last_content;     /* the step that modifiers change, or -1 */
     const char *class_word; /* metadata dbhound_class */
+    size_t regexes_before;  /* the set's, when this rule began: a refused rule takes its own back */
+    unsigned bits_before;
 
     struct wide_range ranges[DRAFT_RANGES_MAX];
     size_t ranges_used;
@@ -60,6 +63,11 @@ struct draft {
     size_t names_used;
     uint8_t bytes[DRAFT_BYTES_MAX];
     size_t bytes_used;
+    struct reading readings[DRAFT_READINGS_MAX];
+    size_t readings_used;
+    struct value_name variables[VARIABLES_MAX];
+    unsigned variables_used;
+    char packet[512];
     char proto[32], msg[DRAFT_STRING_MAX], classtype[128], references[DRAFT_STRING_MAX], metadata[DRAFT_STRING_MAX];
 };
 
@@ -82,6 +90,11 @@ bool view_number(struct view text, uint64_t *out);
 /* The same with KiB MiB GiB KB MB GB (all powers of 1024). */
 bool view_size(struct view text, uint64_t *out);
 
+/* A number from `least` to `most` as the whole value of an option. */
+bool option_number(struct draft *d, const struct option *o, uint64_t least, uint64_t most, uint64_t *out);
+/* A value kept as it is written, on one line. */
+bool draft_plain(struct draft *d, struct view from, char *to);
+
 /* ---- suggestions */
 
 /* Remembers the nearest of the words offered. */
@@ -103,13 +116,24 @@ bool draft_ports(struct draft *d, struct view text, enum rule_end end);
 bool draft_option(struct draft *d, const struct option *o);
 /* A comma list of values of a field; FIELD_NONE: plain numbers. */
 bool draft_items(struct draft *d, struct view text, enum field field, struct span *out);
+/* A step at the end of the open buffer; the option is where it is written. */
+struct step *draft_add_step(struct draft *d, enum step_kind kind, const struct option *o);
+/* The bits of protocols that go by this name or service name; false: none that this build decodes. */
+bool protocols_named(struct view name, uint32_t *bits);
+bool draft_track(struct draft *d, struct view value, uint8_t *out);
+/* The variable of this name + 1, or 0. */
+unsigned draft_variable(const struct draft *d, struct view name);
+/* One value behind an operator that stands apart ("" or "=": the value itself). */
+bool draft_compared(struct draft *d, struct view number, const char *operator, bool negated, struct span *out);
 struct test *draft_add_test(struct draft *d, enum test_kind kind, enum field field, const void *at);
 /* What can only be judged when all options are read. */
 bool draft_content_good(struct draft *d);
+/* Forgets what a refused rule brought to the set. */
+void draft_forget(struct draft *d);
 
 /* ---- keywords: one function each, see keywords.def */
 #define KEYWORD(name, function, needs, help) bool keyword_##function(struct draft *d, const struct option *o);
-#define KEYWORD_LATER(name)
+#define KEYWORD_LATER(name, why)
 #include "detect/keywords.def"
 #undef KEYWORD
 #undef KEYWORD_LATER

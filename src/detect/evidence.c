@@ -119,14 +119,13 @@ static void report_expected(struct text *t, const struct report *r, enum protoco
     }
 }
 
-static void test_got(struct text *t, const struct message *message, const struct rule *rule, const struct evidence *why,
-                     enum protocol protocol)
+static void test_got(struct text *t, const struct message *message, const struct evidence *why, enum protocol protocol)
 {
     if (field_is_secret(why->field))
         text_add(t, "(secret)");
     else if (why->test->kind == TEST_NUMBER)
         add_value(t, why->field, protocol, why->value, why->length);
-    else if (rule->steps[why->test->parts.first].kind != STEP_CONTENT)
+    else if (why->size_only)
         text_add(t, "%" PRIu64 " bytes", why->size);
     else
         add_bytes(t, message, why->bytes, why->of_session ? UINT32_MAX : why->offset, true);
@@ -227,7 +226,7 @@ void alert_fill(struct alert *alert, const struct rule_set *set, uint32_t rule, 
         alert->field = (uint16_t)why->field;
         alert->message_offset = why->offset;
         alert->field_length = why->length;
-        test_got(&got, message, r, why, protocol);
+        test_got(&got, message, why, protocol);
         test_expected(&expected, r, why);
     }
     fill_place(alert, message);

@@ -71,7 +71,11 @@ static struct limit_key threshold_key(const struct alert *alert, enum threshold_
     case TRACK_FLOW:
         key.words[1] = alert->flow_id;
         break;
+    case TRACK_USER:
+        memcpy(&key.words[1], alert->user, sizeof key.words - sizeof key.words[0]);
+        break;
     case TRACK_RULE:
+    case TRACKS:
         break;
     }
     return key;
@@ -86,6 +90,15 @@ static bool threshold_lets(struct limiter *l, const struct threshold *t, const s
     const int64_t window_ns = (int64_t)t->seconds * 1000000000;
     /* Unsigned, so that no pair of times overflows. */
     const uint64_t passed_ns = (uint64_t)alert->time_ns - (uint64_t)e->since_ns;
+    if (t->type == THRESHOLD_BACKOFF) {
+        /* `stored` is the count of the next alert. */
+        e->stored = fresh ? t->count : e->stored;
+        if (++e->count < e->stored)
+            return false;
+        if (__builtin_mul_overflow(e->stored, (uint64_t)t->multiplier, &e->stored))
+            e->stored = UINT64_MAX;
+        return true;
+    }
     if (fresh || (alert->time_ns > e->since_ns && passed_ns >= (uint64_t)window_ns)) {
         e->since_ns = alert->time_ns;
         e->count = 0;
@@ -93,6 +106,7 @@ static bool threshold_lets(struct limiter *l, const struct threshold *t, const s
     e->count++;
     switch ((enum threshold_type)t->type) {
     case THRESHOLD_NONE:
+    case THRESHOLD_BACKOFF:
         break;
     case THRESHOLD_LIMIT:
         return e->count <= t->count;

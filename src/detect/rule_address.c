@@ -355,6 +355,11 @@ static bool draft_ranges(struct draft *d, struct view text, bool ports, struct s
     bool good = l && memory ? draft_list(d, text, ports, l, memory, memory + EXPANDED_MAX)
                             : draft_refuse(d, text.bytes, "out of memory");
     size_t count = good ? lists_compute(l) : 0;
+    if (good && count == 0 && memchr(text.bytes, '$', text.length)) {
+        draft_warn(d, text.bytes, "a variable in this is any, so nothing would be left; it is read as any");
+        l->out[0] = (struct wide_range){zero, ports ? ports_end : addresses_end};
+        count = 1;
+    }
     if (good && count == 0)
         good = draft_refuse(d, text.bytes, "nothing is left: this matches no %s", ports ? "port" : "address");
     if (good && d->ranges_used + count > DRAFT_RANGES_MAX)

@@ -27,6 +27,8 @@ static const struct test *find_test(const struct rule *r, enum test_kind kind, b
         const struct test *t = &r->all_tests[i];
         if (t->kind != kind)
             continue;
+        if (t->absent)
+            continue;
         if (!in_message || (t->field != FIELD_NONE && !rule_field_is_derived((enum field)t->field)))
             return t;
     }
@@ -108,7 +110,19 @@ static uint32_t give_room(struct index_list *list, uint32_t used)
     return used + count;
 }
 
-static struct rule_index *build(const struct rule_set *set, bool passes)
+enum part { PART_PASSES, PART_ALERTS, PART_READERS };
+
+static enum part part_of(const struct rule *r)
+{
+    if (r->action == ACTION_PASS)
+        return PART_PASSES;
+    for (unsigned i = 0; i < r->tests.count; i++)
+        if (r->all_tests[i].kind == TEST_BITS)
+            return PART_READERS;
+    return PART_ALERTS;
+}
+
+static struct rule_index *build(const struct rule_set *set, enum part part)
 {
     struct rule_index *index = calloc(1, sizeof *index);
     struct placing p = {index, false};
@@ -117,7 +131,7 @@ static struct rule_index *build(const struct rule_set *set, bool passes)
         return NULL;
     for (unsigned round = 0; round < 2; round++) {
         for (size_t i = 0; i < set->rules_used; i++) {
-            if (set->rules[i].never || (set->rules[i].action == ACTION_PASS) != passes)
+            if (set->rules[i].never || part_of(&set->rules[i]) != part)
                 continue;
             place_rule(&p, &set->rules[i], (uint32_t)i);
             index->rules += !p.fill;
@@ -140,7 +154,8 @@ static struct rule_index *build(const struct rule_set *set, bool passes)
 
 bool index_build(struct rule_set *set)
 {
-    set->passes = build(set, true);
-    set->alerts = build(set, false);
-    return set->passes && set->alerts;
+    set->passes = build(set, PART_PASSES);
+    set->alerts = build(set, PART_ALERTS);
+    set->readers = build(set, PART_READERS);
+    return set->passes && set->alerts && set->readers;
 }

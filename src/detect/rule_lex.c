@@ -42,7 +42,8 @@ static size_t line_after(struct view text, size_t at)
 
 static bool begins_like_a_rule(struct view text, size_t at)
 {
-    static const char *const actions[] = {"alert", "pass", "log", "drop", "reject", "rejectsrc", "rejectdst", "rejectboth"};
+    static const char *const actions[] = {"alert", "pass", "log", "drop", "reject", "rejectsrc", "rejectdst", "rejectboth",
+                                          "sdrop", "block", "react"};
     size_t end = at;
     while (end < text.length && !is_space(text.bytes[end]) && text.bytes[end] != '(')
         end++;

@@ -28,10 +28,10 @@ struct asked {
 
 struct detector *detector_open(const struct rule_set *rules, struct arena *from)
 {
-    assert(rules->alerts && rules->passes);
+    assert(rules->alerts && rules->passes && rules->readers);
     struct detector *d = arena_take(from, sizeof *d);
     struct rule_stats *stats = arena_take(from, (rules->rules_used + 1) * sizeof *stats);
-    if (!d || !stats)
+    if (!d || !stats || !search_open(&d->search, from, rules->regexes.used > 0))
         return NULL;
     d->rules = rules;
     d->stats = stats;
@@ -41,6 +41,11 @@ struct detector *detector_open(const struct rule_set *rules, struct arena *from)
 uint64_t detector_passed(const struct detector *d)
 {
     return d->passed;
+}
+
+uint64_t detector_limits_met(const struct detector *d)
+{
+    return d->search.limits_met;
 }
 
 void detector_rule_stats(const struct detector *d, uint32_t rule, struct rule_stats *out)
@@ -160,6 +165,7 @@ static bool buffer_test(const struct asked *a, const struct rule *r, const struc
     if (!content_match(&a->d->search, r, t, &b, &place))
         return false;
     why->size = b.size;
+    why->size_only = r->steps[t->parts.first].kind == STEP_SIZE || r->steps[t->parts.first].kind == STEP_DATA_AT;
     why->offset = offset + place.offset;
     why->length = place.whole ? (uint32_t)(b.size < UINT32_MAX ? b.size : UINT32_MAX) : place.length;
     why->bytes = view_head(view_from(b.seen, place.offset), why->length);
@@ -187,6 +193,13 @@ static bool buffer_match(const struct asked *a, const struct rule *r, const stru
     if (field == FIELD_NONE)
         return message_part(a, r, t, 0, a->findings->message_length, why);
     struct view login = session_text(a, field);
+    if (t->absent) {
+        bool here = login.length > 0;
+        for (unsigned i = 0; i < a->findings->fields_used && !here; i++)
+            here = a->findings->fields[i].field == t->field;
+        if (!here || t->absent == ABSENT_MUST)
+            return !here;
+    }
     if (login.length) {
         lower_copy(a->d->lower_session, login);
         why->of_session = true;
@@ -202,6 +215,58 @@ static bool buffer_match(const struct asked *a, const struct rule *r, const stru
     return false;
 }
 
+static bool stream_match(const struct asked *a, const struct rule *r, const struct test *t)
+{
+    const struct flow *flow = a->message->flow;
+    if (!flow)
+        return false;
+    const struct item *items = r->items + t->parts.first;
+    const bool client = items_contain(items, t->parts.count, flow->bytes[FROM_CLIENT], PROTOCOL_NONE);
+    const bool server = items_contain(items, t->parts.count, flow->bytes[FROM_SERVER], PROTOCOL_NONE);
+    switch ((enum stream_sides)t->wanted) {
+    case STREAM_CLIENT:
+        return client;
+    case STREAM_SERVER:
+        return server;
+    case STREAM_BOTH:
+        return client && server;
+    case STREAM_EITHER:
+        return client || server;
+    }
+    return false;
+}
+
+static bool bits_match(const struct asked *a, const struct test *t)
+{
+    const struct session *session = a->findings->session;
+    if (!session)
+        return false;
+    const uint64_t found = session->flowbits & t->bits;
+    return t->wanted == BITS_ALL ? found == t->bits : t->wanted == BITS_ANY ? found != 0 : found == 0;
+}
+
+/* *report: the first that an anomaly test found; *why: what the test saw. */
+static bool test_matches(const struct asked *a, const struct rule *r, const struct test *t, const struct report **report,
+                         struct evidence *why)
+{
+    const struct report *found;
+    switch ((enum test_kind)t->kind) {
+    case TEST_ANOMALY:
+        found = anomaly_match(a, r, t);
+        *report = *report ? *report : found;
+        return found != NULL;
+    case TEST_NUMBER:
+        return number_match(a, r, t, why);
+    case TEST_STREAM:
+        return stream_match(a, r, t);
+    case TEST_BITS:
+        return bits_match(a, t);
+    case TEST_BUFFER:
+        return buffer_match(a, r, t, why);
+    }
+    return false;
+}
+
 /* What costs least is asked first: reports and numbers, addresses, bytes. */
 static bool rule_matches(const struct asked *a, uint32_t number, struct evidence *why)
 {
@@ -211,23 +276,17 @@ static bool rule_matches(const struct asked *a, uint32_t number, struct evidence
     if (!(r->protocols & UINT32_C(1) << a->protocol) || !(r->sides & 1u << a->message->from))
         return false;
     const struct report *report = NULL;
-    for (unsigned kind = TEST_ANOMALY; kind <= TEST_BUFFER; kind++) {
-        if (kind == TEST_BUFFER && !header_matches(r, a->message))
+    memset(a->d->search.values, 0, sizeof a->d->search.values);
+    for (unsigned round = 0; round < 2; round++) {
+        if (round == 1 && !header_matches(r, a->message))
             return false;
         for (unsigned i = 0; i < r->tests.count; i++) {
             const struct test *t = &r->all_tests[i];
-            if (t->kind != kind)
+            if ((t->kind == TEST_BUFFER) != (round == 1))
                 continue;
-            if (kind == TEST_ANOMALY) {
-                const struct report *found = anomaly_match(a, r, t);
-                if (!found)
-                    return false;
-                report = report ? report : found;
-                continue;
-            }
-            if (!(kind == TEST_NUMBER ? number_match(a, r, t, &now) : buffer_match(a, r, t, &now)))
+            if (!test_matches(a, r, t, &report, &now))
                 return false;
-            if (i == r->evidence)
+            if (i == r->evidence && (t->kind == TEST_NUMBER || t->kind == TEST_BUFFER))
                 chosen = now;
         }
     }
@@ -235,6 +294,12 @@ static bool rule_matches(const struct asked *a, uint32_t number, struct evidence
     why->report = report;
     a->d->stats[number].matched++;
     return true;
+}
+
+static void change_bits(const struct rule *r, struct session *session)
+{
+    if (session)
+        session->flowbits = ((session->flowbits | r->bits.set) & ~r->bits.unset) ^ r->bits.toggle;
 }
 
 /* ---- the rounds over an index */
@@ -256,6 +321,10 @@ static void ask_rule(struct round *round, uint32_t rule)
     struct detector *d = round->asked.d;
     struct evidence why;
     if (!rule_matches(&round->asked, rule, &why))
+        return;
+    const struct rule *r = &d->rules->rules[rule];
+    change_bits(r, round->asked.findings->session);
+    if (r->quiet)
         return;
     round->matched++;
     if (round->outcome == OUTCOME_SUPPRESS) {
@@ -331,7 +400,8 @@ static unsigned ask_index(struct round *round, const struct rule_index *index, u
 
 bool detector_wants(const struct detector *d, enum protocol protocol, enum side from)
 {
-    return d->rules->alerts->lanes[(unsigned)protocol * 2 + (unsigned)from].rules > 0;
+    const unsigned lane = (unsigned)protocol * 2 + (unsigned)from;
+    return d->rules->alerts->lanes[lane].rules + d->rules->readers->lanes[lane].rules > 0;
 }
 
 /* Not inline: the message that nobody asks about must not pay for the frame of this. */
@@ -347,6 +417,8 @@ __attribute__((noinline)) static unsigned ask_all(struct detector *d, const stru
     const bool passed = passes->rules && ask_index(&round, passes, lane);
     round.outcome = passed ? OUTCOME_SUPPRESS : OUTCOME_RAISE;
     unsigned matched = ask_index(&round, d->rules->alerts, lane);
+    if (d->rules->readers->rules)
+        matched += ask_index(&round, d->rules->readers, lane);
     return passed ? 0 : matched;
 }
 
@@ -354,7 +426,7 @@ unsigned detector_message(struct detector *d, const struct message *message, ale
 {
     const enum protocol protocol = message->decoder ? message->decoder->protocol : PROTOCOL_NONE;
     const unsigned lane = (unsigned)protocol * 2 + (unsigned)message->from;
-    if (message->findings->reports_used == 0 && d->rules->alerts->lanes[lane].rules == 0)
+    if (message->findings->reports_used == 0 && !d->rules->alerts->lanes[lane].rules && !d->rules->readers->lanes[lane].rules)
         return 0;
     return ask_all(d, message, protocol, lane, raise, context);
 }

@@ -21,6 +21,12 @@ static const struct {
     {"MODBUS_CLIENT", "any"},   {"ENIP_SERVER", "any"},   {"ENIP_CLIENT", "any"},    {"HTTP_PORTS", "80"},
     {"SHELLCODE_PORTS", "!80"}, {"ORACLE_PORTS", "1521"}, {"SSH_PORTS", "22"},       {"DNP3_PORTS", "20000"},
     {"MODBUS_PORTS", "502"},    {"FTP_PORTS", "21"},      {"FILE_DATA_PORTS", "[$HTTP_PORTS,110,143]"},
+    {"POP_SERVERS", "any"},     {"IMAP_SERVERS", "any"},  {"SNMP_SERVERS", "any"},   {"MYSQL_SERVERS", "any"},
+    {"PGSQL_SERVERS", "any"},   {"ORACLE_SERVERS", "any"}, {"MSSQL_SERVERS", "any"}, {"SIP_PORTS", "any"},
+    {"MYSQL_PORTS", "3306"},    {"PGSQL_PORTS", "5432"},  {"POSTGRESQL_PORTS", "5432"}, {"MSSQL_PORTS", "1433"},
+    {"SQL_PORTS", "any"},       {"DB_PORTS", "any"},      {"DATABASE_PORTS", "any"}, {"MONGODB_PORTS", "27017"},
+    {"REDIS_PORTS", "6379"},    {"MEMCACHED_PORTS", "11211"}, {"DB2_PORTS", "50000"}, {"SMTP_PORTS", "25"},
+    {"POP_PORTS", "110"},       {"IMAP_PORTS", "143"},    {"RPC_PORTS", "any"},      {"SMB_PORTS", "[139,445]"},
     {"GENEVE_PORTS", "6081"},   {"VXLAN_PORTS", "4789"},  {"TEREDO_PORTS", "3544"},
 };
 
@@ -59,6 +65,8 @@ void rules_close(struct rule_set *set)
     notes_free(&set->warnings);
     index_free(set->passes);
     index_free(set->alerts);
+    index_free(set->readers);
+    regexes_free(&set->regexes);
     free(set->variables);
     free(set->rules);
     free(set->ids);
