@@ -42,7 +42,8 @@ struct limiter;
 enum limited {
     LIMIT_STORE,    /* a row of its own */
     LIMIT_FOLD,     /* counts into an earlier row: *earlier is its key */
-    LIMIT_THRESHOLD /* the rule's threshold holds it back */
+    LIMIT_THRESHOLD,/* the rule's threshold holds it back */
+    LIMIT_RATE      /* the rule's rate is not reached */
 };
 
 struct limiter *limiter_open(const struct rule_set *rules);

@@ -21,6 +21,8 @@ struct rule_problem {
     const char *file;
     unsigned line, column;  /* from 1 */
     const char *text;       /* the reason */
+    const char *excerpt;    /* of that line, escaped, with the place in it; "" when there is none */
+    unsigned caret;         /* bytes of the excerpt before the place */
 };
 
 /* An empty set. */

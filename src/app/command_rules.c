@@ -54,7 +54,8 @@ static int check_files(const struct options *o)
         print_check_json(set);
     } else {
         for (size_t i = 0; rules_problem(set, i, &problem); i++)
-            printf("%s:%u:%u: %s\n", problem.file, problem.line, problem.column, problem.text);
+            printf("%s:%u:%u: %s\n    %s\n    %*s^\n", problem.file, problem.line, problem.column, problem.text, problem.excerpt,
+                   (int)problem.caret, "");
         printf("%zu rules loaded, %zu refused\n", rules_loaded(set), rules_failed(set));
     }
     int result = rules_failed(set) ? EXIT_DATA : EXIT_DONE;

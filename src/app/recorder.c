@@ -145,6 +145,9 @@ void recorder_alert(struct recorder *r, const struct alert *alert, uint64_t key)
     case LIMIT_THRESHOLD:
         count(r->counters, COUNT_ALERTS_THRESHOLD);
         return;
+    case LIMIT_RATE:
+        count(r->counters, COUNT_ALERTS_RATE);
+        return;
     case LIMIT_FOLD:
         fold_row(r, alert, key, earlier);
         return;

@@ -5,7 +5,7 @@
 #ifndef DBHOUND_DETECT_DRAFT_H
 #define DBHOUND_DETECT_DRAFT_H
 
-#include "detect/rule.h"
+#include "detect/where.h"
 
 enum {
     RULE_TEXT_MAX = 65536,
@@ -41,7 +41,7 @@ struct draft {
     char complaint[512];
 
     struct rule rule; /* its pointers point into this draft */
-    bool has_sid, has_gid, has_rev, has_msg;
+    bool has_sid, has_gid, has_rev, has_msg, has_on;
     bool proto_later;     /* a protocol of a later build: loads, never matches */
     uint16_t buffer;      /* the sticky buffer that content looks at */
     int open_test;        /* the buffer test that takes more steps, or -1 */
@@ -68,6 +68,10 @@ struct draft {
     struct value_name variables[VARIABLES_MAX];
     unsigned variables_used;
     char packet[512];
+    struct where_step where[WHERE_STEPS_MAX];
+    size_t where_used;
+    char where_text[WHERE_TEXT_MAX + 1];
+    const void *stand_in; /* complaints are about this place: what is read is not in the source */
     char proto[32], msg[DRAFT_STRING_MAX], classtype[128], references[DRAFT_STRING_MAX], metadata[DRAFT_STRING_MAX];
 };
 
@@ -75,12 +79,15 @@ struct draft {
 bool draft_refuse(struct draft *d, const void *at, const char *format, ...) PRINTF_LIKE(3, 4);
 void draft_warn(struct draft *d, const void *at, const char *format, ...) PRINTF_LIKE(3, 4);
 void source_place(const struct source *s, size_t offset, unsigned *line, unsigned *column);
+/* The text around a place, escaped; returns how much of it stands before the place. */
+unsigned source_excerpt(const struct source *s, size_t offset, struct text *out);
 
 /* ---- text */
 
 bool is_space(uint8_t c);
 struct view view_trim(struct view text);
 bool view_is(struct view text, const char *word); /* ignores case */
+bool view_is_name(struct view word, const char *name); /* the same, of a value's name */
 /* Takes the text before the next `separator` off the front of `rest`; false when nothing is left. */
 bool view_split(struct view *rest, char separator, struct view *part);
 /* "quoted", with \" \; \\ \: and joined lines: the text between. */
@@ -112,6 +119,8 @@ const char *nearest_hint(const struct nearest *n, char *out, size_t size);
 /* Addresses or ports of one end of the header. */
 bool draft_addresses(struct draft *d, struct view text, enum rule_end end);
 bool draft_ports(struct draft *d, struct view text, enum rule_end end);
+/* A list of either that is put together, not written so; count 0: any. */
+bool draft_range_list(struct draft *d, struct view text, bool ports, struct span *out);
 /* One option, by the table of keywords or the registry of fields. */
 bool draft_option(struct draft *d, const struct option *o);
 /* A comma list of values of a field; FIELD_NONE: plain numbers. */

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "detect/detect.h"
-#include "detect/limit_table.h"
+#include "detect/limit_rate.h"
 #include "detect/rule.h"
 
 enum { KINDS_MAX = 65536 };
@@ -14,6 +14,7 @@ enum { KINDS_MAX = 65536 };
 struct limiter {
     const struct rule_set *rules;
     struct limit_table thresholds, connections, kinds;
+    struct rate_table rates;
 };
 
 struct limiter *limiter_open(const struct rule_set *rules)
@@ -23,7 +24,7 @@ struct limiter *limiter_open(const struct rule_set *rules)
         return NULL;
     l->rules = rules;
     if (!limit_table_open(&l->thresholds, KINDS_MAX) || !limit_table_open(&l->connections, KINDS_MAX) ||
-        !limit_table_open(&l->kinds, KINDS_MAX)) {
+        !limit_table_open(&l->kinds, KINDS_MAX) || !rate_table_open(&l->rates, rules)) {
         limiter_close(l);
         return NULL;
     }
@@ -37,6 +38,7 @@ void limiter_close(struct limiter *l)
     limit_table_close(&l->thresholds);
     limit_table_close(&l->connections);
     limit_table_close(&l->kinds);
+    rate_table_close(&l->rates);
     free(l);
 }
 
@@ -126,6 +128,11 @@ static bool threshold_lets(struct limiter *l, const struct threshold *t, const s
 enum limited limiter_alert(struct limiter *l, const struct alert *alert, uint64_t key, uint64_t *earlier)
 {
     const struct rule *rule = alert->rule < l->rules->rules_used ? &l->rules->rules[alert->rule] : NULL;
+    if (rule && rule->rate.kind != RATE_NONE) {
+        const struct limit_key by = threshold_key(alert, (enum threshold_track)rule->rate.track);
+        if (!rate_reached(&l->rates, &rule->rate, &by, alert))
+            return LIMIT_RATE;
+    }
     if (rule && rule->threshold.type != THRESHOLD_NONE && !threshold_lets(l, &rule->threshold, alert))
         return LIMIT_THRESHOLD;
     struct limit_key connection = {{(uint64_t)alert->rule, alert->flow_id}};
@@ -148,7 +155,7 @@ enum limited limiter_alert(struct limiter *l, const struct alert *alert, uint64_
 bool limiter_may_store(struct limiter *l, const struct alert *alert)
 {
     const struct rule *rule = alert->rule < l->rules->rules_used ? &l->rules->rules[alert->rule] : NULL;
-    if (rule && rule->threshold.type != THRESHOLD_NONE)
+    if (rule && (rule->threshold.type != THRESHOLD_NONE || rule->rate.kind != RATE_NONE))
         return true; /* which ones it lets through depends on all connections */
     struct limit_key connection = {{(uint64_t)alert->rule, alert->flow_id}};
     bool fresh;

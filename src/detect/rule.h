@@ -116,8 +116,11 @@ struct step {
 enum test_kind {
     TEST_ANOMALY, /* the message has a report with one of the names */
     TEST_NUMBER,  /* some occurrence of the field has a value of the list */
+    TEST_ADDRESS, /* the field is in the ranges */
+    TEST_FACTS,   /* on: the message says one of these facts */
     TEST_STREAM,  /* a side's bytes so far are in the list */
     TEST_BITS,    /* flowbits of the connection */
+    TEST_WHERE,   /* from here on, what is asked after the header */
     TEST_BUFFER   /* some occurrence of the field passes every step */
 };
 
@@ -133,7 +136,7 @@ struct test {
     uint8_t wanted;       /* TEST_BITS: enum bits_wanted; TEST_STREAM: enum stream_sides */
     uint16_t field;       /* TEST_BUFFER: FIELD_NONE is the message itself */
     struct span parts;    /* names, items or steps */
-    uint64_t bits;        /* TEST_BITS */
+    uint64_t bits;        /* TEST_BITS; TEST_FACTS: 1 << enum fact_kind */
 };
 
 enum threshold_type { THRESHOLD_NONE, THRESHOLD_LIMIT, THRESHOLD_EVERY, THRESHOLD_BOTH, THRESHOLD_BACKOFF, THRESHOLD_AFTER };
@@ -147,6 +150,18 @@ struct threshold {
     uint8_t track; /* enum threshold_track */
     uint32_t count, seconds; /* seconds 0: backoff, which has no window */
     uint32_t multiplier;     /* backoff: each alert is so many times the matches of the one before */
+};
+
+enum rate_kind { RATE_NONE, RATE_COUNT, RATE_SUM, RATE_DISTINCT };
+enum { RATE_DISTINCT_MAX = 256, RATE_SECONDS_MAX = 86400 };
+
+/* A rule with a rate alerts when its matches, a sum or the different values of a field reach so much in so long. */
+struct rate {
+    uint8_t kind;     /* enum rate_kind */
+    uint8_t track;    /* enum threshold_track */
+    uint16_t field;
+    uint32_t seconds;
+    uint64_t least;
 };
 
 enum flow_word {
@@ -181,6 +196,7 @@ struct rule {
     struct bit_changes bits;
     const struct rule_set *set;
     struct threshold threshold;
+    struct rate rate;
     struct span addresses[2], ports[2]; /* by enum rule_end; count 0: any */
     struct span tests;
     const struct wide_range *ranges;
@@ -191,6 +207,8 @@ struct rule {
     const uint16_t *names;   /* anomalies */
     const struct reading *readings;
     const struct value_name *variables;
+    const struct where_step *where;
+    const char *where_text;  /* as written, on one line */
     const char *packet;      /* packet keywords, as written: the rule never matches */
     const char *proto, *msg, *classtype, *references, *metadata, *text;
     void *block;             /* the memory behind all of it */
@@ -219,8 +237,8 @@ struct rule_index {
 };
 
 struct rule_note {
-    char *file, *text;
-    unsigned line, column;
+    char *file, *text, *excerpt;
+    unsigned line, column, caret;
 };
 
 struct note_list {
@@ -255,8 +273,7 @@ struct rule_set {
 
 /* Copies of strings that may fail: NULL and set->out_of_memory. */
 char *rule_copy_text(struct rule_set *set, const char *text, size_t length);
-void rule_note(struct rule_set *set, struct note_list *list, const char *file, unsigned line, unsigned column,
-               const char *text);
+void rule_note(struct rule_set *set, struct note_list *list, const struct rule_problem *problem);
 /* NULL when the set has no such variable. */
 const char *rule_variable(const struct rule_set *set, const char *name, size_t length);
 /* The rule with these numbers, or NULL. */
@@ -272,8 +289,13 @@ void rule_print_step(const struct rule *rule, const struct step *step, struct te
 
 void rule_print_test(const struct rule *rule, const struct test *test, struct text *out);
 void rule_print_bits(const struct rule *rule, const char *verb, uint64_t bits, bool any, struct text *out);
+void rule_print_ranges(const struct rule *rule, struct span ranges, struct text *out);
+void rule_print_quoted(const char *text, struct text *out);
 void rule_print_regex_flags(uint16_t written, struct text *out);
 void regexes_free(struct regex_list *list);
+
+/* Whether an anomaly test has the name. */
+bool rule_names(const struct rule *rule, const struct test *test, uint16_t anomaly);
 
 bool index_build(struct rule_set *set);
 

@@ -345,7 +345,7 @@ static bool draft_list(struct draft *d, struct view text, bool ports, struct lis
     return lists_run(l, view_of(out.chars, out.length));
 }
 
-static bool draft_ranges(struct draft *d, struct view text, bool ports, struct span *out)
+bool draft_range_list(struct draft *d, struct view text, bool ports, struct span *out)
 {
     *out = (struct span){(uint16_t)d->ranges_used, 0};
     if (view_is(text, "any"))
@@ -378,10 +378,10 @@ static bool draft_ranges(struct draft *d, struct view text, bool ports, struct s
 
 bool draft_addresses(struct draft *d, struct view text, enum rule_end end)
 {
-    return draft_ranges(d, text, false, &d->rule.addresses[end]);
+    return draft_range_list(d, text, false, &d->rule.addresses[end]);
 }
 
 bool draft_ports(struct draft *d, struct view text, enum rule_end end)
 {
-    return draft_ranges(d, text, true, &d->rule.ports[end]);
+    return draft_range_list(d, text, true, &d->rule.ports[end]);
 }

@@ -55,6 +55,15 @@ static bool field_fits(struct draft *d, const struct option *o, enum field field
     return true;
 }
 
+/* As the header writes addresses. */
+static bool read_address(struct draft *d, const struct option *o, enum field field)
+{
+    struct test *t = value_fits(d, o, A_VALUE) ? draft_add_test(d, TEST_ADDRESS, field, o->name.bytes) : NULL;
+    if (!t || !draft_range_list(d, o->value, false, &t->parts))
+        return false;
+    return t->parts.count ? true : draft_refuse(d, o->value.bytes, "any asks nothing");
+}
+
 static bool read_field(struct draft *d, const struct option *o, enum field field)
 {
     if (!field_fits(d, o, field))
@@ -70,7 +79,7 @@ static bool read_field(struct draft *d, const struct option *o, enum field field
         d->last_content = -1;
         return draft_add_test(d, TEST_BUFFER, field, o->name.bytes) != NULL;
     case KIND_ADDRESS:
-        return draft_refuse(d, o->name.bytes, "fields that are addresses are not supported yet");
+        return read_address(d, o, field);
     case KIND_UINT:
     case KIND_ENUM:
     case KIND_BOOL:

@@ -12,6 +12,7 @@ bool draft_refuse(struct draft *d, const void *at, const char *format, ...)
     va_list arguments;
     if (d->refused)
         return false;
+    at = d->stand_in ? d->stand_in : at;
     d->refused = true;
     d->complaint_at = (size_t)((const uint8_t *)at - d->source->text.bytes);
     va_start(arguments, format);
@@ -20,30 +21,41 @@ bool draft_refuse(struct draft *d, const void *at, const char *format, ...)
     return false;
 }
 
+static void note_place(struct rule_set *set, struct note_list *list, const struct source *source, size_t at, const char *said)
+{
+    char excerpt[512];
+    struct text t = text_in(excerpt, sizeof excerpt);
+    struct rule_problem problem = {.file = source->file, .text = said, .excerpt = excerpt};
+    source_place(source, at, &problem.line, &problem.column);
+    problem.caret = source_excerpt(source, at, &t);
+    rule_note(set, list, &problem);
+}
+
 void draft_warn(struct draft *d, const void *at, const char *format, ...)
 {
     char said[512];
-    unsigned line, column;
     va_list arguments;
+    at = d->stand_in ? d->stand_in : at;
     va_start(arguments, format);
     vsnprintf(said, sizeof said, format, arguments);
     va_end(arguments);
-    source_place(d->source, (size_t)((const uint8_t *)at - d->source->text.bytes), &line, &column);
-    rule_note(d->set, &d->set->warnings, d->source->file, line, column, said);
+    note_place(d->set, &d->set->warnings, d->source, (size_t)((const uint8_t *)at - d->source->text.bytes), said);
 }
 
 static void draft_clear(struct draft *d)
 {
     d->refused = false;
     d->rule = (struct rule){.gid = 1, .severity = 3, .class = CLASS_UNUSUAL, .sides = 1 << FROM_CLIENT | 1 << FROM_SERVER};
-    d->has_sid = d->has_gid = d->has_rev = d->has_msg = d->proto_later = false;
+    d->has_on = d->has_sid = d->has_gid = d->has_rev = d->has_msg = d->proto_later = false;
     d->buffer = FIELD_NONE;
     d->open_test = d->last_content = -1;
     d->class_word = NULL;
     d->ranges_used = d->steps_used = d->items_used = d->names_used = d->bytes_used = 0;
     d->readings_used = 0;
     d->variables_used = 0;
-    d->packet[0] = 0;
+    d->where_used = 0;
+    d->where_text[0] = d->packet[0] = 0;
+    d->stand_in = NULL;
     d->proto[0] = d->msg[0] = d->classtype[0] = d->references[0] = d->metadata[0] = 0;
 }
 
@@ -179,6 +191,7 @@ static void draft_choose_evidence(struct draft *d)
     struct rule *r = &d->rule;
     for (unsigned i = 0; i < r->tests.count; i++) {
         if (d->tests[i].kind != TEST_ANOMALY && d->tests[i].kind != TEST_BITS && d->tests[i].kind != TEST_STREAM &&
+            d->tests[i].kind != TEST_FACTS && d->tests[i].kind != TEST_ADDRESS &&
             d->tests[i].absent != ABSENT_MUST && !rule_field_is_derived((enum field)d->tests[i].field)) {
             r->evidence = (uint8_t)i;
             return;
@@ -259,6 +272,8 @@ static void block_fill(struct block *b, const struct draft *d, struct rule *r, c
     r->bytes = block_add(b, d->bytes, d->bytes_used);
     r->readings = block_add(b, d->readings, d->readings_used * sizeof d->readings[0]);
     r->variables = block_add(b, d->variables, d->variables_used * sizeof d->variables[0]);
+    r->where = block_add(b, d->where, d->where_used * sizeof d->where[0]);
+    r->where_text = block_add(b, d->where_text, strlen(d->where_text) + 1);
     r->packet = block_add(b, d->packet, strlen(d->packet) + 1);
     r->proto = block_add(b, d->proto, strlen(d->proto) + 1);
     r->msg = block_add(b, d->msg, strlen(d->msg) + 1);
@@ -351,9 +366,7 @@ void rules_add_text(struct rule_set *set, const char *file, struct view text)
         d->regexes_before = set->regexes.used;
         d->bits_before = set->bits_used;
         if (!parse_rule(d, &lexer)) {
-            unsigned line, column;
-            source_place(&source, d->complaint_at, &line, &column);
-            rule_note(set, &set->problems, file, line, column, d->complaint);
+            note_place(set, &set->problems, &source, d->complaint_at, d->complaint);
             draft_forget(d);
             pass_over(&lexer, start);
         }

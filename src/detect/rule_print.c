@@ -29,19 +29,29 @@ static bool is_ipv4(struct wide value)
     return value.high == 0 && value.low >> 32 == 0xffff;
 }
 
-static void print_end(const struct rule *r, enum rule_end end, struct text *out)
+void rule_print_ranges(const struct rule *r, struct span ranges, struct text *out)
 {
-    const struct span *addresses = &r->addresses[end], *ports = &r->ports[end];
-    text_add(out, " %s", addresses->count ? "[" : "any");
-    for (unsigned i = 0; i < addresses->count; i++) {
-        const struct wide_range *range = &r->ranges[addresses->first + i];
+    text_add(out, "[");
+    for (unsigned i = 0; i < ranges.count; i++) {
+        const struct wide_range *range = &r->ranges[ranges.first + i];
         bool low = is_ipv4(range->low), high = is_ipv4(range->high);
         text_add(out, "%s", i ? "," : "");
         print_wide_address(range->low, low && !high, out);
         text_add(out, "-");
         print_wide_address(range->high, high && !low, out);
     }
-    text_add(out, "%s %s", addresses->count ? "]" : "", ports->count ? "[" : "any");
+    text_add(out, "]");
+}
+
+static void print_end(const struct rule *r, enum rule_end end, struct text *out)
+{
+    const struct span *addresses = &r->addresses[end], *ports = &r->ports[end];
+    text_add(out, " ");
+    if (addresses->count)
+        rule_print_ranges(r, *addresses, out);
+    else
+        text_add(out, "any");
+    text_add(out, " %s", ports->count ? "[" : "any");
     for (unsigned i = 0; i < ports->count; i++) {
         const struct wide_range *range = &r->ranges[ports->first + i];
         text_add(out, "%s%" PRIu64 ":%" PRIu64, i ? "," : "", range->low.low, range->high.low);
@@ -49,7 +59,7 @@ static void print_end(const struct rule *r, enum rule_end end, struct text *out)
     text_add(out, "%s", ports->count ? "]" : "");
 }
 
-static void print_quoted(const char *text, struct text *out)
+void rule_print_quoted(const char *text, struct text *out)
 {
     text_add(out, "\"");
     for (; *text; text++)
@@ -81,6 +91,15 @@ static void print_threshold(const struct threshold *t, struct text *out)
              t->type == THRESHOLD_BACKOFF ? t->multiplier : t->seconds);
 }
 
+static void print_rate(const struct rate *rate, struct text *out)
+{
+    static const char *const kinds[] = {"", "count", "sum ", "distinct "};
+    if (rate->kind != RATE_NONE)
+        text_add(out, " rate:%s%s >= %" PRIu64 ", seconds %" PRIu32 ", track %s;", kinds[rate->kind],
+                 rate->kind == RATE_COUNT ? "" : field_name((enum field)rate->field), rate->least, rate->seconds,
+                 threshold_tracks[rate->track]);
+}
+
 /* "type,value,type,value": the value runs to the comma before the next type, and holds none itself when it was joined. */
 static void print_references(const char *references, struct text *out)
 {
@@ -99,7 +118,7 @@ void rule_print(const struct rule *r, struct text *out)
     text_add(out, " (");
     if (*r->msg) {
         text_add(out, "msg:");
-        print_quoted(r->msg, out);
+        rule_print_quoted(r->msg, out);
         text_add(out, ";");
     }
     print_flow(r, out);
@@ -109,6 +128,7 @@ void rule_print(const struct rule *r, struct text *out)
     rule_print_bits(r, "unset", r->bits.unset, false, out);
     rule_print_bits(r, "toggle", r->bits.toggle, false, out);
     text_add(out, "%s%s%s%s", r->packet, r->quiet ? " noalert;" : "", r->raw ? " raw;" : "", r->gap_ok ? " gap:ok;" : "");
+    print_rate(&r->rate, out);
     print_threshold(&r->threshold, out);
     print_references(r->references, out);
     if (*r->classtype)

@@ -3,7 +3,8 @@
 #include <string.h>
 
 #include "base/view.h"
-#include "detect/rule.h"
+#include "detect/where.h"
+#include "model/fact.h"
 
 /* A name stands for its value only when the same name gives the same value back. */
 static const char *item_name(const struct item *item, enum field field)
@@ -210,6 +211,19 @@ void rule_print_test(const struct rule *r, const struct test *t, struct text *ou
     case TEST_NUMBER:
         text_add(out, " %s:", field_name((enum field)t->field));
         rule_print_items(r, t->parts, (enum field)t->field, "", out);
+        text_add(out, ";");
+        break;
+    case TEST_ADDRESS:
+        text_add(out, " %s:", field_name((enum field)t->field));
+        rule_print_ranges(r, t->parts, out);
+        text_add(out, ";");
+        break;
+    case TEST_FACTS:
+        text_add(out, " on:%s;", t->bits >> FACT_LOGIN & 1 ? "login" : "reply");
+        break;
+    case TEST_WHERE:
+        text_add(out, " where:");
+        rule_print_quoted(r->where_text, out);
         text_add(out, ";");
         break;
     case TEST_STREAM:

@@ -35,12 +35,17 @@ struct rule_set *rules_open(void)
     return calloc(1, sizeof(struct rule_set));
 }
 
+static void note_free(struct rule_note *note)
+{
+    free(note->file);
+    free(note->text);
+    free(note->excerpt);
+}
+
 static void notes_free(struct note_list *list)
 {
-    for (size_t i = 0; i < list->used; i++) {
-        free(list->notes[i].file);
-        free(list->notes[i].text);
-    }
+    for (size_t i = 0; i < list->used; i++)
+        note_free(&list->notes[i]);
     free(list->notes);
 }
 
@@ -85,8 +90,7 @@ char *rule_copy_text(struct rule_set *set, const char *text, size_t length)
     return copy;
 }
 
-void rule_note(struct rule_set *set, struct note_list *list, const char *file, unsigned line, unsigned column,
-               const char *text)
+void rule_note(struct rule_set *set, struct note_list *list, const struct rule_problem *problem)
 {
     if (list->used == list->room) {
         size_t room = list->room ? list->room * 2 : 16;
@@ -98,20 +102,26 @@ void rule_note(struct rule_set *set, struct note_list *list, const char *file, u
         list->notes = grown;
         list->room = room;
     }
-    struct rule_note note = {rule_copy_text(set, file, strlen(file)), rule_copy_text(set, text, strlen(text)), line, column};
-    if (note.file && note.text) {
+    struct rule_note note = {
+        .file = rule_copy_text(set, problem->file, strlen(problem->file)),
+        .text = rule_copy_text(set, problem->text, strlen(problem->text)),
+        .excerpt = rule_copy_text(set, problem->excerpt, strlen(problem->excerpt)),
+        .line = problem->line,
+        .column = problem->column,
+        .caret = problem->caret,
+    };
+    if (note.file && note.text && note.excerpt)
         list->notes[list->used++] = note;
-    } else {
-        free(note.file);
-        free(note.text);
-    }
+    else
+        note_free(&note);
 }
 
 static bool note_get(const struct note_list *list, size_t i, struct rule_problem *out)
 {
     if (i >= list->used)
         return false;
-    *out = (struct rule_problem){list->notes[i].file, list->notes[i].line, list->notes[i].column, list->notes[i].text};
+    const struct rule_note *note = &list->notes[i];
+    *out = (struct rule_problem){note->file, note->line, note->column, note->text, note->excerpt, note->caret};
     return true;
 }
 

@@ -85,6 +85,16 @@ enum name_set rule_message_names(enum protocol protocol)
     return protocol < PROTOCOLS ? (enum name_set)sets[protocol] : NAMES_NONE;
 }
 
+/* COM_QUERY is a command's whole name, query what is left when all of them begin so. */
+bool view_is_name(struct view word, const char *name)
+{
+    static const char prefix[] = "com_";
+    if (view_is(word, name))
+        return true;
+    return word.length >= sizeof prefix && view_is(view_head(word, sizeof prefix - 1), prefix) &&
+           view_is(view_from(word, sizeof prefix - 1), name);
+}
+
 static bool add_item(struct draft *d, const void *at, struct item item)
 {
     if (d->items_used == DRAFT_ITEMS_MAX)
@@ -102,7 +112,7 @@ static unsigned add_names(struct draft *d, struct view word, bool negated, enum 
     const char *name;
     for (unsigned i = 0; (name = name_at(set, i, &value)) != NULL; i++) {
         nearest_offer(near, name);
-        if (view_is(word, name) && add_item(d, word.bytes, (struct item){value, value, ITEM_IS, (uint8_t)protocol, negated}))
+        if (view_is_name(word, name) && add_item(d, word.bytes, (struct item){value, value, ITEM_IS, (uint8_t)protocol, negated}))
             found++;
     }
     return found;
@@ -255,6 +265,14 @@ bool rule_field_is_derived(enum field field)
     case FIELD_DB_COMPRESSION:
     case FIELD_DB_USER:
     case FIELD_DB_NAME:
+    case FIELD_DB_ERROR_CODE:
+    case FIELD_DB_ROWS:
+    case FIELD_NET_CLIENT:
+    case FIELD_NET_CLIENT_PORT:
+    case FIELD_NET_SERVER:
+    case FIELD_NET_SERVER_PORT:
+    case FIELD_NET_DIRECTION:
+    case FIELD_FLOW_MIDSTREAM:
         return true;
     default:
         return false;

@@ -13,7 +13,9 @@ static const char *const seeds[] = {
     "  byte_test:4,!>=,n,n,string,hex,bitmask 0xf0; byte_jump:1,0,relative,post_offset -3,from_beginning; content:\"b\"; within:n; "
     "isdataat:!n,relative; flowbits:isset,a|b; flowbits:set,c&d; noalert; sid:5;)\n"
     "alert tcp any any -> any any (service:mysql,tns; stream_size:both,>=,5; mysql.query; absent:or_else; content:\"x\"; flags:S+; "
-    "app-layer-protocol:!pgsql; gap:ok; raw; threshold:type backoff, track by_user, count 1, multiplier 10; sid:6;)\n",
+    "app-layer-protocol:!pgsql; gap:ok; raw; on:reply; net.client:![10.0.0.0/8]; rate:distinct db.user >= 3, seconds 60, track by_flow; "
+    "where:\"not (mysql.length - 2 * -3 >= 0x10 and lower(db.user) contains 'a\\\\'b') or net.client in {!10.0.0.0/8,::1} or db.phase in "
+    "{pre_auth} || exists(mysql.query) && min(3,len(mysql.query)) in {1,2..5}\"; threshold:type backoff, track by_user, count 1, multiplier 10; sid:6;)\n",
 };
 
 enum { SEEDS = sizeof seeds / sizeof seeds[0] };
