@@ -11,6 +11,8 @@
 
 #include "base/text.h"
 #include "base/view.h"
+#include "detect/intervals.h"
+#include "detect/literals.h"
 #include "detect/rules.h"
 #include "model/anomaly.h"
 #include "model/field.h"
@@ -221,12 +223,23 @@ struct index_list {
 
 enum { INDEX_MESSAGES = 512, INDEX_SLOTS = FIELDS + INDEX_MESSAGES, INDEX_LANES = PROTOCOLS * 2 };
 
+/* Rules with a literal in the message, or in one field of it; and the kinds of messages that any of them allows. */
+struct index_texts {
+    struct literals literals;
+    bool every_kind;
+    uint64_t kinds[INDEX_MESSAGES / 64];
+};
+
 /* Everything that one protocol and side may say. Slot 0 (FIELD_NONE): rules that look at every message; then one slot for
  * each field, then one for each kind of message. */
 struct index_lane {
     uint32_t rules;
-    bool fields, messages;
+    bool fields, messages, texts_of_fields;
     struct index_list slots[INDEX_SLOTS];
+    struct index_texts *texts[FIELDS];   /* FIELD_NONE: of the message; NULL: no rules */
+    struct intervals *numbers[FIELDS];   /* rules with a number in a field */
+    uint16_t derived[FIELDS];            /* those of them that are not in the message, but its own or the connection's */
+    unsigned derived_used;
 };
 
 struct rule_index {
@@ -298,6 +311,7 @@ void regexes_free(struct regex_list *list);
 bool rule_names(const struct rule *rule, const struct test *test, uint16_t anomaly);
 
 bool index_build(struct rule_set *set);
+void index_free(struct rule_index *index);
 
 bool wide_in(const struct wide_range *ranges, size_t count, struct wide value);
 struct wide wide_of_address(const uint8_t address[16]);

@@ -11,7 +11,7 @@ struct detector {
     struct rule_stats *stats; /* by rule */
     uint64_t passed;
     uint32_t serial;          /* of the round, so that nothing has to be cleared */
-    uint32_t seen[FIELDS];    /* the round in which rules of this field were asked */
+    uint32_t *asked;          /* by rule: the last round in which it was asked */
     struct alert alert;
     struct asker asker;
 };
@@ -21,10 +21,12 @@ struct detector *detector_open(const struct rule_set *rules, struct arena *from)
     assert(rules->alerts && rules->passes && rules->readers);
     struct detector *d = arena_take(from, sizeof *d);
     struct rule_stats *stats = arena_take(from, (rules->rules_used + 1) * sizeof *stats);
-    if (!d || !stats || !search_open(&d->asker.search, from, rules->regexes.used > 0))
+    uint32_t *asked = arena_take(from, (rules->rules_used + 1) * sizeof *asked);
+    if (!d || !stats || !asked || !search_open(&d->asker.search, from, rules->regexes.used > 0))
         return NULL;
     d->rules = rules;
     d->stats = stats;
+    d->asked = asked;
     return d;
 }
 
@@ -114,61 +116,83 @@ static void ask_rule(struct round *round, uint32_t rule)
     }
 }
 
+/* However many of its literals, numbers and names are in the message. */
+static void ask_once(void *context, uint32_t rule)
+{
+    struct round *round = context;
+    uint32_t *asked = &round->detector->asked[rule];
+    if (*asked == round->detector->serial)
+        return;
+    *asked = round->detector->serial;
+    ask_rule(round, rule);
+}
+
 static void ask_list(struct round *round, const struct index_list *list)
 {
     for (uint32_t i = 0; i < list->count; i++)
-        ask_rule(round, round->index->list[list->first + i]);
-}
-
-/* One alert for a rule and a message: a rule that lists several anomalies is asked at the first of them. */
-static bool asked_before(const struct round *round, uint32_t rule, unsigned report)
-{
-    const struct rule *r = &round->detector->rules->rules[rule];
-    const struct test *t = r->all_tests;
-    while (t->kind != TEST_ANOMALY)
-        t++;
-    for (unsigned i = 0; i < report; i++)
-        if (rule_names(r, t, round->asked.findings->reports[i].anomaly))
-            return true;
-    return false;
+        ask_once(round, round->index->list[list->first + i]);
 }
 
 static void ask_anomalies(struct round *round)
 {
     const struct findings *f = round->asked.findings;
-    for (unsigned i = 0; i < f->reports_used; i++) {
-        if (f->reports[i].anomaly >= ANOMALIES)
+    for (unsigned i = 0; i < f->reports_used; i++)
+        if (f->reports[i].anomaly < ANOMALIES)
+            ask_list(round, &round->index->by_anomaly[f->reports[i].anomaly]);
+}
+
+static void ask_texts(struct round *round, const struct index_texts *texts, size_t offset, size_t length)
+{
+    const struct asked *a = &round->asked;
+    const uint16_t kind = a->findings->message;
+    if (!texts->every_kind && (kind >= INDEX_MESSAGES || !(texts->kinds[kind / 64] >> kind % 64 & 1)))
+        return;
+    const struct view in = view_head(view_from(a->head, offset), length);
+    if (in.length)
+        literals_find(&texts->literals, view_of(ask_lower(a) + (in.bytes - a->head.bytes), in.length), ask_once, round);
+}
+
+static void ask_fields(struct round *round, const struct index_lane *lane)
+{
+    const struct findings *f = round->asked.findings;
+    for (unsigned i = 0; i < f->fields_used; i++) {
+        const struct field_value *value = &f->fields[i];
+        if (value->field >= FIELDS)
             continue;
-        const struct index_list *list = &round->index->by_anomaly[f->reports[i].anomaly];
-        for (uint32_t j = 0; j < list->count; j++) {
-            uint32_t rule = round->index->list[list->first + j];
-            if (!asked_before(round, rule, i))
-                ask_rule(round, rule);
-        }
+        ask_list(round, &lane->slots[value->field]);
+        if (lane->numbers[value->field])
+            intervals_find(lane->numbers[value->field], value->value, ask_once, round);
+        if (lane->texts[value->field])
+            ask_texts(round, lane->texts[value->field], value->offset, value->length);
     }
 }
 
 static void ask_lane(struct round *round, const struct index_lane *lane)
 {
-    struct detector *d = round->detector;
     const struct findings *f = round->asked.findings;
+    uint64_t value;
+    bool derived;
     ask_list(round, &lane->slots[FIELD_NONE]);
     if (lane->messages && f->message < INDEX_MESSAGES)
         ask_list(round, &lane->slots[FIELDS + f->message]);
-    d->serial++;
-    for (unsigned i = 0; lane->fields && i < f->fields_used; i++) {
-        const uint16_t field = f->fields[i].field;
-        if (field >= FIELDS || !lane->slots[field].count || d->seen[field] == d->serial)
-            continue;
-        d->seen[field] = d->serial;
-        ask_list(round, &lane->slots[field]);
-    }
+    for (unsigned i = 0; i < lane->derived_used; i++)
+        if (ask_derived(&round->asked, (enum field)lane->derived[i], &value, &derived))
+            intervals_find(lane->numbers[lane->derived[i]], value, ask_once, round);
+    if (lane->fields || lane->texts_of_fields)
+        ask_fields(round, lane);
+    if (lane->texts[FIELD_NONE])
+        ask_texts(round, lane->texts[FIELD_NONE], 0, SIZE_MAX);
 }
 
 static unsigned ask_index(struct round *round, const struct rule_index *index, unsigned lane)
 {
+    struct detector *d = round->detector;
     round->index = index;
     round->matched = 0;
+    if (++d->serial == 0) {
+        memset(d->asked, 0, (d->rules->rules_used + 1) * sizeof *d->asked);
+        d->serial = 1;
+    }
     if (round->asked.findings->reports_used)
         ask_anomalies(round);
     if (index->lanes[lane].rules)

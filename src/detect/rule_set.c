@@ -49,13 +49,6 @@ static void notes_free(struct note_list *list)
     free(list->notes);
 }
 
-static void index_free(struct rule_index *index)
-{
-    if (index)
-        free(index->list);
-    free(index);
-}
-
 void rules_close(struct rule_set *set)
 {
     if (!set)
