@@ -37,6 +37,19 @@ bool rules_add_file(struct rule_set *set, const char *path, struct error *why) M
 void rules_add_anomalies(struct rule_set *set);
 /* Prints that file. */
 void rules_print_anomalies(struct text *out);
+/* Adds lines of threshold.config, after the rules that they are about; refusals are among the problems. */
+void rules_add_tuning_text(struct rule_set *set, const char *file, struct view text);
+bool rules_add_tuning_file(struct rule_set *set, const char *path, struct error *why) MUST_CHECK;
+/* Those lines: which hide alerts, and why somebody wanted it. */
+struct tuning_facts {
+    const char *file;
+    unsigned line;
+    const char *text, *reason;
+    int64_t until_ns; /* INT64_MAX: for ever */
+    bool hides;
+};
+size_t rules_tunings(const struct rule_set *set);
+void rules_tuning(const struct rule_set *set, size_t i, struct tuning_facts *out);
 /* Builds the index; call once, after the last add. */
 bool rules_ready(struct rule_set *set, struct error *why) MUST_CHECK;
 

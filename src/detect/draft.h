@@ -77,6 +77,8 @@ struct draft {
 
 /* Refuses the rule, `at` being where in the source; returns false. The first complaint stays. */
 bool draft_refuse(struct draft *d, const void *at, const char *format, ...) PRINTF_LIKE(3, 4);
+/* Notes the refusal among the set's problems. */
+void draft_note(struct draft *d);
 void draft_warn(struct draft *d, const void *at, const char *format, ...) PRINTF_LIKE(3, 4);
 void source_place(const struct source *s, size_t offset, unsigned *line, unsigned *column);
 /* The text around a place, escaped; returns how much of it stands before the place. */

@@ -196,6 +196,9 @@ struct rule {
     bool quiet;              /* noalert: only the flowbits change */
     bool gap_ok, raw;        /* as written */
     struct bit_changes bits;
+    uint16_t items_used;
+    struct span tunings;     /* of the set's tuning_list: lines that hide alerts of this rule */
+    void *tuned;             /* memory of items that a line of threshold.config changed */
     const struct rule_set *set;
     struct threshold threshold;
     struct rate rate;
@@ -281,6 +284,10 @@ struct rule_set {
     struct regex_list regexes;
     char bits[FLOWBITS_MAX][VARIABLE_NAME_MAX * 2]; /* names of flowbits */
     unsigned bits_used;
+    struct tuning *tunings;      /* lines of threshold.config */
+    size_t tunings_used;
+    uint16_t *tuning_list;
+    struct rule_set *conditions; /* of exceptions, each a rule with a where */
     bool out_of_memory;
 };
 

@@ -5,6 +5,7 @@
 #include "detect/detect.h"
 #include "detect/ask.h"
 #include "detect/evidence.h"
+#include "detect/tuning.h"
 
 struct detector {
     const struct rule_set *rules;
@@ -112,6 +113,8 @@ static void ask_rule(struct round *round, uint32_t rule)
         d->passed++;
     } else if (round->outcome == OUTCOME_RAISE) {
         alert_fill(&d->alert, d->rules, rule, round->asked.message, &why);
+        if (r->tunings.count)
+            d->alert.exception = tuning_excepts(d->rules, r, &round->asked, d->alert.time_ns);
         round->raise(round->context, &d->alert, round->asked.message);
     }
 }

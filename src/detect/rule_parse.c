@@ -31,6 +31,11 @@ static void note_place(struct rule_set *set, struct note_list *list, const struc
     rule_note(set, list, &problem);
 }
 
+void draft_note(struct draft *d)
+{
+    note_place(d->set, &d->set->problems, d->source, d->complaint_at, d->complaint);
+}
+
 void draft_warn(struct draft *d, const void *at, const char *format, ...)
 {
     char said[512];
@@ -266,6 +271,7 @@ static void block_fill(struct block *b, const struct draft *d, struct rule *r, c
 {
     r->ranges = block_add(b, d->ranges, d->ranges_used * sizeof d->ranges[0]);
     r->all_tests = block_add(b, d->tests, r->tests.count * sizeof d->tests[0]);
+    r->items_used = (uint16_t)d->items_used;
     r->items = block_add(b, d->items, d->items_used * sizeof d->items[0]);
     r->steps = block_add(b, d->steps, d->steps_used * sizeof d->steps[0]);
     r->names = block_add(b, d->names, d->names_used * sizeof d->names[0]);
@@ -366,7 +372,7 @@ void rules_add_text(struct rule_set *set, const char *file, struct view text)
         d->regexes_before = set->regexes.used;
         d->bits_before = set->bits_used;
         if (!parse_rule(d, &lexer)) {
-            note_place(set, &set->problems, &source, d->complaint_at, d->complaint);
+            draft_note(d);
             draft_forget(d);
             pass_over(&lexer, start);
         }

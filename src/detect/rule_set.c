@@ -1,5 +1,5 @@
 /* The set of rules: see detect/rules.h. Owns every rule's memory, the problems and the variables. */
-#include "detect/rule.h"
+#include "detect/tuning.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -53,8 +53,11 @@ void rules_close(struct rule_set *set)
 {
     if (!set)
         return;
-    for (size_t i = 0; i < set->rules_used; i++)
+    for (size_t i = 0; i < set->rules_used; i++) {
         free(set->rules[i].block);
+        free(set->rules[i].tuned);
+    }
+    tuning_free(set);
     for (size_t i = 0; i < set->variables_used; i++) {
         free(set->variables[i].name);
         free(set->variables[i].value);
@@ -259,25 +262,43 @@ static char *read_whole(FILE *in, const char *path, size_t *length, struct error
     return memory;
 }
 
-bool rules_add_file(struct rule_set *set, const char *path, struct error *why)
+static char *read_file(const char *path, size_t *length, struct error *why)
 {
     FILE *in = fopen(path, "rb");
-    if (!in)
-        return error_set(why, errno == EACCES ? EXIT_NO_PERMISSION : EXIT_NO_INPUT, "cannot open %s: %s", path,
-                         strerror(errno));
-    size_t length = 0;
-    char *text = read_whole(in, path, &length, why);
+    if (!in) {
+        error_set(why, errno == EACCES ? EXIT_NO_PERMISSION : EXIT_NO_INPUT, "cannot open %s: %s", path, strerror(errno));
+        return NULL;
+    }
+    char *text = read_whole(in, path, length, why);
     fclose(in);
-    if (!text)
-        return false;
-    rules_add_text(set, path, view_of(text, length));
+    return text;
+}
+
+bool rules_add_file(struct rule_set *set, const char *path, struct error *why)
+{
+    size_t length = 0;
+    char *text = read_file(path, &length, why);
+    if (text)
+        rules_add_text(set, path, view_of(text, length));
+    bool good = text != NULL;
     free(text);
-    return true;
+    return good;
+}
+
+bool rules_add_tuning_file(struct rule_set *set, const char *path, struct error *why)
+{
+    size_t length = 0;
+    char *text = read_file(path, &length, why);
+    if (text)
+        rules_add_tuning_text(set, path, view_of(text, length));
+    bool good = text != NULL;
+    free(text);
+    return good;
 }
 
 bool rules_ready(struct rule_set *set, struct error *why)
 {
-    if (set->out_of_memory || !index_build(set))
+    if (set->out_of_memory || !tuning_apply(set) || !index_build(set))
         return error_set(why, EXIT_INTERNAL, "not enough memory for the rules");
     return true;
 }
