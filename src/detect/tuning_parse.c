@@ -71,9 +71,10 @@ static bool read_until(struct line *l, struct view value)
     memcpy(written, value.bytes, value.length);
     written[value.length] = 0;
     const char *end = strptime(written, "%Y-%m-%d", &day);
-    if (!end || *end || day.tm_year < 70 || day.tm_year > 360)
+    if (!end || *end || day.tm_year < 70)
         return draft_refuse(l->d, value.bytes, "until is a date: 2027-03-31");
-    l->t.until_ns = ((int64_t)timegm(&day) + 86400) * 1000000000 - 1;
+    /* Nanoseconds since 1970 end in 2262. */
+    l->t.until_ns = day.tm_year > 360 ? INT64_MAX : ((int64_t)timegm(&day) + 86400) * 1000000000 - 1;
     return l->has_until = true;
 }
 
