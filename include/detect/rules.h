@@ -60,6 +60,18 @@ bool rules_problem(const struct rule_set *set, size_t i, struct rule_problem *ou
 /* The i-th thing to know of a rule that did load (acts as alert, can never match, ...); false past the end. */
 bool rules_warning(const struct rule_set *set, size_t i, struct rule_problem *out);
 
+/* What somebody should look at in rules that did load: they can never match, match too much, or cost too much. Told in the
+ * order of the rules; sid 0: a line of threshold.config. `now_ns`: for exceptions that have ended. Returns how many. */
+struct lint {
+    const char *file, *text;
+    unsigned line, sid;
+    bool error; /* it cannot mean what it says */
+};
+typedef void (*lint_sink)(void *context, const struct lint *lint);
+size_t rules_lint(const struct rule_set *set, int64_t now_ns, lint_sink tell, void *context);
+/* The rule with these numbers; false: there is none. */
+bool rules_find(const struct rule_set *set, uint32_t gid, uint32_t sid, uint32_t *rule);
+
 /* What alerts and the store need of a rule; the text lives as long as the set. */
 struct rule_facts {
     uint32_t gid, sid, rev;

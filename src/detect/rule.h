@@ -215,7 +215,8 @@ struct rule {
     const struct where_step *where;
     const char *where_text;  /* as written, on one line */
     const char *packet;      /* packet keywords, as written: the rule never matches */
-    const char *proto, *msg, *classtype, *references, *metadata, *text;
+    unsigned line;           /* where it begins */
+    const char *file, *proto, *msg, *classtype, *references, *metadata, *text;
     void *block;             /* the memory behind all of it */
 };
 

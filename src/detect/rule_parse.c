@@ -287,6 +287,7 @@ static void block_fill(struct block *b, const struct draft *d, struct rule *r, c
     r->references = block_add(b, d->references, strlen(d->references) + 1);
     r->metadata = block_add(b, d->metadata, strlen(d->metadata) + 1);
     r->text = block_add(b, text, length + 1);
+    r->file = block_add(b, d->source->file, strlen(d->source->file) + 1);
 }
 
 /* Copies the draft into one block and gives it to the set: measured first, then filled. */
@@ -329,6 +330,8 @@ static bool parse_rule(struct draft *d, struct lexer *l)
         return draft_refuse(d, text + l->wrong_at, "there is text after the rule's closing parenthesis");
     if (end - start > RULE_TEXT_MAX)
         return draft_refuse(d, text + start, "the rule is longer than %d bytes", RULE_TEXT_MAX);
+    unsigned column;
+    source_place(l->source, start, &d->rule.line, &column);
     return draft_finish(d, text + start) && draft_commit(d, view_of(text + start, end - start));
 }
 

@@ -303,6 +303,14 @@ bool rules_ready(struct rule_set *set, struct error *why)
     return true;
 }
 
+bool rules_find(const struct rule_set *set, uint32_t gid, uint32_t sid, uint32_t *rule)
+{
+    const struct rule *found = rule_find(set, gid, sid);
+    if (found)
+        *rule = (uint32_t)(found - set->rules);
+    return found != NULL;
+}
+
 void rules_facts(const struct rule_set *set, uint32_t rule, struct rule_facts *out)
 {
     static const struct rule none = {.msg = "", .classtype = "", .text = "", .references = ""};

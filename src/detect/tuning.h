@@ -22,7 +22,8 @@ struct tuning {
     uint32_t condition;      /* except: the rule of set->conditions that holds `where`, + 1; 0: always */
     struct threshold threshold; /* rate_filter: track, count, seconds */
     uint32_t timeout;
-    int64_t until_ns;        /* INT64_MAX: for ever */
+    bool has_until;
+    int64_t until_ns;
     struct wide_range *ranges; /* suppress */
     size_t ranges_used;
     char *file, *text, *reason, *tag;

@@ -18,7 +18,7 @@ struct line {
     struct view rest;
     struct view where, values;
     struct view field;   /* set: the name before the values */
-    bool has_sid, has_until;
+    bool has_sid;
 };
 
 /* Commas inside quotes and brackets do not cut. */
@@ -75,7 +75,7 @@ static bool read_until(struct line *l, struct view value)
         return draft_refuse(l->d, value.bytes, "until is a date: 2027-03-31");
     /* Nanoseconds since 1970 end in 2262. */
     l->t.until_ns = day.tm_year > 360 ? INT64_MAX : ((int64_t)timegm(&day) + 86400) * 1000000000 - 1;
-    return l->has_until = true;
+    return l->t.has_until = true;
 }
 
 static bool read_ip(struct line *l, struct view value)
@@ -312,7 +312,7 @@ static bool check(struct line *l, const void *at)
         return draft_refuse(l->d, at, "threshold needs type, track, count and seconds");
     if (t->kind == TUNING_RATE_FILTER && (!t->threshold.count || !t->threshold.seconds || !t->timeout))
         return draft_refuse(l->d, at, "rate_filter needs track, count, seconds, new_action and timeout");
-    if (t->kind == TUNING_EXCEPT && (!t->reason || !l->has_until))
+    if (t->kind == TUNING_EXCEPT && (!t->reason || !t->has_until))
         draft_warn(l->d, at, "an exception needs a reason and until, so that it does not hide things for ever");
     if (t->kind == TUNING_EXCEPT && l->where.bytes)
         return compile_condition(l);
