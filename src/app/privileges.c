@@ -41,14 +41,24 @@ static bool allow(scmp_filter_ctx filter, const int *calls, size_t count)
 static bool allow_sockets(scmp_filter_ctx filter)
 {
     static const unsigned families[] = {AF_PACKET, AF_NETLINK, AF_INET, AF_UNIX};
-    for (size_t i = 0; i < sizeof families / sizeof families[0]; i++)
-        if (seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_EQ, families[i])) != 0)
+    for (size_t i = 0; i < sizeof families / sizeof families[0]; i++) {
+        const struct scmp_arg_cmp is_family = {.arg = 0, .op = SCMP_CMP_EQ, .datum_a = families[i]};
+        if (seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1, &is_family) != 0)
             return false;
+    }
     return true;
 }
 
 static bool confine(bool live)
 {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    (void)live; /* the sanitizers' own threads and reports need calls that the program does not */
+    (void)allow;
+    (void)allow_sockets;
+    (void)always;
+    (void)when_live;
+    return true;
+#endif
     scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
     if (!filter)
         return false;

@@ -9,7 +9,7 @@
 enum {
     CONNECTIONS_MOST = 1 << 28,
     SECOND_CHANCES = 16,    /* busy connections passed over in one search */
-    EMBRYONIC_SHARE = 48,   /* so many may be connections that only one side spoke for: 12 MiB of 1 GiB */
+    EMBRYONIC_SHARE = 64,   /* so many may be connections that only one side spoke for: 9 MiB of 1 GiB */
     EMBRYONIC_LEAST = 1024,
     PREFETCH_DISTANCE = 4,  /* packets between loading the entry and loading the connection */
     PREFETCH_LINES = 4,
@@ -55,7 +55,8 @@ uint64_t table_hash(const struct flow_table *t, const struct net_packet *p)
     }
     const uint64_t words[HASH_WORDS] = {load_u64(low->address), load_u64(low->address + 8), load_u64(high->address),
                                         load_u64(high->address + 8),
-                                        (uint64_t)low->port << 32 | (uint64_t)high->port << 16 | p->vlan};
+                                        ((uint64_t)low->port << 32 | (uint64_t)high->port << 16 | p->vlan) ^
+                                            (uint64_t)p->tenant << 32};
     return hash_words(t->key, words);
 }
 
@@ -67,7 +68,7 @@ static bool endpoint_equal(const struct endpoint *a, const struct endpoint *b)
 
 static bool connection_matches(const struct connection *c, const struct net_packet *p)
 {
-    if (c->flow.vlan != p->vlan)
+    if (c->flow.vlan != p->vlan || c->flow.tenant != p->tenant)
         return false;
     return (endpoint_equal(&p->source, &c->flow.client) && endpoint_equal(&p->target, &c->flow.server)) ||
            (endpoint_equal(&p->source, &c->flow.server) && endpoint_equal(&p->target, &c->flow.client));

@@ -221,8 +221,8 @@ void conversation_gap(struct conversation *c, enum side from, uint64_t lost)
     if (side->held || side->skip)
         count(c->dialogue->counters, COUNT_MESSAGES_LOST);
     lose_track(c, from);
-    /* A server that has not spoken yet answers what was lost: nobody can say what its first bytes are. */
-    if (from == FROM_CLIENT && !c->decoder->server_first && !c->sides[FROM_SERVER].spoke)
+    /* Before a login what a server says is understood only as the answer to what the client said. */
+    if (from == FROM_CLIENT && !c->decoder->server_first && c->session.phase == PHASE_PRE_AUTH)
         lose_track(c, FROM_SERVER);
     c->session.midstream = true;
     c->decoder->gap(c->state, from, lost);
@@ -236,6 +236,10 @@ static void verdict_apply(struct conversation *c, enum side from, enum verdict v
     case VERDICT_TLS:
         c->transport = TRANSPORT_TLS;
         c->session.tls = true;
+        if (c->sides[from].skip) { /* the message was the head of a record, and the rest of it follows */
+            c->sides[from].skip = c->sides[from].declared = 0;
+            c->sides[from].tls_seen = TLS_BYTES_JUDGED;
+        }
         return;
     case VERDICT_COMPRESSED:
         c->transport = c->decoder->wrapper ? TRANSPORT_WRAPPED : TRANSPORT_OPAQUE;
@@ -275,8 +279,13 @@ static enum verdict decode(struct conversation *c, enum side from, struct view h
     struct findings *f = findings_begin(c, total);
     uint8_t phase = c->session.phase;
     enum verdict verdict = c->decoder->message(c->state, from, cursor_over(head), f);
+    /* The first segment may have been too short to tell. */
+    if (verdict == VERDICT_BROKEN && from == FROM_CLIENT && !c->confirmed && !c->flow->midstream &&
+        first->stream_offset + offset == 0 && identify_other(head)) {
+        identify_report_other(c, head);
+        verdict = VERDICT_OPAQUE;
+    }
     hide_undecoded(from, phase, f, 0);
-    c->sides[from].spoke = true;
     if (c->sides[from].unsure)
         verdict = believe(c, from, verdict, f);
     count(d->counters, COUNT_MESSAGES);
@@ -437,7 +446,8 @@ void conversation_bytes(struct conversation *c, enum side from, struct view byte
             side->arrived += passed;
             done += passed;
         } else {
-            done += side->held ? continue_held(c, from, rest, where, done) : begin_message(c, from, rest, where, done);
+            size_t place = transport == TRANSPORT_WRAPPED ? 0 : done; /* what is in a frame has the frame's place */
+            done += side->held ? continue_held(c, from, rest, where, place) : begin_message(c, from, rest, where, place);
         }
     }
     if (side->reading == STOPPED) {

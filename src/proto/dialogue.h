@@ -9,7 +9,7 @@
 
 struct inflater;
 
-enum { SMALL_BUFFER = 2048, SMALL_PER_LARGE = 8, MARKS_MAX = 12, SECRETS_MAX = 8, WRAP_HEADER_MAX = 16 };
+enum { SMALL_BUFFER = 2048, MARKS_MAX = 12, SECRETS_MAX = 8, WRAP_HEADER_MAX = 16 };
 
 /* A message that is split over segments: its bytes so far, as many as its decoder wants. */
 struct held {
@@ -41,12 +41,11 @@ struct direction {
     uint8_t reading;
     uint8_t length_at, length_bytes, length_excludes; /* of the current message, see struct frame */
     bool waiting, incomplete_told;
-    bool spoke;              /* a message of it was decoded */
     uint8_t tls_seen;        /* bytes after the agreement on TLS that were judged */
     uint8_t unsure;          /* sound messages that must come before a found boundary is believed altogether */
 };
 
-enum { TLS_BYTES_JUDGED = 2, UNSURE_MESSAGES = 3, UNSURE_OF_CONTENT = 1 };
+enum { TLS_BYTES_JUDGED = 2, UNSURE_MESSAGES = 8, UNSURE_OF_CONTENT = 6 };
 
 enum transport { TRANSPORT_CLEAR, TRANSPORT_WRAPPED, TRANSPORT_TLS, TRANSPORT_OPAQUE };
 
@@ -63,7 +62,6 @@ struct conversation {
     uint8_t confidence;
     bool confirmed;      /* the endpoint is known to speak this protocol */
     bool tentative;      /* claimed by its first bytes alone, on no known port: silent until the peer answers in kind */
-    bool wrong_protocol; /* another protocol on a database's port */
     _Alignas(16) uint8_t state[];
 };
 
@@ -97,6 +95,8 @@ enum { OPENED_BYTES = 65536 };
  * so that it is not asked again), or when more bytes must decide. */
 struct conversation *identify(struct dialogue *d, struct flow *flow, enum side from, struct view bytes, const struct segment *where);
 const char *identify_other(struct view bytes); /* "HTTP", "TLS", "SSH", ...; NULL */
+/* Findings that say nothing but that these first bytes are another protocol's. */
+void identify_report_other(struct conversation *c, struct view bytes);
 
 /* conversation.c */
 struct conversation *conversation_open(struct dialogue *d, struct flow *flow, const struct decoder *decoder);
@@ -130,6 +130,7 @@ void dialogue_route(struct conversation *c, enum side from, struct view bytes, c
 void unwrap_bytes(struct conversation *c, enum side from, struct view bytes, const struct segment *where);
 void unwrap_gap(struct conversation *c, enum side from, uint64_t lost);
 void unwrap_close(struct conversation *c);
+size_t unwrap_inflater_size(void);
 bool unwrap_pool(struct dialogue *d, struct arena *from, size_t inflaters);
 
 #endif
