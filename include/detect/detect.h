@@ -24,6 +24,8 @@ unsigned detector_message(struct detector *d, const struct message *message, ale
 
 /* Alerts that a pass rule suppressed: they were never raised. */
 uint64_t detector_passed(const struct detector *d);
+/* Searches (pcre and what follows a byte_extract) that gave up at their bound and so did not match. */
+uint64_t detector_limits_met(const struct detector *d);
 /* How often a rule was asked about a message, was true, and was suppressed by a pass rule although true. */
 struct rule_stats {
     uint64_t evaluated, matched, suppressed;
@@ -40,7 +42,10 @@ struct limiter;
 enum limited {
     LIMIT_STORE,    /* a row of its own */
     LIMIT_FOLD,     /* counts into an earlier row: *earlier is its key */
-    LIMIT_THRESHOLD /* the rule's threshold holds it back */
+    LIMIT_THRESHOLD,/* the rule's threshold holds it back */
+    LIMIT_RATE,     /* the rule's rate is not reached */
+    LIMIT_SUPPRESSED, /* a line of threshold.config holds it back */
+    LIMIT_EXCEPTED  /* an exception of threshold.config is true of it */
 };
 
 struct limiter *limiter_open(const struct rule_set *rules);
@@ -50,6 +55,8 @@ void limiter_close(struct limiter *l);
  * row of its own; after ALERTS_IN_FULL rows of a rule for one client address and server, new connections fold too. */
 enum { ALERTS_PER_CONNECTION = 32, ALERTS_IN_FULL = 4096 };
 enum limited limiter_alert(struct limiter *l, const struct alert *alert, uint64_t key, uint64_t *earlier);
+/* How many alerts a line of threshold.config (see rules_tuning) has hidden. */
+uint64_t limiter_hidden(const struct limiter *l, size_t tuning);
 /* For who sees only some of the alerts: whether the limiter that sees all may store this one. Never says no of one that is
  * stored. A limiter answers either this or limiter_alert. */
 bool limiter_may_store(struct limiter *l, const struct alert *alert);

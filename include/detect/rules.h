@@ -21,6 +21,8 @@ struct rule_problem {
     const char *file;
     unsigned line, column;  /* from 1 */
     const char *text;       /* the reason */
+    const char *excerpt;    /* of that line, escaped, with the place in it; "" when there is none */
+    unsigned caret;         /* bytes of the excerpt before the place */
 };
 
 /* An empty set. */
@@ -35,6 +37,19 @@ bool rules_add_file(struct rule_set *set, const char *path, struct error *why) M
 void rules_add_anomalies(struct rule_set *set);
 /* Prints that file. */
 void rules_print_anomalies(struct text *out);
+/* Adds lines of threshold.config, after the rules that they are about; refusals are among the problems. */
+void rules_add_tuning_text(struct rule_set *set, const char *file, struct view text);
+bool rules_add_tuning_file(struct rule_set *set, const char *path, struct error *why) MUST_CHECK;
+/* Those lines: which hide alerts, and why somebody wanted it. */
+struct tuning_facts {
+    const char *file;
+    unsigned line;
+    const char *text, *reason;
+    int64_t until_ns; /* INT64_MAX: for ever */
+    bool hides;
+};
+size_t rules_tunings(const struct rule_set *set);
+void rules_tuning(const struct rule_set *set, size_t i, struct tuning_facts *out);
 /* Builds the index; call once, after the last add. */
 bool rules_ready(struct rule_set *set, struct error *why) MUST_CHECK;
 
@@ -44,6 +59,18 @@ size_t rules_failed(const struct rule_set *set);
 bool rules_problem(const struct rule_set *set, size_t i, struct rule_problem *out);
 /* The i-th thing to know of a rule that did load (acts as alert, can never match, ...); false past the end. */
 bool rules_warning(const struct rule_set *set, size_t i, struct rule_problem *out);
+
+/* What somebody should look at in rules that did load: they can never match, match too much, or cost too much. Told in the
+ * order of the rules; sid 0: a line of threshold.config. `now_ns`: for exceptions that have ended. Returns how many. */
+struct lint {
+    const char *file, *text;
+    unsigned line, sid;
+    bool error; /* it cannot mean what it says */
+};
+typedef void (*lint_sink)(void *context, const struct lint *lint);
+size_t rules_lint(const struct rule_set *set, int64_t now_ns, lint_sink tell, void *context);
+/* The rule with these numbers; false: there is none. */
+bool rules_find(const struct rule_set *set, uint32_t gid, uint32_t sid, uint32_t *rule);
 
 /* What alerts and the store need of a rule; the text lives as long as the set. */
 struct rule_facts {

@@ -29,6 +29,7 @@ struct alert {
     uint8_t protocol;
     uint16_t anomaly;          /* ANOMALY_NONE for a rule on fields or content */
     uint16_t field;            /* the wrong field, FIELD_NONE when unknown */
+    uint16_t exception;        /* the line of threshold.config that excepts it, + 1; 0 none */
     uint16_t message;          /* value in the protocol's message names */
     uint64_t stream_offset;    /* of the message's first byte in its side's stream */
     uint64_t message_length;   /* declared, on the wire */

@@ -36,6 +36,7 @@ struct session {
     uint8_t compression; /* names: compression */
     bool tls;
     bool midstream;      /* joined without its start, or after a gap: what was negotiated is not known */
+    uint64_t flowbits;   /* of the rules; no decoder knows them */
     uint8_t user_length, database_length;
     char user[SESSION_TEXT_MAX], database[SESSION_TEXT_MAX]; /* cut when longer; bytes as on the wire */
 };

@@ -1,16 +1,14 @@
-/* dbhound rules: check files of rules, print the catalogue's. */
+/* dbhound rules VERB: see rules_verbs.h. */
 #include <stdlib.h>
 #include <string.h>
 
-#include <jansson.h>
-
-#include "app/command.h"
-#include "app/ruleset.h"
+#include "app/rules_verbs.h"
 
 enum { PRINT_BYTES = 1 << 20 };
 
-static int print_anomalies(void)
+static int print_anomalies(const struct options *o)
 {
+    (void)o;
     char *memory = malloc(PRINT_BYTES);
     if (!memory)
         return EXIT_INTERNAL;
@@ -22,64 +20,53 @@ static int print_anomalies(void)
     return result;
 }
 
-static void print_check_json(const struct rule_set *set)
-{
-    struct rule_problem problem;
-    json_t *problems = json_array();
-    for (size_t i = 0; rules_problem(set, i, &problem); i++)
-        json_array_append_new(problems, json_pack("{s:s, s:i, s:i, s:s}", "file", problem.file, "line", (int)problem.line,
-                                                  "column", (int)problem.column, "reason", problem.text));
-    json_t *all = json_pack("{s:I, s:I, s:o}", "loaded", (json_int_t)rules_loaded(set), "failed", (json_int_t)rules_failed(set),
-                            "problems", problems);
-    json_dumpf(all, stdout, JSON_INDENT(2));
-    fputc('\n', stdout);
-    json_decref(all);
-}
-
-static int check_files(const struct options *o)
+struct rule_set *rules_of_operands(const struct options *o, int *result)
 {
     struct error why;
     struct rule_set *set = rules_open();
+    *result = EXIT_INTERNAL;
     if (!set)
-        return EXIT_INTERNAL;
+        return NULL;
     bool good = true;
     for (size_t i = 1; good && i < o->operand_count; i++)
         good = rules_add_file(set, o->operands[i], &why);
-    if (!good || !rules_ready(set, &why)) {
-        rules_close(set);
-        return command_fail(&rules_command, &why);
-    }
-    struct rule_problem problem;
-    if (options_have(o, OPTION_JSON)) {
-        print_check_json(set);
-    } else {
-        for (size_t i = 0; rules_problem(set, i, &problem); i++)
-            printf("%s:%u:%u: %s\n", problem.file, problem.line, problem.column, problem.text);
-        printf("%zu rules loaded, %zu refused\n", rules_loaded(set), rules_failed(set));
-    }
-    int result = rules_failed(set) ? EXIT_DATA : EXIT_DONE;
+    for (size_t i = 0; good && options_nth(o, OPTION_TUNING, i); i++)
+        good = rules_add_tuning_file(set, options_nth(o, OPTION_TUNING, i), &why);
+    if (good && rules_ready(set, &why))
+        return set;
     rules_close(set);
-    return result;
+    *result = command_fail(&rules_command, &why);
+    return NULL;
 }
 
 static int rules_run(const struct options *o)
 {
+    static const struct {
+        const char *name;
+        size_t least, most; /* operands, the verb included */
+        int (*run)(const struct options *o);
+    } verbs[] = {
+        {"check", 2, SIZE_MAX, rules_check_run}, {"lint", 2, SIZE_MAX, rules_lint_run}, {"list", 1, SIZE_MAX, rules_list_run},
+        {"explain", 2, 2, rules_explain_run},    {"print", 1, 1, print_anomalies},
+    };
     const char *verb = o->operand_count ? o->operands[0] : "";
-    if (strcmp(verb, "print") == 0 && o->operand_count == 1)
-        return print_anomalies();
-    if (strcmp(verb, "check") == 0 && o->operand_count > 1)
-        return check_files(o);
-    return command_usage(&rules_command, "say `rules check FILE...` or `rules print`");
+    for (size_t i = 0; i < sizeof verbs / sizeof verbs[0]; i++)
+        if (strcmp(verb, verbs[i].name) == 0 && o->operand_count >= verbs[i].least && o->operand_count <= verbs[i].most)
+            return verbs[i].run(o);
+    return command_usage(&rules_command, "say `rules check FILE...`, `rules lint FILE...`, `rules list [FILE...]`, `rules explain ALERT` or `rules print`");
 }
 
 const struct command rules_command = {
     .name = "rules",
-    .usage = "check FILE... | print",
-    .summary = "check files of rules, or print the built-in ones",
+    .usage = "check FILE... | lint FILE... | list [FILE...] | explain ALERT | print",
+    .summary = "check, lint and list rules; say term by term why one matched; print the built-in ones",
     .examples = "dbhound rules check my.rules\n"
                 "dbhound rules check --json my.rules | jq .problems\n"
+                "dbhound rules lint --tuning threshold.config my.rules\n"
+                "dbhound rules list rules/attacks.rules\n"
+                "dbhound rules explain 1\n"
                 "dbhound rules print > anomalies.rules\n",
-    .exits = "0 all rules load; 64 usage; 65 a rule is refused; 66 no such file",
-    .takes = TAKES(JSON),
+    .exits = "0 all rules load; 1 lint found something; 64 usage; 65 a rule is refused; 66 no such file or alert",
+    .takes = TAKES(JSON) | TAKES(TUNING) | TAKES(DB),
     .run = rules_run,
 };

@@ -145,6 +145,15 @@ void recorder_alert(struct recorder *r, const struct alert *alert, uint64_t key)
     case LIMIT_THRESHOLD:
         count(r->counters, COUNT_ALERTS_THRESHOLD);
         return;
+    case LIMIT_RATE:
+        count(r->counters, COUNT_ALERTS_RATE);
+        return;
+    case LIMIT_SUPPRESSED:
+        count(r->counters, COUNT_ALERTS_SUPPRESSED);
+        return;
+    case LIMIT_EXCEPTED:
+        count(r->counters, COUNT_ALERTS_EXCEPTED);
+        return;
     case LIMIT_FOLD:
         fold_row(r, alert, key, earlier);
         return;
@@ -220,6 +229,11 @@ const struct alert_sums *recorder_sums(const struct recorder *r)
 int64_t recorder_worst(const struct recorder *r)
 {
     return r->worst_alert;
+}
+
+uint64_t recorder_hidden(const struct recorder *r, size_t tuning)
+{
+    return limiter_hidden(r->limiter, tuning);
 }
 
 uint64_t recorder_rule_count(const struct recorder *r, uint32_t rule)

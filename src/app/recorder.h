@@ -36,6 +36,8 @@ const struct alert_sums *recorder_sums(const struct recorder *r);
 /* alert_id of the most severe alert that was stored, the first of these; 0: none. */
 int64_t recorder_worst(const struct recorder *r);
 /* Times the rule matched. */
+/* How many alerts a line of threshold.config has hidden. */
+uint64_t recorder_hidden(const struct recorder *r, size_t tuning);
 uint64_t recorder_rule_count(const struct recorder *r, uint32_t rule);
 /* False after the store refused something: *why says what. */
 bool recorder_healthy(const struct recorder *r, struct error *why);

@@ -28,6 +28,8 @@ struct rule_set *ruleset_open(const struct options *o, struct error *why)
         rules_add_anomalies(set);
     for (size_t i = 0; good && options_nth(o, OPTION_RULES, i); i++)
         good = rules_add_file(set, options_nth(o, OPTION_RULES, i), why);
+    for (size_t i = 0; good && options_nth(o, OPTION_TUNING, i); i++)
+        good = rules_add_tuning_file(set, options_nth(o, OPTION_TUNING, i), why);
     if (!good || !rules_ready(set, why)) {
         rules_close(set);
         return NULL;
@@ -42,14 +44,24 @@ struct rule_set *ruleset_open(const struct options *o, struct error *why)
 }
 
 /* FNV-1a, 64 bit: a name for people to compare, not a proof against forgery. */
+static void hash_text(uint64_t *hash, const char *text)
+{
+    for (const char *c = text; *c; c++)
+        *hash = (*hash ^ (uint8_t)*c) * UINT64_C(0x100000001b3);
+}
+
 void ruleset_hash(const struct rule_set *set, struct text *out)
 {
     uint64_t hash = UINT64_C(0xcbf29ce484222325);
     for (uint32_t i = 0; i < rules_loaded(set); i++) {
         struct rule_facts rule;
         rules_facts(set, i, &rule);
-        for (const char *c = rule.text; *c; c++)
-            hash = (hash ^ (uint8_t)*c) * UINT64_C(0x100000001b3);
+        hash_text(&hash, rule.text);
+    }
+    for (size_t i = 0; i < rules_tunings(set); i++) {
+        struct tuning_facts line;
+        rules_tuning(set, i, &line);
+        hash_text(&hash, line.text);
     }
     text_add(out, "%016" PRIx64, hash);
 }

@@ -1,6 +1,8 @@
 /* The sum of a run: see summary.h. */
 #include "app/summary.h"
 
+#include "app/query.h"
+
 #include <inttypes.h>
 #include <jansson.h>
 #include <stdlib.h>
@@ -121,6 +123,21 @@ static void print_alerts(FILE *out, const struct summary *s)
     free(top);
 }
 
+/* What threshold.config hid, line by line: nothing is silent without a word. */
+static void print_hidden(FILE *out, const struct summary *s)
+{
+    char a[32];
+    struct tuning_facts line;
+    for (size_t i = 0; i < rules_tunings(s->rules); i++) {
+        rules_tuning(s->rules, i, &line);
+        if (!recorder_hidden(s->recorder, i))
+            continue;
+        TEXT_ON_STACK(shown, 400);
+        text_add_escaped(&shown, view_head(view_text(line.text), 90));
+        fprintf(out, "hidden    %s by %s:%u: %s\n", grouped(recorder_hidden(s->recorder, i), a), line.file, line.line, shown.chars);
+    }
+}
+
 static void print_damages(FILE *out, const struct summary *s)
 {
     for (size_t i = 0; i < s->damages_used; i++)
@@ -133,6 +150,7 @@ void summary_print(FILE *out, const struct summary *s)
     print_packets(out, s->counters);
     print_protocols(out, s);
     print_alerts(out, s);
+    print_hidden(out, s);
     print_damages(out, s);
     fprintf(out, "time      %.2f s, %zu rules\n", s->seconds, rules_loaded(s->rules));
     if (!s->store_path)
@@ -185,7 +203,16 @@ static json_t *alerts_json(const struct summary *s)
         json_object_set_new(by_sid, sid, integer(top[i].count));
     }
     free(top);
-    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "raised", integer(c->value[COUNT_ALERTS_RAISED]), "stored",
+    json_t *hidden = json_array();
+    for (size_t i = 0; i < rules_tunings(s->rules); i++) {
+        struct tuning_facts line;
+        rules_tuning(s->rules, i, &line);
+        if (line.hides)
+            json_array_append_new(hidden, json_pack("{s:o, s:i, s:o, s:o, s:o}", "file", query_json_text(line.file), "line", (int)line.line,
+                                                    "text", query_json_text(line.text), "reason", query_json_text(line.reason), "count",
+                                                    integer(recorder_hidden(s->recorder, i))));
+    }
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "hidden", hidden, "raised", integer(c->value[COUNT_ALERTS_RAISED]), "stored",
                      integer(c->value[COUNT_ALERTS_STORED]), "folded", integer(c->value[COUNT_ALERTS_FOLDED]), "dropped",
                      integer(sum_of(c, "alerts.dropped.")), "dropped_by", by_prefix(c, "alerts.dropped."), "by_class", by_class,
                      "by_severity", by_severity, "by_sid", by_sid);

@@ -1,6 +1,8 @@
 /* From a match to an alert: see evidence.h. */
 #include "detect/evidence.h"
 
+#include "detect/where.h"
+
 #include <inttypes.h>
 #include <string.h>
 
@@ -128,14 +130,37 @@ static void report_expected(struct text *t, const struct report *r, enum protoco
     }
 }
 
-static void test_got(struct text *t, const struct message *message, const struct rule *rule, const struct evidence *why,
-                     enum protocol protocol)
+/* Every field of the condition with what it was; secrets are not told. */
+static void where_got(struct text *t, const struct message *message, const struct rule *rule, const struct evidence *why,
+                      enum protocol protocol)
+{
+    const struct findings *f = message->findings;
+    bool any = false;
+    for (unsigned i = 0; i < why->test->parts.count; i++) {
+        const struct where_step *s = &rule->where[why->test->parts.first + i];
+        const struct field_value *found = NULL;
+        for (unsigned k = 0; s->kind == WHERE_FIELD && k < f->fields_used && !found; k++)
+            found = f->fields[k].field == s->field ? &f->fields[k] : NULL;
+        if (!found)
+            continue;
+        text_add(t, "%s%s ", any ? ", " : "", field_name((enum field)s->field));
+        any = true;
+        if (field_is_secret((enum field)s->field))
+            text_add(t, "(secret)");
+        else if (field_kind((enum field)s->field) == KIND_BYTES)
+            add_bytes(t, message, message_bytes(message, found->offset, found->length), found->offset, true);
+        else
+            add_value(t, (enum field)s->field, protocol, found->value, found->length);
+    }
+}
+
+static void test_got(struct text *t, const struct message *message, const struct evidence *why, enum protocol protocol)
 {
     if (field_is_secret(why->field))
         text_add(t, "(secret)");
     else if (why->test->kind == TEST_NUMBER)
         add_value(t, why->field, protocol, why->value, why->length);
-    else if (rule->steps[why->test->parts.first].kind != STEP_CONTENT)
+    else if (why->size_only)
         text_add(t, "%" PRIu64 " bytes", why->size);
     else
         add_bytes(t, message, why->bytes, why->of_session ? UINT32_MAX : why->offset, true);
@@ -232,11 +257,14 @@ void alert_fill(struct alert *alert, const struct rule_set *set, uint32_t rule, 
         alert->field_length = why->report->length;
         report_got(&got, message, why->report, protocol);
         report_expected(&expected, why->report, protocol);
-    } else if (why->test) {
+    } else if (why->test && why->test->kind == TEST_WHERE) {
+        where_got(&got, message, r, why, protocol);
+        text_add(&expected, "%s", r->where_text);
+    } else if (why->test && why->test->kind != TEST_ADDRESS) {
         alert->field = (uint16_t)why->field;
         alert->message_offset = why->offset;
         alert->field_length = why->length;
-        test_got(&got, message, r, why, protocol);
+        test_got(&got, message, why, protocol);
         test_expected(&expected, r, why);
     }
     fill_place(alert, message);

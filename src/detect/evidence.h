@@ -14,6 +14,7 @@ struct evidence {
     uint32_t offset, length;     /* of the bytes in the message; length 0: not read from it */
     struct view bytes;           /* of a buffer: what matched, or its beginning */
     bool of_session;             /* `bytes` is text of the login, not part of the message */
+    bool size_only;              /* the buffer's length is what matched */
     uint64_t size;               /* of the buffer */
 };
 

@@ -6,7 +6,8 @@
 #include <string.h>
 
 #include "detect/detect.h"
-#include "detect/limit_table.h"
+#include "detect/limit_rate.h"
+#include "detect/tuning.h"
 #include "detect/rule.h"
 
 enum { KINDS_MAX = 65536 };
@@ -14,7 +15,18 @@ enum { KINDS_MAX = 65536 };
 struct limiter {
     const struct rule_set *rules;
     struct limit_table thresholds, connections, kinds;
+    struct rate_table rates;
+    struct limit_table filters;  /* rate_filter: opened when the rules have one */
+    uint64_t *hidden;            /* by line of threshold.config */
 };
+
+static bool open_filters(struct limiter *l)
+{
+    for (size_t i = 0; i < l->rules->tunings_used; i++)
+        if (l->rules->tunings[i].kind == TUNING_RATE_FILTER)
+            return limit_table_open(&l->filters, KINDS_MAX);
+    return true;
+}
 
 struct limiter *limiter_open(const struct rule_set *rules)
 {
@@ -23,7 +35,8 @@ struct limiter *limiter_open(const struct rule_set *rules)
         return NULL;
     l->rules = rules;
     if (!limit_table_open(&l->thresholds, KINDS_MAX) || !limit_table_open(&l->connections, KINDS_MAX) ||
-        !limit_table_open(&l->kinds, KINDS_MAX)) {
+        !limit_table_open(&l->kinds, KINDS_MAX) || !rate_table_open(&l->rates, rules) ||
+        !(l->hidden = calloc(rules->tunings_used + 1, sizeof *l->hidden)) || !open_filters(l)) {
         limiter_close(l);
         return NULL;
     }
@@ -37,6 +50,10 @@ void limiter_close(struct limiter *l)
     limit_table_close(&l->thresholds);
     limit_table_close(&l->connections);
     limit_table_close(&l->kinds);
+    rate_table_close(&l->rates);
+    if (l->filters.size)
+        limit_table_close(&l->filters);
+    free(l->hidden);
     free(l);
 }
 
@@ -71,7 +88,11 @@ static struct limit_key threshold_key(const struct alert *alert, enum threshold_
     case TRACK_FLOW:
         key.words[1] = alert->flow_id;
         break;
+    case TRACK_USER:
+        memcpy(&key.words[1], alert->user, sizeof key.words - sizeof key.words[0]);
+        break;
     case TRACK_RULE:
+    case TRACKS:
         break;
     }
     return key;
@@ -86,6 +107,15 @@ static bool threshold_lets(struct limiter *l, const struct threshold *t, const s
     const int64_t window_ns = (int64_t)t->seconds * 1000000000;
     /* Unsigned, so that no pair of times overflows. */
     const uint64_t passed_ns = (uint64_t)alert->time_ns - (uint64_t)e->since_ns;
+    if (t->type == THRESHOLD_BACKOFF) {
+        /* `stored` is the count of the next alert. */
+        e->stored = fresh ? t->count : e->stored;
+        if (++e->count < e->stored)
+            return false;
+        if (__builtin_mul_overflow(e->stored, (uint64_t)t->multiplier, &e->stored))
+            e->stored = UINT64_MAX;
+        return true;
+    }
     if (fresh || (alert->time_ns > e->since_ns && passed_ns >= (uint64_t)window_ns)) {
         e->since_ns = alert->time_ns;
         e->count = 0;
@@ -93,6 +123,7 @@ static bool threshold_lets(struct limiter *l, const struct threshold *t, const s
     e->count++;
     switch ((enum threshold_type)t->type) {
     case THRESHOLD_NONE:
+    case THRESHOLD_BACKOFF:
         break;
     case THRESHOLD_LIMIT:
         return e->count <= t->count;
@@ -109,9 +140,62 @@ static bool threshold_lets(struct limiter *l, const struct threshold *t, const s
     return true;
 }
 
+/* rate_filter with new_action pass: silent for `timeout` seconds once there were `count` in `seconds`. */
+static bool filter_silences(struct limiter *l, uint16_t number, const struct tuning *t, const struct alert *alert)
+{
+    struct limit_key key = threshold_key(alert, (enum threshold_track)t->threshold.track);
+    bool fresh;
+    key.words[0] = (uint64_t)alert->rule << 24 | (uint64_t)number << 8 | t->threshold.track;
+    struct limit_entry *e = limit_table_get(&l->filters, &key, &fresh);
+    const bool silent = e->stored != 0;
+    const uint64_t lasts_ns = (uint64_t)(silent ? t->timeout : t->threshold.seconds) * 1000000000;
+    if (fresh || (alert->time_ns > e->since_ns && (uint64_t)alert->time_ns - (uint64_t)e->since_ns >= lasts_ns)) {
+        e->since_ns = alert->time_ns;
+        e->count = e->stored = 0;
+    } else if (silent) {
+        return true;
+    }
+    if (++e->count < t->threshold.count)
+        return false;
+    e->since_ns = alert->time_ns;
+    e->stored = 1;
+    return false;
+}
+
+/* The line of threshold.config that hides the alert, + 1; 0: none. */
+static size_t hiding_line(struct limiter *l, const struct rule *r, const struct alert *alert)
+{
+    for (unsigned i = 0; i < r->tunings.count; i++) {
+        const uint16_t number = l->rules->tuning_list[r->tunings.first + i];
+        const struct tuning *t = &l->rules->tunings[number];
+        if (tuning_suppresses(t, alert) || (t->kind == TUNING_RATE_FILTER && filter_silences(l, number, t, alert)))
+            return (size_t)number + 1;
+    }
+    return 0;
+}
+
+uint64_t limiter_hidden(const struct limiter *l, size_t tuning)
+{
+    return tuning < l->rules->tunings_used ? l->hidden[tuning] : 0;
+}
+
 enum limited limiter_alert(struct limiter *l, const struct alert *alert, uint64_t key, uint64_t *earlier)
 {
     const struct rule *rule = alert->rule < l->rules->rules_used ? &l->rules->rules[alert->rule] : NULL;
+    if (alert->exception && alert->exception <= l->rules->tunings_used) {
+        l->hidden[alert->exception - 1]++;
+        return LIMIT_EXCEPTED;
+    }
+    const size_t line = rule && rule->tunings.count ? hiding_line(l, rule, alert) : 0;
+    if (line) {
+        l->hidden[line - 1]++;
+        return LIMIT_SUPPRESSED;
+    }
+    if (rule && rule->rate.kind != RATE_NONE) {
+        const struct limit_key by = threshold_key(alert, (enum threshold_track)rule->rate.track);
+        if (!rate_reached(&l->rates, &rule->rate, &by, alert))
+            return LIMIT_RATE;
+    }
     if (rule && rule->threshold.type != THRESHOLD_NONE && !threshold_lets(l, &rule->threshold, alert))
         return LIMIT_THRESHOLD;
     struct limit_key connection = {{(uint64_t)alert->rule, alert->flow_id}};
@@ -134,7 +218,9 @@ enum limited limiter_alert(struct limiter *l, const struct alert *alert, uint64_
 bool limiter_may_store(struct limiter *l, const struct alert *alert)
 {
     const struct rule *rule = alert->rule < l->rules->rules_used ? &l->rules->rules[alert->rule] : NULL;
-    if (rule && rule->threshold.type != THRESHOLD_NONE)
+    if (alert->exception)
+        return false;
+    if (rule && (rule->threshold.type != THRESHOLD_NONE || rule->rate.kind != RATE_NONE))
         return true; /* which ones it lets through depends on all connections */
     struct limit_key connection = {{(uint64_t)alert->rule, alert->flow_id}};
     bool fresh;

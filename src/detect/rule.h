@@ -10,6 +10,9 @@
 #include <stdint.h>
 
 #include "base/text.h"
+#include "base/view.h"
+#include "detect/intervals.h"
+#include "detect/literals.h"
 #include "detect/rules.h"
 #include "model/anomaly.h"
 #include "model/field.h"
@@ -45,11 +48,55 @@ struct item {
 enum step_kind {
     STEP_CONTENT,
     STEP_DATA_AT, /* isdataat */
-    STEP_SIZE     /* bsize */
+    STEP_SIZE,    /* bsize */
+    STEP_REGEX,   /* pcre */
+    STEP_BYTE_TEST,
+    STEP_BYTE_JUMP,
+    STEP_BYTE_EXTRACT
 };
 
 enum step_fast { FAST_NO, FAST_YES, FAST_ONLY, FAST_PART };
 enum { STEP_UNSET = INT32_MIN };
+
+/* What of a step may be the name of a value that byte_extract read. */
+enum step_place { PLACE_OFFSET, PLACE_DEPTH, PLACE_DISTANCE, PLACE_WITHIN, PLACE_AT, STEP_PLACES };
+
+/* i s m x A E G as PCRE knows them, R: after the match before. */
+enum regex_flag {
+    REGEX_CASELESS = 1,
+    REGEX_DOTALL = 2,
+    REGEX_MULTILINE = 4,
+    REGEX_EXTENDED = 8,
+    REGEX_ANCHORED = 16,
+    REGEX_DOLLAR_END = 32,
+    REGEX_UNGREEDY = 64,
+    REGEX_RELATIVE = 128,
+    REGEX_AT_START = 256 /* found when compiled: it can only match where the search begins */
+};
+
+enum { VARIABLES_MAX = 4, VARIABLE_NAME_MAX = 32, FLOWBITS_MAX = 64 };
+
+/* The name of a value that byte_extract keeps. */
+struct value_name {
+    char name[VARIABLE_NAME_MAX];
+};
+
+enum reading_operator { READ_EQUAL, READ_GREATER, READ_LESS, READ_AT_LEAST, READ_AT_MOST, READ_AND, READ_OR };
+
+/* What byte_test, byte_jump and byte_extract do with a number in the buffer. The *_of fields: variable + 1. */
+struct reading {
+    uint8_t count;        /* bytes, 0 to 23 */
+    uint8_t base;         /* 0: binary; 8, 10, 16: digits */
+    uint8_t operator;     /* enum reading_operator */
+    uint8_t align;        /* round up to 2 or 4 */
+    uint8_t result;       /* variable that takes the value */
+    uint8_t count_of, offset_of, value_of;
+    bool little, negated, from_beginning, from_end;
+    int32_t offset, post;
+    uint32_t multiplier;
+    uint64_t mask;        /* bitmask; 0: all bits */
+    uint64_t value;
+};
 
 /* One condition on the bytes of a buffer, in the order of the rule. STEP_UNSET: not given. */
 struct step {
@@ -59,31 +106,64 @@ struct step {
     uint8_t fast;         /* enum step_fast: kept for printing and for a search of many patterns at once */
     int32_t offset, depth, distance, within;
     uint16_t fast_offset, fast_length;
-    uint32_t at;          /* isdataat */
-    struct span pattern;  /* bytes; in lower case when nocase */
+    uint32_t at;          /* isdataat; STEP_BYTE_*: which of the rule's readings */
+    uint8_t named[STEP_PLACES]; /* by enum step_place: the variable + 1 that holds it; 0: the number itself */
+    bool has_named;
+    uint16_t flags;       /* pcre: enum regex_flag */
+    struct span pattern;  /* bytes; in lower case when nocase; of pcre: the text between the slashes */
     struct span items;    /* bsize */
+    struct pcre2_real_code_8 *regex; /* of the set */
 };
 
 enum test_kind {
     TEST_ANOMALY, /* the message has a report with one of the names */
     TEST_NUMBER,  /* some occurrence of the field has a value of the list */
+    TEST_ADDRESS, /* the field is in the ranges */
+    TEST_FACTS,   /* on: the message says one of these facts */
+    TEST_STREAM,  /* a side's bytes so far are in the list */
+    TEST_BITS,    /* flowbits of the connection */
+    TEST_WHERE,   /* from here on, what is asked after the header */
     TEST_BUFFER   /* some occurrence of the field passes every step */
 };
+
+enum absence { ABSENT_NO, ABSENT_MUST, ABSENT_MAY };
+enum bits_wanted { BITS_ALL, BITS_ANY, BITS_NONE };
+enum stream_sides { STREAM_CLIENT, STREAM_SERVER, STREAM_BOTH, STREAM_EITHER };
 
 struct test {
     uint8_t kind;
     bool nocase;          /* some step is */
+    uint8_t regexes;      /* how many steps are */
+    uint8_t absent;       /* enum absence of the buffer */
+    uint8_t wanted;       /* TEST_BITS: enum bits_wanted; TEST_STREAM: enum stream_sides */
     uint16_t field;       /* TEST_BUFFER: FIELD_NONE is the message itself */
     struct span parts;    /* names, items or steps */
+    uint64_t bits;        /* TEST_BITS; TEST_FACTS: 1 << enum fact_kind */
 };
 
-enum threshold_type { THRESHOLD_NONE, THRESHOLD_LIMIT, THRESHOLD_EVERY, THRESHOLD_BOTH, THRESHOLD_AFTER };
-enum threshold_track { TRACK_SRC, TRACK_DST, TRACK_RULE, TRACK_BOTH, TRACK_FLOW, TRACK_CLIENT, TRACK_SERVER };
+enum threshold_type { THRESHOLD_NONE, THRESHOLD_LIMIT, THRESHOLD_EVERY, THRESHOLD_BOTH, THRESHOLD_BACKOFF, THRESHOLD_AFTER };
+enum threshold_track { TRACK_SRC, TRACK_DST, TRACK_RULE, TRACK_BOTH, TRACK_FLOW, TRACK_CLIENT, TRACK_SERVER, TRACK_USER,
+                       TRACKS };
+
+extern const char *const threshold_tracks[TRACKS];
 
 struct threshold {
     uint8_t type;  /* enum threshold_type; THRESHOLD_AFTER is detection_filter */
     uint8_t track; /* enum threshold_track */
-    uint32_t count, seconds;
+    uint32_t count, seconds; /* seconds 0: backoff, which has no window */
+    uint32_t multiplier;     /* backoff: each alert is so many times the matches of the one before */
+};
+
+enum rate_kind { RATE_NONE, RATE_COUNT, RATE_SUM, RATE_DISTINCT };
+enum { RATE_DISTINCT_MAX = 256, RATE_SECONDS_MAX = 86400 };
+
+/* A rule with a rate alerts when its matches, a sum or the different values of a field reach so much in so long. */
+struct rate {
+    uint8_t kind;     /* enum rate_kind */
+    uint8_t track;    /* enum threshold_track */
+    uint16_t field;
+    uint32_t seconds;
+    uint64_t least;
 };
 
 enum flow_word {
@@ -91,7 +171,14 @@ enum flow_word {
     FLOW_TO_CLIENT = 2,
     FLOW_ESTABLISHED = 4,
     FLOW_NOT_ESTABLISHED = 8,
-    FLOW_STATELESS = 16
+    FLOW_STATELESS = 16,
+    FLOW_ONLY_STREAM = 32,
+    FLOW_NO_STREAM = 64
+};
+
+/* What a match does to the flowbits of its connection. */
+struct bit_changes {
+    uint64_t set, unset, toggle;
 };
 
 struct rule {
@@ -106,7 +193,15 @@ struct rule {
     uint8_t evidence;        /* the test that says why, when no anomaly does */
     bool both_ways;          /* <> */
     bool never;              /* loads, and can never match */
+    bool quiet;              /* noalert: only the flowbits change */
+    bool gap_ok, raw;        /* as written */
+    struct bit_changes bits;
+    uint16_t items_used;
+    struct span tunings;     /* of the set's tuning_list: lines that hide alerts of this rule */
+    void *tuned;             /* memory of items that a line of threshold.config changed */
+    const struct rule_set *set;
     struct threshold threshold;
+    struct rate rate;
     struct span addresses[2], ports[2]; /* by enum rule_end; count 0: any */
     struct span tests;
     const struct wide_range *ranges;
@@ -115,7 +210,13 @@ struct rule {
     const struct step *steps;
     const uint8_t *bytes;    /* of patterns */
     const uint16_t *names;   /* anomalies */
-    const char *proto, *msg, *classtype, *references, *metadata, *text;
+    const struct reading *readings;
+    const struct value_name *variables;
+    const struct where_step *where;
+    const char *where_text;  /* as written, on one line */
+    const char *packet;      /* packet keywords, as written: the rule never matches */
+    unsigned line;           /* where it begins */
+    const char *file, *proto, *msg, *classtype, *references, *metadata, *text;
     void *block;             /* the memory behind all of it */
 };
 
@@ -126,12 +227,23 @@ struct index_list {
 
 enum { INDEX_MESSAGES = 512, INDEX_SLOTS = FIELDS + INDEX_MESSAGES, INDEX_LANES = PROTOCOLS * 2 };
 
+/* Rules with a literal in the message, or in one field of it; and the kinds of messages that any of them allows. */
+struct index_texts {
+    struct literals literals;
+    bool every_kind;
+    uint64_t kinds[INDEX_MESSAGES / 64];
+};
+
 /* Everything that one protocol and side may say. Slot 0 (FIELD_NONE): rules that look at every message; then one slot for
  * each field, then one for each kind of message. */
 struct index_lane {
     uint32_t rules;
-    bool fields, messages;
+    bool fields, messages, texts_of_fields;
     struct index_list slots[INDEX_SLOTS];
+    struct index_texts *texts[FIELDS];   /* FIELD_NONE: of the message; NULL: no rules */
+    struct intervals *numbers[FIELDS];   /* rules with a number in a field */
+    uint16_t derived[FIELDS];            /* those of them that are not in the message, but its own or the connection's */
+    unsigned derived_used;
 };
 
 struct rule_index {
@@ -142,8 +254,8 @@ struct rule_index {
 };
 
 struct rule_note {
-    char *file, *text;
-    unsigned line, column;
+    char *file, *text, *excerpt;
+    unsigned line, column, caret;
 };
 
 struct note_list {
@@ -155,6 +267,12 @@ struct variable {
     char *name, *value;
 };
 
+/* Compiled expressions, in the order of the rules that brought them. */
+struct regex_list {
+    struct pcre2_real_code_8 **codes;
+    size_t used, room;
+};
+
 struct rule_set {
     struct rule *rules;
     size_t rules_used, rules_room;
@@ -163,14 +281,20 @@ struct rule_set {
     struct note_list problems, warnings;
     struct variable *variables;
     size_t variables_used;
-    struct rule_index *passes, *alerts;
+    struct rule_index *passes, *alerts, *readers; /* readers: alerts that ask about flowbits, asked last */
+    struct regex_list regexes;
+    char bits[FLOWBITS_MAX][VARIABLE_NAME_MAX * 2]; /* names of flowbits */
+    unsigned bits_used;
+    struct tuning *tunings;      /* lines of threshold.config */
+    size_t tunings_used;
+    uint16_t *tuning_list;
+    struct rule_set *conditions; /* of exceptions, each a rule with a where */
     bool out_of_memory;
 };
 
 /* Copies of strings that may fail: NULL and set->out_of_memory. */
 char *rule_copy_text(struct rule_set *set, const char *text, size_t length);
-void rule_note(struct rule_set *set, struct note_list *list, const char *file, unsigned line, unsigned column,
-               const char *text);
+void rule_note(struct rule_set *set, struct note_list *list, const struct rule_problem *problem);
 /* NULL when the set has no such variable. */
 const char *rule_variable(const struct rule_set *set, const char *name, size_t length);
 /* The rule with these numbers, or NULL. */
@@ -184,7 +308,18 @@ void rule_print(const struct rule *rule, struct text *out);
 void rule_print_items(const struct rule *rule, struct span items, enum field field, const char *space, struct text *out);
 void rule_print_step(const struct rule *rule, const struct step *step, struct text *out);
 
+void rule_print_test(const struct rule *rule, const struct test *test, struct text *out);
+void rule_print_bits(const struct rule *rule, const char *verb, uint64_t bits, bool any, struct text *out);
+void rule_print_ranges(const struct rule *rule, struct span ranges, struct text *out);
+void rule_print_quoted(const char *text, struct text *out);
+void rule_print_regex_flags(uint16_t written, struct text *out);
+void regexes_free(struct regex_list *list);
+
+/* Whether an anomaly test has the name. */
+bool rule_names(const struct rule *rule, const struct test *test, uint16_t anomaly);
+
 bool index_build(struct rule_set *set);
+void index_free(struct rule_index *index);
 
 bool wide_in(const struct wide_range *ranges, size_t count, struct wide value);
 struct wide wide_of_address(const uint8_t address[16]);

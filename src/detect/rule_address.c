@@ -345,7 +345,7 @@ static bool draft_list(struct draft *d, struct view text, bool ports, struct lis
     return lists_run(l, view_of(out.chars, out.length));
 }
 
-static bool draft_ranges(struct draft *d, struct view text, bool ports, struct span *out)
+bool draft_range_list(struct draft *d, struct view text, bool ports, struct span *out)
 {
     *out = (struct span){(uint16_t)d->ranges_used, 0};
     if (view_is(text, "any"))
@@ -355,6 +355,11 @@ static bool draft_ranges(struct draft *d, struct view text, bool ports, struct s
     bool good = l && memory ? draft_list(d, text, ports, l, memory, memory + EXPANDED_MAX)
                             : draft_refuse(d, text.bytes, "out of memory");
     size_t count = good ? lists_compute(l) : 0;
+    if (good && count == 0 && memchr(text.bytes, '$', text.length)) {
+        draft_warn(d, text.bytes, "a variable in this is any, so nothing would be left; it is read as any");
+        l->out[0] = (struct wide_range){zero, ports ? ports_end : addresses_end};
+        count = 1;
+    }
     if (good && count == 0)
         good = draft_refuse(d, text.bytes, "nothing is left: this matches no %s", ports ? "port" : "address");
     if (good && d->ranges_used + count > DRAFT_RANGES_MAX)
@@ -373,10 +378,10 @@ static bool draft_ranges(struct draft *d, struct view text, bool ports, struct s
 
 bool draft_addresses(struct draft *d, struct view text, enum rule_end end)
 {
-    return draft_ranges(d, text, false, &d->rule.addresses[end]);
+    return draft_range_list(d, text, false, &d->rule.addresses[end]);
 }
 
 bool draft_ports(struct draft *d, struct view text, enum rule_end end)
 {
-    return draft_ranges(d, text, true, &d->rule.ports[end]);
+    return draft_range_list(d, text, true, &d->rule.ports[end]);
 }

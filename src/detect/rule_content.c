@@ -10,7 +10,7 @@ enum { DISTANCE_MAX = 1 << 20 };
 /* ---- steps */
 
 /* A step at the end of the buffer that is open; opens the message when none is, or a new test after other options. */
-static struct step *add_step(struct draft *d, enum step_kind kind, const struct option *o)
+struct step *draft_add_step(struct draft *d, enum step_kind kind, const struct option *o)
 {
     if (d->open_test < 0 && !draft_add_test(d, TEST_BUFFER, (enum field)d->buffer, o->name.bytes))
         return NULL;
@@ -97,7 +97,8 @@ static bool read_pattern(struct draft *d, struct view text, struct step *s)
 
 /* ---- modifiers, by their own option or behind a comma */
 
-static bool set_place(struct draft *d, const struct option *o, int32_t *place, int64_t least)
+/* A number, or the name of a value that byte_extract read. */
+static bool set_place(struct draft *d, const struct option *o, struct step *s, enum step_place which, int32_t *place, int64_t least)
 {
     struct view text = o->value;
     bool negative = text.length && text.bytes[0] == '-';
@@ -105,6 +106,11 @@ static bool set_place(struct draft *d, const struct option *o, int32_t *place, i
     if (*place != STEP_UNSET)
         return draft_refuse(d, o->name.bytes, "%.*s stands twice for this content", (int)o->name.length,
                             (const char *)o->name.bytes);
+    s->named[which] = (uint8_t)draft_variable(d, text);
+    if (s->named[which]) {
+        *place = 0;
+        return s->has_named = true;
+    }
     bool good = view_number(negative ? view_from(text, 1) : text, &value) && value <= DISTANCE_MAX;
     if (!good || (negative ? -(int64_t)value : (int64_t)value) < least)
         return draft_refuse(d, o->value.bytes, "%.*s is a number from %lld to %d", (int)o->name.length,
@@ -116,19 +122,19 @@ static bool set_place(struct draft *d, const struct option *o, int32_t *place, i
 bool keyword_offset(struct draft *d, const struct option *o)
 {
     struct step *s = last_content(d, o);
-    return s && set_place(d, o, &s->offset, 0);
+    return s && set_place(d, o, s, PLACE_OFFSET, &s->offset, 0);
 }
 
 bool keyword_depth(struct draft *d, const struct option *o)
 {
     struct step *s = last_content(d, o);
-    return s && set_place(d, o, &s->depth, 1);
+    return s && set_place(d, o, s, PLACE_DEPTH, &s->depth, 1);
 }
 
 bool keyword_distance(struct draft *d, const struct option *o)
 {
     struct step *s = last_content(d, o);
-    if (!s || !set_place(d, o, &s->distance, -DISTANCE_MAX))
+    if (!s || !set_place(d, o, s, PLACE_DISTANCE, &s->distance, -DISTANCE_MAX))
         return false;
     return s->relative = true;
 }
@@ -136,7 +142,7 @@ bool keyword_distance(struct draft *d, const struct option *o)
 bool keyword_within(struct draft *d, const struct option *o)
 {
     struct step *s = last_content(d, o);
-    if (!s || !set_place(d, o, &s->within, 1))
+    if (!s || !set_place(d, o, s, PLACE_WITHIN, &s->within, 1))
         return false;
     return s->relative = true;
 }
@@ -248,7 +254,7 @@ static bool inline_modifier(struct draft *d, struct view part)
 bool keyword_content(struct draft *d, const struct option *o)
 {
     struct view text = o->value;
-    struct step *s = add_step(d, STEP_CONTENT, o);
+    struct step *s = draft_add_step(d, STEP_CONTENT, o);
     if (!s)
         return false;
     if (text.bytes[0] == '!') {
@@ -289,14 +295,17 @@ bool keyword_isdataat(struct draft *d, const struct option *o)
 {
     struct view rest = o->value, part;
     uint64_t value;
-    struct step *s = add_step(d, STEP_DATA_AT, o);
+    struct step *s = draft_add_step(d, STEP_DATA_AT, o);
     if (!s || !view_split(&rest, ',', &part))
         return false;
     if (part.length && part.bytes[0] == '!') {
         s->negated = true;
         part = view_trim(view_from(part, 1));
     }
-    if (!view_number(part, &value) || value > DISTANCE_MAX)
+    s->named[PLACE_AT] = (uint8_t)draft_variable(d, part);
+    s->has_named = s->named[PLACE_AT];
+    value = 0;
+    if (!s->has_named && (!view_number(part, &value) || value > DISTANCE_MAX))
         return draft_refuse(d, o->value.bytes, "isdataat is [!]N[,relative][,rawbytes], N at most %d", DISTANCE_MAX);
     s->at = (uint32_t)value;
     while (view_split(&rest, ',', &part)) {
@@ -309,8 +318,19 @@ bool keyword_isdataat(struct draft *d, const struct option *o)
 
 bool keyword_bsize(struct draft *d, const struct option *o)
 {
-    struct step *s = add_step(d, STEP_SIZE, o);
+    struct step *s = draft_add_step(d, STEP_SIZE, o);
     return s && draft_items(d, o->value, FIELD_NONE, &s->items);
+}
+
+/* absent; absent:or_else; of the buffer that is open. */
+bool keyword_absent(struct draft *d, const struct option *o)
+{
+    if (d->open_test < 0 || d->tests[d->open_test].field == FIELD_NONE)
+        return draft_refuse(d, o->name.bytes, "absent needs a buffer before it, such as mysql.query");
+    if (o->has_value && !view_is(o->value, "or_else"))
+        return draft_refuse(d, o->value.bytes, "absent takes or_else, or nothing");
+    d->tests[d->open_test].absent = o->has_value ? ABSENT_MAY : ABSENT_MUST;
+    return true;
 }
 
 /* ---- all options are read */
@@ -322,9 +342,9 @@ static bool content_good(struct draft *d, const struct step *s, const uint8_t *a
         return draft_refuse(d, at, "one content cannot have offset or depth and distance or within");
     if (s->starts && (absolute || s->relative))
         return draft_refuse(d, at, "startswith cannot stand with offset, depth, distance or within");
-    if (s->depth != STEP_UNSET && s->depth < s->pattern.count)
+    if (s->depth != STEP_UNSET && !s->named[PLACE_DEPTH] && s->depth < s->pattern.count)
         return draft_refuse(d, at, "depth %d is less than the content's %u bytes", s->depth, s->pattern.count);
-    if (s->within != STEP_UNSET && s->within < s->pattern.count)
+    if (s->within != STEP_UNSET && !s->named[PLACE_WITHIN] && s->within < s->pattern.count)
         return draft_refuse(d, at, "within %d is less than the content's %u bytes", s->within, s->pattern.count);
     return true;
 }
@@ -336,10 +356,12 @@ static void content_hints(struct draft *d, struct test *t)
     for (unsigned j = t->parts.first + t->parts.count; j-- > t->parts.first;) {
         struct step *s = &d->steps[j];
         t->nocase |= s->nocase;
+        t->regexes = (uint8_t)(t->regexes + (s->kind == STEP_REGEX));
         s->chained = chained;
+        /* What moves on by itself needs no earlier place, whatever comes after it. */
         if (s->relative)
             chained = true;
-        else if (s->kind == STEP_CONTENT && !s->negated)
+        else if (!s->negated && (s->kind == STEP_CONTENT || s->kind == STEP_REGEX || s->kind == STEP_BYTE_JUMP))
             chained = false;
     }
 }
@@ -352,7 +374,16 @@ bool draft_content_good(struct draft *d)
         if (t->kind != TEST_BUFFER)
             continue;
         content_hints(d, t);
-        if (t->parts.count == 0)
+        unsigned extracts = 0;
+        for (unsigned j = 0; j < t->parts.count; j++)
+            extracts += d->steps[t->parts.first + j].kind == STEP_BYTE_EXTRACT;
+        if (extracts > VARIABLES_MAX * 2)
+            return draft_refuse(d, text + d->buffer_at[i], "more than %d byte_extract for one buffer", VARIABLES_MAX * 2);
+        if (t->absent == ABSENT_MUST ? t->parts.count > 0 : t->parts.count == 0 && t->absent)
+            return draft_refuse(d, text + d->buffer_at[i], "%s", t->absent == ABSENT_MUST
+                                ? "nothing can be asked about a buffer that must be absent (or write absent:or_else)"
+                                : "absent:or_else needs a content, isdataat or bsize after it");
+        if (t->parts.count == 0 && !t->absent)
             return draft_refuse(d, text + d->buffer_at[i], "nothing asks about %s: content, isdataat or bsize must follow",
                                 field_name((enum field)t->field));
         for (unsigned j = t->parts.first; j < t->parts.first + t->parts.count; j++)

@@ -1,17 +1,17 @@
 /*
- * Which rules may say something about a message. By anomaly for rules on anomalies; else by protocol and side, and there
- * by the kinds of message that the rule names, or by the first field that must be in the message, or for every message. A
- * rule stands once in each lane, except that it stands under each kind that it names.
+ * Which rules may say something about a message: each rule stands under one thing that the message must have (rule_key.h). By
+ * anomaly for rules on anomalies; else by protocol and side, and there under a literal, a number, the kinds of message, a field,
+ * or every message. A rule may stand under several numbers, kinds or anomalies; whoever asks asks it once.
  */
 #include <stdlib.h>
 #include <string.h>
 
-#include "detect/rule.h"
+#include "detect/rule_key.h"
 
-/* Called for each place of a rule in the index: once to count, once to fill. */
+/* Called for each place of a rule in the lists: once to count, once to fill. What is not a list is filled the second time. */
 struct placing {
     struct rule_index *index;
-    bool fill;
+    bool fill, failed;
 };
 
 static void place(struct placing *p, struct index_list *list, uint32_t rule)
@@ -21,84 +21,91 @@ static void place(struct placing *p, struct index_list *list, uint32_t rule)
     list->count++;
 }
 
-static const struct test *find_test(const struct rule *r, enum test_kind kind, bool in_message)
+static void place_kinds(struct placing *p, struct index_lane *lane, const struct rule *r, struct span kinds, enum protocol protocol,
+                        uint32_t rule)
 {
-    for (unsigned i = 0; i < r->tests.count; i++) {
-        const struct test *t = &r->all_tests[i];
-        if (t->kind != kind)
-            continue;
-        if (!in_message || (t->field != FIELD_NONE && !rule_field_is_derived((enum field)t->field)))
-            return t;
-    }
-    return NULL;
-}
-
-/* The message kinds that a rule names, when that is all it allows. */
-static const struct test *kinds_of(const struct rule *r)
-{
-    for (unsigned i = 0; i < r->tests.count; i++) {
-        const struct test *t = &r->all_tests[i];
-        bool plain = t->kind == TEST_NUMBER && t->field == FIELD_DB_MESSAGE;
-        for (unsigned j = 0; plain && j < t->parts.count; j++) {
-            const struct item *item = &r->items[t->parts.first + j];
-            plain = !item->negated && item->low == item->high && item->low < INDEX_MESSAGES;
-        }
-        if (plain)
-            return t;
-    }
-    return NULL;
-}
-
-static void place_kinds(struct placing *p, struct index_lane *lane, const struct rule *r, const struct test *t,
-                        enum protocol protocol, uint32_t rule)
-{
-    for (unsigned j = 0; j < t->parts.count; j++) {
-        const struct item *item = &r->items[t->parts.first + j];
-        struct index_list *list = &lane->slots[FIELDS + item->low];
-        bool twice = false;
-        if (item->protocol != PROTOCOL_NONE && item->protocol != (uint8_t)protocol)
-            continue;
-        for (unsigned k = 0; k < j; k++) {
-            const struct item *earlier = &r->items[t->parts.first + k];
-            twice |= earlier->low == item->low &&
-                     (earlier->protocol == PROTOCOL_NONE || earlier->protocol == (uint8_t)protocol);
-        }
-        if (!twice)
-            place(p, list, rule);
+    for (unsigned j = 0; j < kinds.count; j++) {
+        const struct item *item = &r->items[kinds.first + j];
+        if (item->protocol == PROTOCOL_NONE || item->protocol == (uint8_t)protocol)
+            place(p, &lane->slots[FIELDS + item->low], rule);
     }
     lane->messages = true;
 }
 
-static void place_rule(struct placing *p, const struct rule *r, uint32_t rule)
+static void place_text(struct placing *p, struct index_lane *lane, const struct rule *r, const struct rule_key *key, uint32_t rule)
 {
-    const struct test *anomaly = find_test(r, TEST_ANOMALY, false);
-    if (anomaly) {
-        for (unsigned i = 0; i < anomaly->parts.count; i++) {
-            bool twice = false;
-            for (unsigned k = 0; k < i; k++)
-                twice |= r->names[anomaly->parts.first + k] == r->names[anomaly->parts.first + i];
-            if (!twice)
-                place(p, &p->index->by_anomaly[r->names[anomaly->parts.first + i]], rule);
-        }
+    struct index_texts *texts = lane->texts[key->field];
+    const struct span kinds = rule_key_kinds(r);
+    if (!texts)
+        texts = lane->texts[key->field] = calloc(1, sizeof *texts);
+    if (!texts || !literals_add(&texts->literals, key->literal, rule)) {
+        p->failed = true;
         return;
     }
-    const struct test *number = find_test(r, TEST_NUMBER, true), *buffer = find_test(r, TEST_BUFFER, true);
-    const struct test *key = number ? number : buffer, *kinds = kinds_of(r);
-    for (unsigned lane_number = 0; lane_number < INDEX_LANES; lane_number++) {
-        enum protocol protocol = (enum protocol)(lane_number / 2);
-        struct index_lane *lane = &p->index->lanes[lane_number];
-        if (!(r->protocols & UINT32_C(1) << protocol) || !(r->sides & 1u << lane_number % 2))
-            continue;
-        lane->rules += !p->fill;
-        if (kinds) {
-            place_kinds(p, lane, r, kinds, protocol, rule);
-        } else if (key) {
-            place(p, &lane->slots[key->field], rule);
-            lane->fields = true;
-        } else {
-            place(p, &lane->slots[0], rule);
-        }
+    texts->every_kind |= kinds.count == 0;
+    for (unsigned i = 0; i < kinds.count; i++) {
+        const uint64_t kind = r->items[kinds.first + i].low;
+        texts->kinds[kind / 64] |= UINT64_C(1) << kind % 64;
     }
+    lane->texts_of_fields |= key->field != FIELD_NONE;
+}
+
+static void place_number(struct placing *p, struct index_lane *lane, const struct rule *r, const struct rule_key *key, uint32_t rule)
+{
+    struct intervals *numbers = lane->numbers[key->field];
+    if (!numbers) {
+        numbers = lane->numbers[key->field] = calloc(1, sizeof *numbers);
+        if (rule_field_is_derived((enum field)key->field))
+            lane->derived[lane->derived_used++] = key->field;
+        else
+            lane->fields = true;
+    }
+    bool good = numbers != NULL;
+    if (good && key->items.count == 0)
+        good = intervals_add(numbers, key->low, key->high, rule);
+    for (unsigned i = 0; good && i < key->items.count; i++)
+        good = intervals_add(numbers, r->items[key->items.first + i].low, r->items[key->items.first + i].high, rule);
+    p->failed |= !good;
+}
+
+static void place_in_lane(struct placing *p, unsigned lane_number, const struct rule *r, const struct rule_key *key, uint32_t rule)
+{
+    struct index_lane *lane = &p->index->lanes[lane_number];
+    lane->rules += !p->fill;
+    switch (key->kind) {
+    case KEY_TEXT:
+        if (p->fill)
+            place_text(p, lane, r, key, rule);
+        return;
+    case KEY_NUMBER:
+        if (p->fill)
+            place_number(p, lane, r, key, rule);
+        return;
+    case KEY_KINDS:
+        place_kinds(p, lane, r, key->items, (enum protocol)(lane_number / 2), rule);
+        return;
+    case KEY_FIELD:
+        place(p, &lane->slots[key->field], rule);
+        lane->fields = true;
+        return;
+    case KEY_EVERY:
+    case KEY_ANOMALY:
+        place(p, &lane->slots[0], rule);
+        return;
+    }
+}
+
+static void place_rule(struct placing *p, const struct rule *r, uint32_t rule)
+{
+    const struct rule_key key = rule_key_choose(r);
+    if (key.kind == KEY_ANOMALY) {
+        for (unsigned i = 0; i < key.items.count; i++)
+            place(p, &p->index->by_anomaly[r->names[key.items.first + i]], rule);
+        return;
+    }
+    for (unsigned lane = 0; lane < INDEX_LANES; lane++)
+        if (r->protocols & UINT32_C(1) << lane / 2 && r->sides & 1u << lane % 2)
+            place_in_lane(p, lane, r, &key, rule);
 }
 
 static uint32_t give_room(struct index_list *list, uint32_t used)
@@ -108,39 +115,82 @@ static uint32_t give_room(struct index_list *list, uint32_t used)
     return used + count;
 }
 
-static struct rule_index *build(const struct rule_set *set, bool passes)
+enum part { PART_PASSES, PART_ALERTS, PART_READERS };
+
+static enum part part_of(const struct rule *r)
+{
+    if (r->action == ACTION_PASS)
+        return PART_PASSES;
+    for (unsigned i = 0; i < r->tests.count; i++)
+        if (r->all_tests[i].kind == TEST_BITS)
+            return PART_READERS;
+    return PART_ALERTS;
+}
+
+void index_free(struct rule_index *index)
+{
+    for (unsigned i = 0; index && i < INDEX_LANES * FIELDS; i++) {
+        struct index_lane *lane = &index->lanes[i / FIELDS];
+        if (lane->texts[i % FIELDS])
+            literals_free(&lane->texts[i % FIELDS]->literals);
+        if (lane->numbers[i % FIELDS])
+            intervals_free(lane->numbers[i % FIELDS]);
+        free(lane->texts[i % FIELDS]);
+        free(lane->numbers[i % FIELDS]);
+    }
+    if (index)
+        free(index->list);
+    free(index);
+}
+
+static bool make_ready(struct rule_index *index)
+{
+    bool good = true;
+    for (unsigned i = 0; i < INDEX_LANES * FIELDS; i++) {
+        struct index_lane *lane = &index->lanes[i / FIELDS];
+        if (lane->texts[i % FIELDS])
+            good &= literals_ready(&lane->texts[i % FIELDS]->literals);
+        if (lane->numbers[i % FIELDS])
+            intervals_ready(lane->numbers[i % FIELDS]);
+    }
+    return good;
+}
+
+static bool place_all(struct placing *p, const struct rule_set *set, enum part part)
+{
+    for (size_t i = 0; i < set->rules_used; i++) {
+        if (set->rules[i].never || part_of(&set->rules[i]) != part)
+            continue;
+        place_rule(p, &set->rules[i], (uint32_t)i);
+        p->index->rules += !p->fill;
+    }
+    return !p->failed;
+}
+
+static struct rule_index *build(const struct rule_set *set, enum part part)
 {
     struct rule_index *index = calloc(1, sizeof *index);
-    struct placing p = {index, false};
+    struct placing p = {.index = index};
     uint32_t used = 0;
     if (!index)
         return NULL;
-    for (unsigned round = 0; round < 2; round++) {
-        for (size_t i = 0; i < set->rules_used; i++) {
-            if (set->rules[i].never || (set->rules[i].action == ACTION_PASS) != passes)
-                continue;
-            place_rule(&p, &set->rules[i], (uint32_t)i);
-            index->rules += !p.fill;
-        }
-        if (p.fill)
-            break;
-        for (unsigned i = 0; i < ANOMALIES; i++)
-            used = give_room(&index->by_anomaly[i], used);
-        for (unsigned i = 0; i < INDEX_LANES * INDEX_SLOTS; i++)
-            used = give_room(&index->lanes[i / INDEX_SLOTS].slots[i % INDEX_SLOTS], used);
-        index->list = calloc(used ? used : 1, sizeof *index->list);
-        if (!index->list) {
-            free(index);
-            return NULL;
-        }
-        p.fill = true;
-    }
-    return index;
+    (void)place_all(&p, set, part);
+    for (unsigned i = 0; i < ANOMALIES; i++)
+        used = give_room(&index->by_anomaly[i], used);
+    for (unsigned i = 0; i < INDEX_LANES * INDEX_SLOTS; i++)
+        used = give_room(&index->lanes[i / INDEX_SLOTS].slots[i % INDEX_SLOTS], used);
+    index->list = calloc(used ? used : 1, sizeof *index->list);
+    p.fill = true;
+    if (index->list && place_all(&p, set, part) && make_ready(index))
+        return index;
+    index_free(index);
+    return NULL;
 }
 
 bool index_build(struct rule_set *set)
 {
-    set->passes = build(set, true);
-    set->alerts = build(set, false);
-    return set->passes && set->alerts;
+    set->passes = build(set, PART_PASSES);
+    set->alerts = build(set, PART_ALERTS);
+    set->readers = build(set, PART_READERS);
+    return set->passes && set->alerts && set->readers;
 }

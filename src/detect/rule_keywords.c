@@ -10,9 +10,10 @@ static const struct keyword {
     const char *name;
     bool (*read)(struct draft *d, const struct option *o); /* NULL: of a later build */
     enum needs needs;
+    const char *why; /* of a later build: the rest of the sentence */
 } keywords[] = {
-#define KEYWORD(name, function, needs, help) {name, keyword_##function, needs},
-#define KEYWORD_LATER(name) {name, NULL, MAYBE_VALUE},
+#define KEYWORD(name, function, needs, help) {name, keyword_##function, needs, ""},
+#define KEYWORD_LATER(name, why) {name, NULL, MAYBE_VALUE, why},
 #include "detect/keywords.def"
 #undef KEYWORD
 #undef KEYWORD_LATER
@@ -54,10 +55,21 @@ static bool field_fits(struct draft *d, const struct option *o, enum field field
     return true;
 }
 
+/* As the header writes addresses. */
+static bool read_address(struct draft *d, const struct option *o, enum field field)
+{
+    struct test *t = value_fits(d, o, A_VALUE) ? draft_add_test(d, TEST_ADDRESS, field, o->name.bytes) : NULL;
+    if (!t || !draft_range_list(d, o->value, false, &t->parts))
+        return false;
+    return t->parts.count ? true : draft_refuse(d, o->value.bytes, "any asks nothing");
+}
+
 static bool read_field(struct draft *d, const struct option *o, enum field field)
 {
     if (!field_fits(d, o, field))
         return false;
+    if (field == FIELD_MYSQL_COMMAND && !o->has_value)
+        field = FIELD_MYSQL_QUERY; /* a buffer in Suricata: the text of the query */
     switch (field_kind(field)) {
     case KIND_BYTES:
         if (o->has_value)
@@ -67,7 +79,7 @@ static bool read_field(struct draft *d, const struct option *o, enum field field
         d->last_content = -1;
         return draft_add_test(d, TEST_BUFFER, field, o->name.bytes) != NULL;
     case KIND_ADDRESS:
-        return draft_refuse(d, o->name.bytes, "fields that are addresses are not supported yet");
+        return read_address(d, o, field);
     case KIND_UINT:
     case KIND_ENUM:
     case KIND_BOOL:
@@ -79,8 +91,49 @@ static bool read_field(struct draft *d, const struct option *o, enum field field
     return t && draft_items(d, o->value, field, &t->parts);
 }
 
+/* Names that Suricata and Snort give to what this build has under another. */
+static enum field field_alias(struct view name)
+{
+    static const struct {
+        const char *name;
+        enum field field;
+    } aliases[] = {
+        {"mysql.rows", FIELD_MYSQL_ROW},
+        {"pgsql_query", FIELD_PGSQL_QUERY_TEXT},
+        {"mysql_query", FIELD_MYSQL_QUERY},
+    };
+    for (size_t i = 0; i < sizeof aliases / sizeof aliases[0]; i++)
+        if (view_equal(name, view_text(aliases[i].name)))
+            return aliases[i].field;
+    return FIELD_NONE;
+}
+
+/* Buffers and options of protocols that no database speaks, by how their names begin. */
+static const char *protocol_elsewhere(struct view name)
+{
+    static const struct {
+        const char *begins, *protocol;
+    } others[] = {
+        {"http", "HTTP"},    {"file", "HTTP, SMB and mail"}, {"tls", "TLS"},      {"ssl_", "TLS"},   {"ja3", "TLS"},
+        {"ja4", "TLS"},      {"dns", "DNS"},                 {"smb", "SMB"},      {"dce_", "DCE/RPC"}, {"dcerpc", "DCE/RPC"},
+        {"ssh", "SSH"},      {"ftp", "FTP"},                 {"smtp", "mail"},    {"email", "mail"}, {"mime_", "mail"},
+        {"sip", "SIP"},      {"krb5", "Kerberos"},           {"snmp", "SNMP"},    {"ike", "IKE"},    {"rfb", "RFB"},
+        {"mqtt", "MQTT"},    {"quic", "QUIC"},               {"modbus", "Modbus"}, {"dnp3", "DNP3"}, {"enip", "ENIP"},
+        {"nfs", "NFS"},      {"dhcp", "DHCP"},               {"ldap", "LDAP"},    {"websocket", "WebSocket"}, {"js_data", "HTTP"},
+        {"vba_data", "HTTP and mail"}, {"gtp_", "GTP"},      {"s7commplus", "S7"}, {"iec104", "IEC 104"}, {"telnet", "telnet"},
+    };
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+        if (name.length >= strlen(others[i].begins) && memcmp(name.bytes, others[i].begins, strlen(others[i].begins)) == 0)
+            return others[i].protocol;
+    return NULL;
+}
+
 static bool refuse_unknown(struct draft *d, const struct option *o)
 {
+    const char *protocol = protocol_elsewhere(o->name);
+    if (protocol)
+        return draft_refuse(d, o->name.bytes, "%.*s is about %s, which is not decoded here", (int)(o->name.length > 60 ? 60 : o->name.length),
+                            (const char *)o->name.bytes, protocol);
     struct nearest near = {.wanted = o->name};
     char hint[96];
     for (size_t i = 0; i < sizeof keywords / sizeof keywords[0]; i++)
@@ -99,13 +152,15 @@ bool draft_option(struct draft *d, const struct option *o)
         if (!view_equal(o->name, view_text(k->name)))
             continue;
         if (!k->read)
-            return draft_refuse(d, o->name.bytes, "%s is not supported by this build", k->name);
+            return draft_refuse(d, o->name.bytes, "%s is not supported by this build%s", k->name, k->why);
         return value_fits(d, o, k->needs) && k->read(d, o);
     }
     if (o->name.length < sizeof name) {
         memcpy(name, o->name.bytes, o->name.length);
         name[o->name.length] = 0;
         enum field field = field_by_name(name);
+        if (field == FIELD_NONE)
+            field = field_alias(o->name);
         if (field != FIELD_NONE)
             return read_field(d, o, field);
     }
@@ -124,51 +179,4 @@ struct test *draft_add_test(struct draft *d, enum test_kind kind, enum field fie
     struct test *t = &d->tests[d->rule.tests.count++];
     *t = (struct test){.kind = (uint8_t)kind, .field = (uint16_t)field, .parts = {(uint16_t)d->steps_used, 0}};
     return t;
-}
-
-/* ---- suggestions */
-
-enum { NEAREST_MAX = 40 };
-
-/* Letters to insert, delete, replace or swap with their neighbour. */
-static unsigned edit_distance(struct view a, struct view b)
-{
-    unsigned rows[3][NEAREST_MAX + 1];
-    for (unsigned j = 0; j <= b.length; j++)
-        rows[0][j] = j;
-    for (unsigned i = 1; i <= a.length; i++) {
-        unsigned *now = rows[i % 3], *before = rows[(i + 2) % 3], *earlier = rows[(i + 1) % 3];
-        now[0] = i;
-        for (unsigned j = 1; j <= b.length; j++) {
-            unsigned best = before[j - 1] + (a.bytes[i - 1] != b.bytes[j - 1]);
-            best = before[j] + 1 < best ? before[j] + 1 : best;
-            best = now[j - 1] + 1 < best ? now[j - 1] + 1 : best;
-            if (i > 1 && j > 1 && a.bytes[i - 1] == b.bytes[j - 2] && a.bytes[i - 2] == b.bytes[j - 1])
-                best = earlier[j - 2] + 1 < best ? earlier[j - 2] + 1 : best;
-            now[j] = best;
-        }
-    }
-    return rows[a.length % 3][b.length];
-}
-
-void nearest_offer(struct nearest *n, const char *word)
-{
-    struct view offered = view_text(word);
-    if (n->wanted.length == 0 || n->wanted.length > NEAREST_MAX || offered.length > NEAREST_MAX)
-        return;
-    unsigned distance = edit_distance(n->wanted, offered);
-    if (distance > 1 + n->wanted.length / 4 || distance >= offered.length)
-        return;
-    if (!n->best || distance < n->distance) {
-        n->best = word;
-        n->distance = distance;
-    }
-}
-
-const char *nearest_hint(const struct nearest *n, char *out, size_t size)
-{
-    struct text t = text_in(out, size);
-    if (n->best)
-        text_add(&t, "; did you mean %s?", n->best);
-    return out;
 }

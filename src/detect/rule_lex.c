@@ -28,6 +28,22 @@ void source_place(const struct source *s, size_t offset, unsigned *line, unsigne
     *column = (unsigned)(offset - start) + 1;
 }
 
+/* See draft.h. */
+unsigned source_excerpt(const struct source *s, size_t offset, struct text *out)
+{
+    enum { EXCERPT_BEFORE = 60, EXCERPT_AFTER = 40 };
+    size_t from = offset < s->text.length ? offset : s->text.length, to = from;
+    while (from > 0 && offset - from < EXCERPT_BEFORE && s->text.bytes[from - 1] != '\n')
+        from--;
+    while (to < s->text.length && to - offset < EXCERPT_AFTER && s->text.bytes[to] != '\n' && s->text.bytes[to] != '\r')
+        to++;
+    text_add_escaped(out, view_of(s->text.bytes + from, (offset < to ? offset : to) - from));
+    const size_t caret = out->length;
+    if (offset < to)
+        text_add_escaped(out, view_of(s->text.bytes + offset, to - offset));
+    return (unsigned)caret;
+}
+
 static uint8_t byte_at(const struct lexer *l, size_t at)
 {
     return at < l->source->text.length ? l->source->text.bytes[at] : 0;
@@ -42,7 +58,8 @@ static size_t line_after(struct view text, size_t at)
 
 static bool begins_like_a_rule(struct view text, size_t at)
 {
-    static const char *const actions[] = {"alert", "pass", "log", "drop", "reject", "rejectsrc", "rejectdst", "rejectboth"};
+    static const char *const actions[] = {"alert", "pass", "log", "drop", "reject", "rejectsrc", "rejectdst", "rejectboth",
+                                          "sdrop", "block", "react"};
     size_t end = at;
     while (end < text.length && !is_space(text.bytes[end]) && text.bytes[end] != '(')
         end++;

@@ -5,7 +5,7 @@
 #include "detect/draft.h"
 
 /* A number from `least` to `most` as the whole value. */
-static bool option_number(struct draft *d, const struct option *o, uint64_t least, uint64_t most, uint64_t *out)
+bool option_number(struct draft *d, const struct option *o, uint64_t least, uint64_t most, uint64_t *out)
 {
     if (view_number(o->value, out) && *out >= least && *out <= most)
         return true;
@@ -63,7 +63,7 @@ bool keyword_priority(struct draft *d, const struct option *o)
 }
 
 /* A value that is kept as it is written: on one line, so line ends and tabs become spaces, and other controls refuse it. */
-static bool copy_plain(struct draft *d, struct view from, char *to)
+bool draft_plain(struct draft *d, struct view from, char *to)
 {
     for (size_t i = 0; i < from.length; i++) {
         uint8_t c = from.bytes[i];
@@ -82,7 +82,7 @@ bool keyword_classtype(struct draft *d, const struct option *o)
         return false;
     if (o->value.length >= sizeof d->classtype)
         return draft_refuse(d, o->value.bytes, "longer than %zu bytes", sizeof d->classtype - 1);
-    if (!copy_plain(d, o->value, d->classtype))
+    if (!draft_plain(d, o->value, d->classtype))
         return false;
     if (classtype_find(d->classtype))
         return true;
@@ -103,7 +103,7 @@ static bool option_join(struct draft *d, const struct option *o, char *to, size_
     if (o->value.length + gap >= size - used)
         return draft_refuse(d, o->value.bytes, "more than %zu bytes together", size - 1);
     memcpy(to + used, between, gap);
-    return copy_plain(d, o->value, to + used + gap);
+    return draft_plain(d, o->value, to + used + gap);
 }
 
 bool keyword_reference(struct draft *d, const struct option *o)
@@ -146,7 +146,9 @@ bool keyword_flow(struct draft *d, const struct option *o)
         {"to_server", FLOW_TO_SERVER},     {"from_client", FLOW_TO_SERVER},
         {"to_client", FLOW_TO_CLIENT},     {"from_server", FLOW_TO_CLIENT},
         {"established", FLOW_ESTABLISHED}, {"not_established", FLOW_NOT_ESTABLISHED},
-        {"stateless", FLOW_STATELESS},     {"only_stream", 0},
+        {"stateless", FLOW_STATELESS},     {"only_stream", FLOW_ONLY_STREAM},
+        {"no_stream", FLOW_NO_STREAM},     {"no_frag", 0},
+        {"only_frag", 0},
     };
     struct view rest = o->value, part;
     const size_t count = sizeof words / sizeof words[0];
@@ -180,6 +182,38 @@ static bool refuse_anomaly(struct draft *d, struct view name)
                         (const char *)name.bytes, nearest_hint(&near, hint, sizeof hint));
 }
 
+static void add_anomaly(struct draft *d, unsigned anomaly)
+{
+    if (d->names_used < DRAFT_NAMES_MAX)
+        d->names[d->names_used++] = (uint16_t)anomaly;
+}
+
+/* Suricata's events: what a parser of its own says of a protocol is, here, that messages are malformed; what it says of
+ * protocols that change is that a database's port speaks another. */
+static bool foreign_event(struct draft *d, struct view name, uint32_t *protocols)
+{
+    static const char *const words[] = {"malformed_request", "malformed_response", "malformed_data", "invalid_length", "parser_error"};
+    struct view word = name, owner;
+    if (name.length > 9 && memcmp(name.bytes, "applayer_", 9) == 0) {
+        add_anomaly(d, ANOMALY_DB_WRONG_PROTOCOL);
+        *protocols = UINT32_MAX;
+        return true;
+    }
+    uint32_t bits = 0;
+    if (!view_split(&word, '.', &owner) || !word.bytes || !protocols_named(owner, &bits) || !(d->rule.protocols & bits))
+        return false;
+    for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
+        if (!view_equal(word, view_text(words[i])))
+            continue;
+        for (unsigned a = 1; a < ANOMALIES; a++)
+            if (anomaly_row((enum anomaly)a)->class == CLASS_MALFORMED && bits & UINT32_C(1) << anomaly_row((enum anomaly)a)->protocol)
+                add_anomaly(d, a);
+        *protocols |= bits;
+        return true;
+    }
+    return false;
+}
+
 bool keyword_anomaly(struct draft *d, const struct option *o)
 {
     struct view rest = o->value, part;
@@ -190,6 +224,11 @@ bool keyword_anomaly(struct draft *d, const struct option *o)
     t->parts = (struct span){(uint16_t)d->names_used, 0};
     while (view_split(&rest, ',', &part)) {
         unsigned found = 1;
+        if (foreign_event(d, part, &protocols)) {
+            t = &d->tests[d->rule.tests.count - 1];
+            t->parts.count = (uint16_t)(d->names_used - t->parts.first);
+            continue;
+        }
         while (found < ANOMALIES && !view_equal(part, view_text(anomaly_row((enum anomaly)found)->name)))
             found++;
         if (found == ANOMALIES)
@@ -208,86 +247,6 @@ bool keyword_anomaly(struct draft *d, const struct option *o)
         d->rule.protocols |= UINT32_C(1) << PROTOCOL_NONE;
     d->rule.protocols &= protocols;
     return true;
-}
-
-/* ---- threshold, detection_filter */
-
-static const char *const tracks[] = {"by_src", "by_dst", "by_rule", "by_both", "by_flow", "by_client", "by_server"};
-
-static bool threshold_type(struct draft *d, struct view value)
-{
-    static const char *const types[] = {"limit", "threshold", "both"};
-    for (uint8_t i = 0; i < 3; i++) {
-        if (view_is(value, types[i])) {
-            d->rule.threshold.type = (uint8_t)(THRESHOLD_LIMIT + i);
-            return true;
-        }
-    }
-    return draft_refuse(d, value.bytes, "type is limit, threshold or both");
-}
-
-static bool threshold_track(struct draft *d, struct view value)
-{
-    for (uint8_t i = 0; i < sizeof tracks / sizeof tracks[0]; i++) {
-        if (view_is(value, tracks[i])) {
-            d->rule.threshold.track = i;
-            return true;
-        }
-    }
-    return draft_refuse(d, value.bytes, "track is by_src, by_dst, by_rule, by_both, by_flow, by_client or by_server");
-}
-
-static bool threshold_number(struct draft *d, struct view value, uint32_t *out)
-{
-    uint64_t number;
-    if (!view_number(value, &number) || number == 0 || number > UINT32_MAX)
-        return draft_refuse(d, value.bytes, "expected a number from 1 to %u", UINT32_MAX);
-    *out = (uint32_t)number;
-    return true;
-}
-
-static bool option_threshold(struct draft *d, const struct option *o, bool filter)
-{
-    enum { TYPE = 1, TRACK = 2, COUNT = 4, SECONDS = 8 };
-    struct view rest = o->value, part;
-    unsigned seen = filter ? TYPE : 0;
-    if (d->rule.threshold.type)
-        return draft_refuse(d, o->name.bytes, "a rule has one threshold or detection_filter");
-    if (filter)
-        d->rule.threshold.type = THRESHOLD_AFTER;
-    while (view_split(&rest, ',', &part)) {
-        struct view value = part, key;
-        if (!view_split(&value, ' ', &key) || !value.bytes)
-            return draft_refuse(d, part.bytes, "expected: key value, key value");
-        value = view_trim(value);
-        unsigned what = view_is(key, "type") ? TYPE : view_is(key, "track") ? TRACK : view_is(key, "count") ? COUNT
-                        : view_is(key, "seconds") ? SECONDS : 0;
-        if (!what || (filter && what == TYPE))
-            return draft_refuse(d, key.bytes, "\"%.*s\" is not one of %strack, count, seconds",
-                                (int)(key.length > 60 ? 60 : key.length), (const char *)key.bytes, filter ? "" : "type, ");
-        if (seen & what)
-            return draft_refuse(d, key.bytes, "%.*s stands twice", (int)key.length, (const char *)key.bytes);
-        seen |= what;
-        if (!(what == TYPE    ? threshold_type(d, value)
-              : what == TRACK ? threshold_track(d, value)
-                              : threshold_number(d, value, what == COUNT ? &d->rule.threshold.count
-                                                                        : &d->rule.threshold.seconds)))
-            return false;
-    }
-    if (seen != (TYPE | TRACK | COUNT | SECONDS))
-        return draft_refuse(d, o->value.bytes, "%s", filter ? "detection_filter needs track, count and seconds"
-                                                            : "threshold needs type, track, count and seconds");
-    return true;
-}
-
-bool keyword_threshold(struct draft *d, const struct option *o)
-{
-    return option_threshold(d, o, false);
-}
-
-bool keyword_detection_filter(struct draft *d, const struct option *o)
-{
-    return option_threshold(d, o, true);
 }
 
 bool keyword_dsize(struct draft *d, const struct option *o)

@@ -12,6 +12,7 @@ bool draft_refuse(struct draft *d, const void *at, const char *format, ...)
     va_list arguments;
     if (d->refused)
         return false;
+    at = d->stand_in ? d->stand_in : at;
     d->refused = true;
     d->complaint_at = (size_t)((const uint8_t *)at - d->source->text.bytes);
     va_start(arguments, format);
@@ -20,27 +21,46 @@ bool draft_refuse(struct draft *d, const void *at, const char *format, ...)
     return false;
 }
 
+static void note_place(struct rule_set *set, struct note_list *list, const struct source *source, size_t at, const char *said)
+{
+    char excerpt[512];
+    struct text t = text_in(excerpt, sizeof excerpt);
+    struct rule_problem problem = {.file = source->file, .text = said, .excerpt = excerpt};
+    source_place(source, at, &problem.line, &problem.column);
+    problem.caret = source_excerpt(source, at, &t);
+    rule_note(set, list, &problem);
+}
+
+void draft_note(struct draft *d)
+{
+    note_place(d->set, &d->set->problems, d->source, d->complaint_at, d->complaint);
+}
+
 void draft_warn(struct draft *d, const void *at, const char *format, ...)
 {
     char said[512];
-    unsigned line, column;
     va_list arguments;
+    at = d->stand_in ? d->stand_in : at;
     va_start(arguments, format);
     vsnprintf(said, sizeof said, format, arguments);
     va_end(arguments);
-    source_place(d->source, (size_t)((const uint8_t *)at - d->source->text.bytes), &line, &column);
-    rule_note(d->set, &d->set->warnings, d->source->file, line, column, said);
+    note_place(d->set, &d->set->warnings, d->source, (size_t)((const uint8_t *)at - d->source->text.bytes), said);
 }
 
 static void draft_clear(struct draft *d)
 {
     d->refused = false;
     d->rule = (struct rule){.gid = 1, .severity = 3, .class = CLASS_UNUSUAL, .sides = 1 << FROM_CLIENT | 1 << FROM_SERVER};
-    d->has_sid = d->has_gid = d->has_rev = d->has_msg = d->proto_later = false;
+    d->has_on = d->has_sid = d->has_gid = d->has_rev = d->has_msg = d->proto_later = false;
     d->buffer = FIELD_NONE;
     d->open_test = d->last_content = -1;
     d->class_word = NULL;
     d->ranges_used = d->steps_used = d->items_used = d->names_used = d->bytes_used = 0;
+    d->readings_used = 0;
+    d->variables_used = 0;
+    d->where_used = 0;
+    d->where_text[0] = d->packet[0] = 0;
+    d->stand_in = NULL;
     d->proto[0] = d->msg[0] = d->classtype[0] = d->references[0] = d->metadata[0] = 0;
 }
 
@@ -55,7 +75,8 @@ static bool parse_action(struct draft *d, struct view word)
     } actions[] = {
         {"alert", ACTION_ALERT, false},    {"pass", ACTION_PASS, false},       {"log", ACTION_LOG, false},
         {"drop", ACTION_ALERT, true},      {"reject", ACTION_ALERT, true},     {"rejectsrc", ACTION_ALERT, true},
-        {"rejectdst", ACTION_ALERT, true}, {"rejectboth", ACTION_ALERT, true},
+        {"rejectdst", ACTION_ALERT, true}, {"rejectboth", ACTION_ALERT, true}, {"sdrop", ACTION_ALERT, true},
+        {"block", ACTION_ALERT, true},     {"react", ACTION_ALERT, true},
     };
     struct nearest near = {.wanted = word};
     char hint[96];
@@ -74,22 +95,24 @@ static bool parse_action(struct draft *d, struct view word)
 
 static bool parse_proto(struct draft *d, struct view word)
 {
-    static const char *const later[] = {"udp", "redis", "memcached", "mongodb", "tds", "tns", "cql", "drda"};
+    static const char *const later[] = {"udp", "redis", "memcached", "mongodb", "tds", "tns", "cql", "drda", "icmp", "sctp", "oracle",
+                                        "mssql", "mongo", "cassandra", "memcache"};
     const uint32_t all = (uint32_t)((UINT64_C(1) << PROTOCOLS) - 1);
     struct nearest near = {.wanted = word};
     char hint[96];
     if (word.length < sizeof d->proto)
         memcpy(d->proto, word.bytes, word.length);
     d->proto[word.length < sizeof d->proto ? word.length : 0] = 0;
-    if (view_equal(word, view_text("tcp")) || view_equal(word, view_text("ip")))
-        d->rule.protocols = all;
-    else if (view_equal(word, view_text("db")))
+    static const char *const wide[] = {"tcp", "ip", "tcp-pkt", "tcp-stream", "pkthdr", "ipv4", "ip4", "ipv6", "ip6"};
+    for (size_t i = 0; i < sizeof wide / sizeof wide[0]; i++)
+        if (view_equal(word, view_text(wide[i])))
+            d->rule.protocols = all;
+    if (view_equal(word, view_text("db")))
         d->rule.protocols = all & ~(UINT32_C(1) << PROTOCOL_NONE);
-    for (unsigned i = PROTOCOL_NONE + 1; i < PROTOCOLS; i++) {
-        if (view_equal(word, view_text(protocol_name((enum protocol)i))))
-            d->rule.protocols = UINT32_C(1) << i;
+    for (unsigned i = PROTOCOL_NONE + 1; i < PROTOCOLS; i++)
         nearest_offer(&near, protocol_name((enum protocol)i));
-    }
+    if (!d->rule.protocols)
+        (void)protocols_named(word, &d->rule.protocols);
     for (size_t i = 0; i < sizeof later / sizeof later[0] && !d->rule.protocols; i++) {
         d->proto_later |= view_equal(word, view_text(later[i]));
         nearest_offer(&near, later[i]);
@@ -111,6 +134,8 @@ static bool parse_header(struct draft *d, struct lexer *l)
         const uint8_t *text = l->source->text.bytes;
         if (i == 1 && !parse_action(d, words[ACTION]))
             return false;
+        if (i == SOURCE && got == LEX_END) /* Snort 3: alert mysql (...) */
+            return parse_proto(d, words[PROTO]);
         if (got == LEX_END)
             return draft_refuse(d, text + l->at - 1, "%s", lex_header_ends);
         if (got == LEX_BROKEN)
@@ -170,7 +195,9 @@ static void draft_choose_evidence(struct draft *d)
 {
     struct rule *r = &d->rule;
     for (unsigned i = 0; i < r->tests.count; i++) {
-        if (d->tests[i].kind != TEST_ANOMALY && !rule_field_is_derived((enum field)d->tests[i].field)) {
+        if (d->tests[i].kind != TEST_ANOMALY && d->tests[i].kind != TEST_BITS && d->tests[i].kind != TEST_STREAM &&
+            d->tests[i].kind != TEST_FACTS && d->tests[i].kind != TEST_ADDRESS &&
+            d->tests[i].absent != ABSENT_MUST && !rule_field_is_derived((enum field)d->tests[i].field)) {
             r->evidence = (uint8_t)i;
             return;
         }
@@ -187,10 +214,10 @@ static bool draft_finish(struct draft *d, const uint8_t *start)
     const unsigned to_server = r->flow & FLOW_TO_SERVER, to_client = r->flow & FLOW_TO_CLIENT;
     if (to_server || to_client)
         r->sides = to_server ? 1 << FROM_CLIENT : 1 << FROM_SERVER;
-    r->never = d->proto_later || (r->flow & FLOW_NOT_ESTABLISHED);
+    r->never |= d->proto_later || (r->flow & FLOW_NOT_ESTABLISHED);
     if (d->proto_later)
         draft_warn(d, start, "never matches: %s is not decoded by this build", d->proto);
-    else if (r->never)
+    else if (r->flow & FLOW_NOT_ESTABLISHED)
         draft_warn(d, start, "never matches: messages are only seen on established connections");
     draft_grade(d, start);
     draft_choose_evidence(d);
@@ -244,16 +271,23 @@ static void block_fill(struct block *b, const struct draft *d, struct rule *r, c
 {
     r->ranges = block_add(b, d->ranges, d->ranges_used * sizeof d->ranges[0]);
     r->all_tests = block_add(b, d->tests, r->tests.count * sizeof d->tests[0]);
+    r->items_used = (uint16_t)d->items_used;
     r->items = block_add(b, d->items, d->items_used * sizeof d->items[0]);
     r->steps = block_add(b, d->steps, d->steps_used * sizeof d->steps[0]);
     r->names = block_add(b, d->names, d->names_used * sizeof d->names[0]);
     r->bytes = block_add(b, d->bytes, d->bytes_used);
+    r->readings = block_add(b, d->readings, d->readings_used * sizeof d->readings[0]);
+    r->variables = block_add(b, d->variables, d->variables_used * sizeof d->variables[0]);
+    r->where = block_add(b, d->where, d->where_used * sizeof d->where[0]);
+    r->where_text = block_add(b, d->where_text, strlen(d->where_text) + 1);
+    r->packet = block_add(b, d->packet, strlen(d->packet) + 1);
     r->proto = block_add(b, d->proto, strlen(d->proto) + 1);
     r->msg = block_add(b, d->msg, strlen(d->msg) + 1);
     r->classtype = block_add(b, d->classtype, strlen(d->classtype) + 1);
     r->references = block_add(b, d->references, strlen(d->references) + 1);
     r->metadata = block_add(b, d->metadata, strlen(d->metadata) + 1);
     r->text = block_add(b, text, length + 1);
+    r->file = block_add(b, d->source->file, strlen(d->source->file) + 1);
 }
 
 /* Copies the draft into one block and gives it to the set: measured first, then filled. */
@@ -296,6 +330,8 @@ static bool parse_rule(struct draft *d, struct lexer *l)
         return draft_refuse(d, text + l->wrong_at, "there is text after the rule's closing parenthesis");
     if (end - start > RULE_TEXT_MAX)
         return draft_refuse(d, text + start, "the rule is longer than %d bytes", RULE_TEXT_MAX);
+    unsigned column;
+    source_place(l->source, start, &d->rule.line, &column);
     return draft_finish(d, text + start) && draft_commit(d, view_of(text + start, end - start));
 }
 
@@ -334,11 +370,13 @@ void rules_add_text(struct rule_set *set, const char *file, struct view text)
         const size_t start = lexer.at;
         draft_clear(d);
         d->set = set;
+        d->rule.set = set;
         d->source = &source;
+        d->regexes_before = set->regexes.used;
+        d->bits_before = set->bits_used;
         if (!parse_rule(d, &lexer)) {
-            unsigned line, column;
-            source_place(&source, d->complaint_at, &line, &column);
-            rule_note(set, &set->problems, file, line, column, d->complaint);
+            draft_note(d);
+            draft_forget(d);
             pass_over(&lexer, start);
         }
     }

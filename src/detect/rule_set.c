@@ -1,5 +1,5 @@
 /* The set of rules: see detect/rules.h. Owns every rule's memory, the problems and the variables. */
-#include "detect/rule.h"
+#include "detect/tuning.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -21,6 +21,12 @@ static const struct {
     {"MODBUS_CLIENT", "any"},   {"ENIP_SERVER", "any"},   {"ENIP_CLIENT", "any"},    {"HTTP_PORTS", "80"},
     {"SHELLCODE_PORTS", "!80"}, {"ORACLE_PORTS", "1521"}, {"SSH_PORTS", "22"},       {"DNP3_PORTS", "20000"},
     {"MODBUS_PORTS", "502"},    {"FTP_PORTS", "21"},      {"FILE_DATA_PORTS", "[$HTTP_PORTS,110,143]"},
+    {"POP_SERVERS", "any"},     {"IMAP_SERVERS", "any"},  {"SNMP_SERVERS", "any"},   {"MYSQL_SERVERS", "any"},
+    {"PGSQL_SERVERS", "any"},   {"ORACLE_SERVERS", "any"}, {"MSSQL_SERVERS", "any"}, {"SIP_PORTS", "any"},
+    {"MYSQL_PORTS", "3306"},    {"PGSQL_PORTS", "5432"},  {"POSTGRESQL_PORTS", "5432"}, {"MSSQL_PORTS", "1433"},
+    {"SQL_PORTS", "any"},       {"DB_PORTS", "any"},      {"DATABASE_PORTS", "any"}, {"MONGODB_PORTS", "27017"},
+    {"REDIS_PORTS", "6379"},    {"MEMCACHED_PORTS", "11211"}, {"DB2_PORTS", "50000"}, {"SMTP_PORTS", "25"},
+    {"POP_PORTS", "110"},       {"IMAP_PORTS", "143"},    {"RPC_PORTS", "any"},      {"SMB_PORTS", "[139,445]"},
     {"GENEVE_PORTS", "6081"},   {"VXLAN_PORTS", "4789"},  {"TEREDO_PORTS", "3544"},
 };
 
@@ -29,28 +35,29 @@ struct rule_set *rules_open(void)
     return calloc(1, sizeof(struct rule_set));
 }
 
-static void notes_free(struct note_list *list)
+static void note_free(struct rule_note *note)
 {
-    for (size_t i = 0; i < list->used; i++) {
-        free(list->notes[i].file);
-        free(list->notes[i].text);
-    }
-    free(list->notes);
+    free(note->file);
+    free(note->text);
+    free(note->excerpt);
 }
 
-static void index_free(struct rule_index *index)
+static void notes_free(struct note_list *list)
 {
-    if (index)
-        free(index->list);
-    free(index);
+    for (size_t i = 0; i < list->used; i++)
+        note_free(&list->notes[i]);
+    free(list->notes);
 }
 
 void rules_close(struct rule_set *set)
 {
     if (!set)
         return;
-    for (size_t i = 0; i < set->rules_used; i++)
+    for (size_t i = 0; i < set->rules_used; i++) {
         free(set->rules[i].block);
+        free(set->rules[i].tuned);
+    }
+    tuning_free(set);
     for (size_t i = 0; i < set->variables_used; i++) {
         free(set->variables[i].name);
         free(set->variables[i].value);
@@ -59,6 +66,8 @@ void rules_close(struct rule_set *set)
     notes_free(&set->warnings);
     index_free(set->passes);
     index_free(set->alerts);
+    index_free(set->readers);
+    regexes_free(&set->regexes);
     free(set->variables);
     free(set->rules);
     free(set->ids);
@@ -77,8 +86,7 @@ char *rule_copy_text(struct rule_set *set, const char *text, size_t length)
     return copy;
 }
 
-void rule_note(struct rule_set *set, struct note_list *list, const char *file, unsigned line, unsigned column,
-               const char *text)
+void rule_note(struct rule_set *set, struct note_list *list, const struct rule_problem *problem)
 {
     if (list->used == list->room) {
         size_t room = list->room ? list->room * 2 : 16;
@@ -90,20 +98,26 @@ void rule_note(struct rule_set *set, struct note_list *list, const char *file, u
         list->notes = grown;
         list->room = room;
     }
-    struct rule_note note = {rule_copy_text(set, file, strlen(file)), rule_copy_text(set, text, strlen(text)), line, column};
-    if (note.file && note.text) {
+    struct rule_note note = {
+        .file = rule_copy_text(set, problem->file, strlen(problem->file)),
+        .text = rule_copy_text(set, problem->text, strlen(problem->text)),
+        .excerpt = rule_copy_text(set, problem->excerpt, strlen(problem->excerpt)),
+        .line = problem->line,
+        .column = problem->column,
+        .caret = problem->caret,
+    };
+    if (note.file && note.text && note.excerpt)
         list->notes[list->used++] = note;
-    } else {
-        free(note.file);
-        free(note.text);
-    }
+    else
+        note_free(&note);
 }
 
 static bool note_get(const struct note_list *list, size_t i, struct rule_problem *out)
 {
     if (i >= list->used)
         return false;
-    *out = (struct rule_problem){list->notes[i].file, list->notes[i].line, list->notes[i].column, list->notes[i].text};
+    const struct rule_note *note = &list->notes[i];
+    *out = (struct rule_problem){note->file, note->line, note->column, note->text, note->excerpt, note->caret};
     return true;
 }
 
@@ -248,27 +262,53 @@ static char *read_whole(FILE *in, const char *path, size_t *length, struct error
     return memory;
 }
 
-bool rules_add_file(struct rule_set *set, const char *path, struct error *why)
+static char *read_file(const char *path, size_t *length, struct error *why)
 {
     FILE *in = fopen(path, "rb");
-    if (!in)
-        return error_set(why, errno == EACCES ? EXIT_NO_PERMISSION : EXIT_NO_INPUT, "cannot open %s: %s", path,
-                         strerror(errno));
-    size_t length = 0;
-    char *text = read_whole(in, path, &length, why);
+    if (!in) {
+        error_set(why, errno == EACCES ? EXIT_NO_PERMISSION : EXIT_NO_INPUT, "cannot open %s: %s", path, strerror(errno));
+        return NULL;
+    }
+    char *text = read_whole(in, path, length, why);
     fclose(in);
-    if (!text)
-        return false;
-    rules_add_text(set, path, view_of(text, length));
+    return text;
+}
+
+bool rules_add_file(struct rule_set *set, const char *path, struct error *why)
+{
+    size_t length = 0;
+    char *text = read_file(path, &length, why);
+    if (text)
+        rules_add_text(set, path, view_of(text, length));
+    bool good = text != NULL;
     free(text);
-    return true;
+    return good;
+}
+
+bool rules_add_tuning_file(struct rule_set *set, const char *path, struct error *why)
+{
+    size_t length = 0;
+    char *text = read_file(path, &length, why);
+    if (text)
+        rules_add_tuning_text(set, path, view_of(text, length));
+    bool good = text != NULL;
+    free(text);
+    return good;
 }
 
 bool rules_ready(struct rule_set *set, struct error *why)
 {
-    if (set->out_of_memory || !index_build(set))
+    if (set->out_of_memory || !tuning_apply(set) || !index_build(set))
         return error_set(why, EXIT_INTERNAL, "not enough memory for the rules");
     return true;
+}
+
+bool rules_find(const struct rule_set *set, uint32_t gid, uint32_t sid, uint32_t *rule)
+{
+    const struct rule *found = rule_find(set, gid, sid);
+    if (found)
+        *rule = (uint32_t)(found - set->rules);
+    return found != NULL;
 }
 
 void rules_facts(const struct rule_set *set, uint32_t rule, struct rule_facts *out)

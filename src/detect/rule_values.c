@@ -85,6 +85,16 @@ enum name_set rule_message_names(enum protocol protocol)
     return protocol < PROTOCOLS ? (enum name_set)sets[protocol] : NAMES_NONE;
 }
 
+/* COM_QUERY is a command's whole name, query what is left when all of them begin so. */
+bool view_is_name(struct view word, const char *name)
+{
+    static const char prefix[] = "com_";
+    if (view_is(word, name))
+        return true;
+    return word.length >= sizeof prefix && view_is(view_head(word, sizeof prefix - 1), prefix) &&
+           view_is(view_from(word, sizeof prefix - 1), name);
+}
+
 static bool add_item(struct draft *d, const void *at, struct item item)
 {
     if (d->items_used == DRAFT_ITEMS_MAX)
@@ -102,7 +112,7 @@ static unsigned add_names(struct draft *d, struct view word, bool negated, enum 
     const char *name;
     for (unsigned i = 0; (name = name_at(set, i, &value)) != NULL; i++) {
         nearest_offer(near, name);
-        if (view_is(word, name) && add_item(d, word.bytes, (struct item){value, value, ITEM_IS, (uint8_t)protocol, negated}))
+        if (view_is_name(word, name) && add_item(d, word.bytes, (struct item){value, value, ITEM_IS, (uint8_t)protocol, negated}))
             found++;
     }
     return found;
@@ -139,18 +149,14 @@ static bool add_range(struct draft *d, struct view text, struct view low, struct
     return add_item(d, text.bytes, (struct item){from + 1, to - 1, ITEM_BETWEEN, PROTOCOL_NONE, negated});
 }
 
-static bool add_compared(struct draft *d, struct view text, bool negated)
+/* A number behind "", "=", ">", "<", ">=" or "<=". */
+static bool add_operator(struct draft *d, struct view text, struct view number, const char *operator, bool negated)
 {
     struct item item = {.form = ITEM_IS, .negated = negated};
-    struct view rest = text;
-    bool equal = text.length > 1 && text.bytes[1] == '=';
-    uint8_t first = text.length ? text.bytes[0] : 0;
+    const bool equal = operator[0] && operator[1] == '=';
+    const char first = operator[0];
     uint64_t value;
-    if (first == '>' || first == '<')
-        rest = view_from(text, equal ? 2 : 1);
-    else if (first == '=')
-        rest = view_from(text, 1);
-    if (!view_size(view_trim(rest), &value))
+    if (!view_size(view_trim(number), &value))
         return draft_refuse(d, text.bytes, "\"%.*s\" is not N, >N, <N, >=N, <=N, !N, N-M or N<>M (units KiB MiB GiB)",
                             (int)(text.length > 60 ? 60 : text.length), (const char *)text.bytes);
     item.low = item.high = value;
@@ -168,6 +174,23 @@ static bool add_compared(struct draft *d, struct view text, bool negated)
         item.high = value - !equal;
     }
     return add_item(d, text.bytes, item);
+}
+
+static bool add_compared(struct draft *d, struct view text, bool negated)
+{
+    static const char *const operators[] = {">=", "<=", ">", "<", "="};
+    for (size_t i = 0; i < sizeof operators / sizeof operators[0]; i++) {
+        size_t length = strlen(operators[i]);
+        if (text.length >= length && memcmp(text.bytes, operators[i], length) == 0)
+            return add_operator(d, text, view_from(text, length), operators[i], negated);
+    }
+    return add_operator(d, text, text, "", negated);
+}
+
+bool draft_compared(struct draft *d, struct view number, const char *operator, bool negated, struct span *out)
+{
+    *out = (struct span){(uint16_t)d->items_used, 1};
+    return add_operator(d, number, number, operator, negated);
 }
 
 /* The place of the operator of a range, not counting the first character. */
@@ -242,6 +265,14 @@ bool rule_field_is_derived(enum field field)
     case FIELD_DB_COMPRESSION:
     case FIELD_DB_USER:
     case FIELD_DB_NAME:
+    case FIELD_DB_ERROR_CODE:
+    case FIELD_DB_ROWS:
+    case FIELD_NET_CLIENT:
+    case FIELD_NET_CLIENT_PORT:
+    case FIELD_NET_SERVER:
+    case FIELD_NET_SERVER_PORT:
+    case FIELD_NET_DIRECTION:
+    case FIELD_FLOW_MIDSTREAM:
         return true;
     default:
         return false;

@@ -23,6 +23,7 @@ struct bench {
     struct alert alert; /* the last that was raised */
     unsigned raised;
     uint32_t sids[64];
+    struct alert alerts[4]; /* the first that were raised */
 };
 
 static inline struct bench *bench_open(void)
@@ -105,6 +106,8 @@ static inline void bench_sink(void *context, const struct alert *alert, const st
     struct bench *b = context;
     assert_ptr_equal(message, &b->message);
     b->alert = *alert;
+    if (b->raised < 4)
+        b->alerts[b->raised] = *alert;
     if (b->raised < 64)
         b->sids[b->raised] = alert->sid;
     b->raised++;

@@ -89,6 +89,15 @@ static void counting_counts(void **state)
     assert_int_equal(atomic_load(&asked), COUNTS ? 2 : 0);
 }
 
+/* Also an expression that is interpreted, where PCRE wants memory. */
+static const char every_kind[] =
+    "alert mysql any any -> any any (content:\"select\"; nocase; pcre:\"/sel(e|x)ct.*from/i\"; sid:1;)\n"
+    "alert tcp any any -> any any (content:\"e\"; pcre:\"/(*NO_JIT)(\\w+\\s?)+,[xyz]{3}$/\"; sid:2;)\n"
+    "alert mysql any any -> any any (where:\"mysql.length > 5 and lower(mysql.query) contains 'from'\"; sid:3;)\n"
+    "alert tcp any any -> any any (byte_extract:1,0,n; byte_test:1,>,n,1; rate:count >= 5, seconds 60, track by_src; sid:4;)\n"
+    "alert tcp any any -> any any (db.length:>20; flowbits:set,a; rate:distinct db.length >= 3, seconds 60, track by_rule; sid:5;)\n"
+    "alert tcp any any -> any any (flowbits:isset,a; threshold:type backoff, track by_user, count 1, multiplier 10; sid:6;)\n";
+
 static void replay_all(unsigned workers, size_t least_messages)
 {
     static const volatile bool never = false;
@@ -100,6 +109,9 @@ static void replay_all(unsigned workers, size_t least_messages)
     memset(&counters, 0, sizeof counters);
     struct rule_set *rules = rules_open();
     rules_add_anomalies(rules);
+    rules_add_text(rules, "all", view_text(every_kind));
+    rules_add_tuning_text(rules, "tuning", view_text("except sig_id 3, where \"db.user == 'nobody'\", until 2999-01-01, reason \"x\""));
+    assert_int_equal(rules_failed(rules), 0);
     assert_true(rules_ready(rules, &why));
     struct recorder *recorder = recorder_open(rules, NULL, &counters);
     struct source_options source_options = {NULL, &counters};

@@ -9,6 +9,13 @@ static const char *const seeds[] = {
     "  isdataat:!5,relative; bsize:4<>5000; db.user; content:\"x\"; startswith; fast_pattern:only; sid:1;)\n",
     "# c\nlog ip any any -> any any (anomaly:tcp.overlap-differs,db.wrong-protocol; reference:cve,1; metadata:a b;\n# d\n sid:3;)\n"
     "alert udp any any -> any any (sid:4;)\n",
+    "alert mysql (content:\"a\"; pcre:!\"/a\\/b[\\x22;]\\\"c{2,3}(d|e)+?/ismRG\"; byte_extract:2,-1,n,relative,little,multiplier 2,align 4; \\\n"
+    "  byte_test:4,!>=,n,n,string,hex,bitmask 0xf0; byte_jump:1,0,relative,post_offset -3,from_beginning; content:\"b\"; within:n; "
+    "isdataat:!n,relative; flowbits:isset,a|b; flowbits:set,c&d; noalert; sid:5;)\n"
+    "alert tcp any any -> any any (service:mysql,tns; stream_size:both,>=,5; mysql.query; absent:or_else; content:\"x\"; flags:S+; "
+    "app-layer-protocol:!pgsql; gap:ok; raw; on:reply; net.client:![10.0.0.0/8]; rate:distinct db.user >= 3, seconds 60, track by_flow; "
+    "where:\"not (mysql.length - 2 * -3 >= 0x10 and lower(db.user) contains 'a\\\\'b') or net.client in {!10.0.0.0/8,::1} or db.phase in "
+    "{pre_auth} || exists(mysql.query) && min(3,len(mysql.query)) in {1,2..5}\"; threshold:type backoff, track by_user, count 1, multiplier 10; sid:6;)\n",
 };
 
 enum { SEEDS = sizeof seeds / sizeof seeds[0] };
@@ -26,7 +33,7 @@ static void every_byte_replaced(void **state)
     (void)state;
     static const char bytes[] = "\"\\|;:(),![]$#\n \t-<>0z\xff";
     for (unsigned s = 0; s < SEEDS; s++) {
-        char text[1024];
+        char text[2048];
         const size_t length = strlen(seeds[s]);
         for (size_t i = 0; i < length; i++) {
             memcpy(text, seeds[s], length);

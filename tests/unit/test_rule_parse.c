@@ -125,7 +125,8 @@ static void options(void **state)
         {"unknown keyword", RULE("`xyzzy:1;"), "unknown keyword \"xyzzy\""},
         {"nearly a field", RULE("`mysql.lenght:5;"), "unknown keyword \"mysql.lenght\"; did you mean mysql.length?"},
         {"nearly a keyword", RULE("`thresold:x;"), "unknown keyword \"thresold\"; did you mean threshold?"},
-        {"of a later build", RULE("`pcre:\"/a\"b/\";"), "pcre is not supported by this build"},
+        {"of a later build", RULE("`xbits:set,a,track ip_src;"), "xbits is not supported by this build: they span connections"},
+        {"of another protocol", RULE("`http.uri; content:\"x\";"), "http.uri is about HTTP, which is not decoded here"},
         {"value missing", RULE("`msg;"), "msg needs a value"},
         {"value empty", RULE("`msg:;"), "msg needs a value"},
         {"value too much", RULE("content:\"a\"; nocase:`1;"), "nocase takes no value"},
@@ -154,7 +155,7 @@ static void options(void **state)
         {"event", RULE("app-layer-event:`x;"), "unknown anomaly \"x\""},
         {"field of another protocol", RULE("`pgsql.length:5;"), "pgsql.length does not exist in mysql"},
         {"threshold lacks", RULE("threshold:`type limit, track by_src, count 1;"), "threshold needs type, track, count and seconds"},
-        {"threshold type", RULE("threshold:type `some, track by_src, count 1, seconds 1;"), "type is limit, threshold or both"},
+        {"threshold type", RULE("threshold:type `some, track by_src, count 1, seconds 1;"), "type is limit, threshold, both or backoff"},
         {"threshold track", RULE("threshold:type limit, track `by_me, count 1, seconds 1;"), "track is by_src,"},
         {"threshold count 0", RULE("threshold:type limit, track by_src, count `0, seconds 1;"), "expected a number from 1"},
         {"threshold seconds", RULE("threshold:type limit, track by_src, count 1, seconds `x;"), "expected a number from 1"},
@@ -255,7 +256,7 @@ static void one_bad_rule_leaves_the_others(void **state)
                                       "alert mysql any any -> any (sid:50;)",
                                       "nonsense",
                                       "more nonsense (with; parts:\"x\";",
-                                      "alert mysql any any -> any any (pcre:\"/x\\\"y/\"; sid:50;)",
+                                      "alert mysql any any -> any any (pcre:\"/(x\\\"y/\"; sid:50;)",
                                       "alert mysql any any -> any any (\n  bad:1;\n  sid:50;\n)",
                                       "alert mysql any any -> any any (content:\"\\\\\"; content:\"x\\\"; sid:50;)"};
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {

@@ -1,0 +1,33 @@
+/*
+ * Why a rule is true of a message, or is not: every term with what it saw, none left out because an earlier one failed. The
+ * terms are asked by the code that matches.
+ */
+#ifndef DBHOUND_DETECT_EXPLAIN_H
+#define DBHOUND_DETECT_EXPLAIN_H
+
+#include "detect/rules.h"
+#include "proto/conversation.h"
+
+enum term_truth { TERM_FALSE, TERM_TRUE, TERM_UNKNOWN };
+
+struct term {
+    const char *text;        /* as the rule writes it */
+    enum term_truth truth;
+    char value[160];         /* what the message has, escaped; "" nothing */
+    uint32_t offset, length; /* of the bytes in the message; length 0: none */
+    unsigned depth;          /* 1: a part of the term before it */
+};
+
+typedef void (*term_sink)(void *context, const struct term *term);
+
+struct explainer;
+
+/* For messages that are asked about one after the other. NULL: no memory. */
+struct explainer *explainer_open(const struct rule_set *set);
+void explainer_close(struct explainer *e);
+/* Tells every term and answers whether the rule is true of the message, as the detector would (pass rules and
+ * threshold.config aside). `stored`: the message comes from the store, which keeps nothing of the connection's state; such
+ * terms are unknown and count as true. */
+bool explainer_rule(struct explainer *e, uint32_t rule, const struct message *message, bool stored, term_sink tell, void *context);
+
+#endif
