@@ -25,7 +25,7 @@ enum {
     REDIS_EOF_MARK = 40,          /* RUN_ID_SIZE */
     REDIS_RDB_HEAD = 9,           /* "REDIS" and four digits */
     REDIS_DEPTH = 32,
-    REDIS_CLIENT_DEPTH = 9,       /* of hiredis */
+    REDIS_CLIENT_DEPTH = 16,      /* of what servers send by themselves, COMMAND DOCS is the deepest */
     REDIS_AWAITED = 8,
     REDIS_VERSION_TEXT = 24,
     REDIS_UNREAD_REPLIES = 4096,

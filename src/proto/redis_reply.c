@@ -54,7 +54,7 @@ static void check_resp3(struct redis_reading *r, uint8_t type)
     if (s->resp3 || s->joined || s->resp3_told || s->untracked)
         return;
     s->resp3_told = true;
-    redis_defect(r, (struct report){.anomaly = ANOMALY_REDIS_RESP3_TYPE, .field = FIELD_REDIS_TYPE, .relation = MUST_BE, .offset = r->at,
+    redis_remark(r, (struct report){.anomaly = ANOMALY_REDIS_RESP3_TYPE, .field = FIELD_REDIS_TYPE, .relation = MUST_BE, .offset = r->at,
                                     .length = 1, .got = type, .note = "one of + - : $ *, as the client did not say HELLO 3"});
 }
 
@@ -187,7 +187,7 @@ static bool open_level(struct redis_reading *r, uint8_t type, uint32_t left, boo
         s->nesting_told = true;
         redis_remark(r, (struct report){.anomaly = ANOMALY_REDIS_NESTING, .field = FIELD_REDIS_COUNT, .relation = MUST_NOT_EXCEED,
                                         .offset = r->at, .length = 1, .got = s->depth, .expected = REDIS_CLIENT_DEPTH,
-                                        .note = "levels that hiredis reads"});
+                                        .note = "levels"});
     }
     return true;
 }
