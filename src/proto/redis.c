@@ -72,6 +72,25 @@ static bool is_bus(const struct redis_state *s, struct view ahead)
     return s->bus || (!s->started && begins(ahead, "RCmb"));
 }
 
+static enum framing unread_frame(struct view ahead, struct frame *out)
+{
+    out->total = out->wanted = (uint32_t)(ahead.length < MESSAGE_BYTES_MAX ? ahead.length : MESSAGE_BYTES_MAX);
+    return FRAME_READY;
+}
+
+/* The server closes when it reads QUIT: what stands behind is not looked at, and may hold anything. */
+static enum verdict after_quit(struct redis_reading *r)
+{
+    uint32_t length = (uint32_t)r->bytes.length;
+    r->out->message = REDIS_AFTER_QUIT;
+    note_field(r->out, FIELD_DB_UNDECODED, 0, length, 0);
+    if (!r->state->quit_told)
+        report(r->out, (struct report){.anomaly = ANOMALY_REDIS_AFTER_QUIT, .field = FIELD_DB_LENGTH, .relation = MUST_BE, .length = length,
+                                       .got = length, .note = "nothing after QUIT"});
+    r->state->quit_told = true;
+    return VERDICT_OK;
+}
+
 static enum framing frame(const void *state, enum side from, struct cursor ahead, struct frame *out)
 {
     const struct redis_state *s = state;
@@ -86,8 +105,11 @@ static enum framing frame(const void *state, enum side from, struct cursor ahead
         if (is_bus(s, bytes))
             return redis_bus_frame(bytes, out);
     }
-    if (from == FROM_CLIENT)
+    if (from == FROM_CLIENT) {
+        if (s->quit)
+            return unread_frame(bytes, out);
         return redis_request_frame(&s->requests[FROM_CLIENT], bytes, out);
+    }
     return redis_reply_frame(s, bytes, out);
 }
 
@@ -153,7 +175,9 @@ static enum verdict message(void *state, enum side from, struct cursor body, str
         expect_less(s, from);
     bool done = (s->tls_asked || !s->started || s->bus) && special(&r, &verdict);
     s->started = true;
-    if (!done)
+    if (!done && from == FROM_CLIENT && s->quit)
+        verdict = after_quit(&r);
+    else if (!done)
         verdict = from == FROM_CLIENT ? redis_request(&r) : redis_reply(&r);
     if (verdict == VERDICT_BROKEN)
         expect_less(s, from);
@@ -176,7 +200,7 @@ static void client_ends(struct redis_state *s, struct findings *out)
     s->client_ended = true;
     if (s->tls_asked)
         tls_refused(s, out);
-    else if (open && !s->quit)
+    else if (open)
         report(out, (struct report){.anomaly = ANOMALY_REDIS_INCOMPLETE, .field = FIELD_REDIS_COUNT, .relation = MUST_BE, .got = q->left,
                                     .note = "no argument left to come"});
 }

@@ -365,13 +365,6 @@ void redis_command_done(struct redis_reading *r, struct redis_requests *q)
         return;
     }
     observe(r->out, (struct fact){.kind = FACT_REQUEST, .number = r->out->message});
-    if (s->quit) {
-        if (!s->quit_told)
-            report(r->out, (struct report){.anomaly = ANOMALY_REDIS_AFTER_QUIT, .field = FIELD_REDIS_COMMAND, .relation = MUST_BE,
-                                           .note = "nothing after QUIT"});
-        s->quit_told = true;
-        return;
-    }
     if (q->command == COMMAND_OTHER && s->mode == REPLIES_ON) {
         redis_sent(r, AWAITED_NOTHING);
         return;

@@ -105,17 +105,13 @@ void redis_defect(struct redis_reading *r, struct report found)
     struct redis_state *s = r->state;
     if (!is_believed(r))
         return;
-    if (r->from == FROM_CLIENT) {
-        if (s->quit)
-            return;
-        s->reported = true;
-    }
+    s->reported |= r->from == FROM_CLIENT;
     report(r->out, found);
 }
 
 void redis_remark(struct redis_reading *r, struct report found)
 {
-    if (is_believed(r) && !(r->from == FROM_CLIENT && r->state->quit))
+    if (is_believed(r))
         report(r->out, found);
 }
 
