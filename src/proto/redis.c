@@ -119,7 +119,8 @@ static void expect_less(struct redis_state *s, enum side from)
     bool replica = s->reply_stage >= REPLY_RDB_BYTES;
     s->joined = s->started = s->untracked = s->resp3 = true;
     s->tls_asked = s->rdb_next = s->mask_next = s->empty_request = false;
-    s->awaited_used = s->key = s->trusted[from] = 0;
+    s->awaited_used = s->key = 0;
+    s->doubt[from] = REDIS_DOUBT;
     s->mode = REPLIES_ON;
     s->requests[from] = (struct redis_requests){0};
     if (from == FROM_CLIENT)
@@ -181,8 +182,8 @@ static enum verdict message(void *state, enum side from, struct cursor body, str
         verdict = from == FROM_CLIENT ? redis_request(&r) : redis_reply(&r);
     if (verdict == VERDICT_BROKEN)
         expect_less(s, from);
-    else if (s->trusted[from] < REDIS_TRUSTED)
-        s->trusted[from]++;
+    else if (s->doubt[from])
+        s->doubt[from]--;
     return verdict;
 }
 
@@ -192,11 +193,11 @@ static void gap(void *state, enum side from, uint64_t lost)
     expect_less(state, from);
 }
 
-/* The client leaves in the middle of a request, where no frame is open. */
+/* The client leaves in the middle of a request, where no frame is open: between two arguments. */
 static void client_ends(struct redis_state *s, struct findings *out)
 {
     const struct redis_requests *q = &s->requests[FROM_CLIENT];
-    bool open = q->stage != REQUEST_BETWEEN && (!s->joined || s->trusted[FROM_CLIENT] >= REDIS_TRUSTED);
+    bool open = q->stage == REQUEST_ARGUMENTS && !s->doubt[FROM_CLIENT];
     s->client_ended = true;
     if (s->tls_asked)
         tls_refused(s, out);
@@ -223,7 +224,8 @@ static void end(void *state, enum side from, bool reset, struct findings *out)
         return;
     }
     bool waits = s->blocking && (int32_t)(s->blocking - s->answered) > 0;
-    if (s->joined || s->untracked || s->bus || s->farewell || s->reported || s->quit || s->shutdown || waits || s->sent == s->answered)
+    bool replying = s->reply_stage != REPLY_VALUES || s->pending;
+    if (s->joined || s->untracked || s->bus || replying || s->farewell || s->reported || s->quit || s->shutdown || waits || s->sent == s->answered)
         return;
     report(out, (struct report){.anomaly = ANOMALY_REDIS_CLOSED, .field = FIELD_DB_PHASE, .relation = MUST_BE, .got = out->session->phase,
                                 .note = "a reply before the end"});

@@ -29,7 +29,7 @@ enum {
     REDIS_AWAITED = 8,
     REDIS_VERSION_TEXT = 24,
     REDIS_UNREAD_REPLIES = 4096,
-    REDIS_TRUSTED = 4,            /* messages after a gap before a defect is believed */
+    REDIS_DOUBT = 4,              /* messages after a gap before a defect is believed */
 };
 
 static const int64_t REDIS_BULK_MAX = INT64_C(512) << 20; /* proto-max-bulk-len */
@@ -95,7 +95,7 @@ struct redis_state {
     uint8_t depth;
     uint8_t reply_stage, reply_type, mode;
     uint8_t awaited_used;
-    uint8_t trusted[2];          /* messages since the last gap */
+    uint8_t doubt[2];            /* messages after a gap that must be sound before a defect is believed */
     uint8_t abuse;               /* steps of an attack through replication */
     uint8_t key;                 /* of the map in the reply to HELLO: what the next value is */
     uint8_t version_length;

@@ -65,7 +65,10 @@ static void check_http(struct redis_reading *r, struct view line)
 {
     static const char version[] = " HTTP/1.";
     size_t length = sizeof version - 1;
-    if (r->state->http_told || line.length < length + 1 || memcmp(line.bytes + line.length - length - 1, version, length) != 0)
+    if (r->state->http_told || line.length < length + 1)
+        return;
+    const uint8_t *end = line.bytes + line.length - length - 1;
+    if (memcmp(end, version, length) != 0 || memchr(line.bytes, ' ', line.length) == end)
         return;
     r->state->http_told = true;
     redis_remark(r, (struct report){.anomaly = ANOMALY_REDIS_HTTP, .field = FIELD_REDIS_INLINE, .relation = MUST_BE, .offset = 0,

@@ -97,7 +97,7 @@ struct redis_line redis_number_line(struct view bytes, size_t at)
 /* A boundary that was guessed in the middle of data is no reason to accuse anybody. */
 static bool is_believed(const struct redis_reading *r)
 {
-    return !r->state->joined || r->state->trusted[r->from] >= REDIS_TRUSTED;
+    return !r->state->doubt[r->from];
 }
 
 void redis_defect(struct redis_reading *r, struct report found)
