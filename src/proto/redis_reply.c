@@ -200,8 +200,8 @@ static bool read_string(struct redis_reading *r, uint8_t type, const struct redi
     if (type != '$')
         check_resp3(r, type);
     if (line->is != LINE_NUMBER || (line->number < 0 && !null))
-        return wrong(r, ANOMALY_REDIS_REPLY_LENGTH, FIELD_REDIS_LENGTH, r->at + 1, line->length > 3 ? line->length - 3 : 0,
-                     (uint64_t)line->number, type == '$' ? "a length, or -1" : "a length");
+        return wrong(r, ANOMALY_REDIS_REPLY_LENGTH, FIELD_REDIS_NUMBER, r->at + 1, line->length > 3 ? line->length - 3 : 0, 0,
+                     type == '$' ? "a length, or -1" : "a length");
     bool chunk = is_streamed(s) && s->kind[s->depth - 1] == '$';
     if ((type == ';') != chunk)
         return wrong(r, ANOMALY_REDIS_STREAMED, FIELD_REDIS_TYPE, r->at, 1, type,
@@ -248,8 +248,8 @@ static bool read_aggregate(struct redis_reading *r, uint8_t type, const struct r
     if (type != '*')
         check_resp3(r, type);
     if (line->is != LINE_NUMBER || (line->number < 0 && !null) || line->number > UINT32_MAX >> pairs)
-        return wrong(r, ANOMALY_REDIS_REPLY_COUNT, FIELD_REDIS_COUNT, r->at + 1, line->length > 3 ? line->length - 3 : 0,
-                     (uint64_t)line->number, "a count of at most 4294967295 values");
+        return wrong(r, ANOMALY_REDIS_REPLY_COUNT, FIELD_REDIS_NUMBER, r->at + 1, line->length > 3 ? line->length - 3 : 0, 0,
+                     "a count of at most 4294967295 values");
     note_field(r->out, FIELD_REDIS_COUNT, r->at + 1, line->length - 3, (uint64_t)line->number);
     if (line->number > 0 && !open_level(r, type, (uint32_t)line->number << pairs, false))
         return false;

@@ -6,15 +6,14 @@
 #include "proto/redis.h"
 
 /* The line of a count or a length is no number that the server takes. */
-static enum verdict wrong_number(struct redis_reading *r, const struct redis_line *line, enum anomaly anomaly, enum field field,
-                                 const char *expected)
+static enum verdict wrong_number(struct redis_reading *r, const struct redis_line *line, enum anomaly anomaly, const char *expected)
 {
     uint32_t written = line->length > 3 ? line->length - 3 : 0;
     if (line->is == LINE_NUL)
         anomaly = ANOMALY_REDIS_NUL_IN_LINE;
-    note_field(r->out, field, r->at + 1, written, (uint64_t)line->number);
-    redis_defect(r, (struct report){.anomaly = (uint16_t)anomaly, .field = (uint16_t)field, .relation = MUST_BE, .offset = r->at + 1,
-                                    .length = written, .got = (uint64_t)line->number, .note = expected});
+    note_field(r->out, FIELD_REDIS_NUMBER, r->at + 1, written, 0);
+    redis_defect(r, (struct report){.anomaly = (uint16_t)anomaly, .field = FIELD_REDIS_NUMBER, .relation = MUST_BE, .offset = r->at + 1,
+                                    .length = written, .note = expected});
     return VERDICT_BROKEN;
 }
 
@@ -74,7 +73,7 @@ static bool read_count(struct redis_reading *r, struct redis_requests *q, enum v
     bool number = line.is == LINE_NUMBER || line.is == LINE_END_WRONG;
     check_form(r, false);
     if (!number || line.number > INT_MAX) {
-        *verdict = wrong_number(r, &line, ANOMALY_REDIS_COUNT, FIELD_REDIS_COUNT, "a number of at most 2147483647");
+        *verdict = wrong_number(r, &line, ANOMALY_REDIS_COUNT, "a number of at most 2147483647");
         return false;
     }
     note_field(r->out, FIELD_REDIS_COUNT, 1, line.length - 3, (uint64_t)line.number);
@@ -111,7 +110,7 @@ static bool read_argument(struct redis_reading *r, struct redis_requests *q)
     struct redis_line line = redis_number_line(r->bytes, r->at);
     bool number = line.is == LINE_NUMBER || line.is == LINE_END_WRONG;
     if (!number || line.number < 0) {
-        wrong_number(r, &line, ANOMALY_REDIS_LENGTH, FIELD_REDIS_LENGTH, "a number from 0 to 536870912");
+        wrong_number(r, &line, ANOMALY_REDIS_LENGTH, "a number from 0 to 536870912");
         return false;
     }
     note_field(r->out, FIELD_REDIS_LENGTH, r->at + 1, line.length - 3, (uint64_t)line.number);

@@ -54,15 +54,15 @@ def goes_on(*answers):
 
 UNKNOWN = "-ERR unknown command\r\n"
 FRAMING_ROWS = [
-    Row("count: no digits", BEGUN, C(GET), instead("*\r\n"), "redis.multibulk-count redis.count 1" + REJECTED, refused("invalid multibulk length")),
-    Row("count: a letter", BEGUN, C(GET), instead("*2x\r\n$3\r\nGET\r\n$3\r\nkey\r\n"), "redis.multibulk-count redis.count 1" + REJECTED,
+    Row("count: no digits", BEGUN, C(GET), instead("*\r\n"), "redis.multibulk-count redis.number 1" + REJECTED, refused("invalid multibulk length")),
+    Row("count: a letter", BEGUN, C(GET), instead("*2x\r\n$3\r\nGET\r\n$3\r\nkey\r\n"), "redis.multibulk-count redis.number 1" + REJECTED,
         refused("invalid multibulk length")),
-    Row("count: a leading zero", BEGUN, C(GET), instead("*02\r\n$3\r\nGET\r\n$3\r\nkey\r\n"), "redis.multibulk-count redis.count 1" + REJECTED,
+    Row("count: a leading zero", BEGUN, C(GET), instead("*02\r\n$3\r\nGET\r\n$3\r\nkey\r\n"), "redis.multibulk-count redis.number 1" + REJECTED,
         refused("invalid multibulk length")),
-    Row("count: a plus", BEGUN, C(GET), instead("*+2\r\n$3\r\nGET\r\n$3\r\nkey\r\n"), "redis.multibulk-count redis.count 1" + REJECTED,
+    Row("count: a plus", BEGUN, C(GET), instead("*+2\r\n$3\r\nGET\r\n$3\r\nkey\r\n"), "redis.multibulk-count redis.number 1" + REJECTED,
         refused("invalid multibulk length")),
-    Row("count: 2^31", BEGUN, C(GET), instead("*2147483648\r\n"), "redis.multibulk-count redis.count 1" + REJECTED, refused("invalid multibulk length")),
-    Row("count: 34 digits", BEGUN, C(GET), instead("*" + "9" * 34 + "\r\n"), "redis.multibulk-count redis.count 1" + REJECTED,
+    Row("count: 2^31", BEGUN, C(GET), instead("*2147483648\r\n"), "redis.multibulk-count redis.number 1" + REJECTED, refused("invalid multibulk length")),
+    Row("count: 34 digits", BEGUN, C(GET), instead("*" + "9" * 34 + "\r\n"), "redis.multibulk-count redis.number 1" + REJECTED,
         refused("invalid multibulk length")),
     Row("count: no carriage return", BEGUN, C(GET), instead("*2\n$3\n"), "redis.incomplete-message redis.length 0", LEAVES),
     Row("count: 1,048,577", BEGUN, C(GET), instead("*1048577\r\n" + "$1\r\nx\r\n" * 32), "redis.multibulk-count-large redis.count 1; "
@@ -76,9 +76,9 @@ FRAMING_ROWS = [
     Row("length: one too small", BEGUN, C(GET), instead("*2\r\n$2\r\nGET\r\n$3\r\nkey\r\n"), "redis.string-end redis.line_end 10; "
         "redis.string-expected redis.type 12" + REJECTED, refused("expected '$', got '\n'".replace("\n", "."))),
     Row("length: one too large", BEGUN, C(GET), instead("*2\r\n$3\r\nGET\r\n$4\r\nkey\r\n"), "redis.incomplete-message redis.length 0", LEAVES),
-    Row("length: negative", BEGUN, C(GET), instead("*2\r\n$3\r\nGET\r\n$-1\r\n"), "redis.bulk-length redis.length 14" + REJECTED,
+    Row("length: negative", BEGUN, C(GET), instead("*2\r\n$3\r\nGET\r\n$-1\r\n"), "redis.bulk-length redis.number 14" + REJECTED,
         refused("invalid bulk length")),
-    Row("length: a leading zero", BEGUN, C(GET), instead("*2\r\n$03\r\nGET\r\n$3\r\nkey\r\n"), "redis.bulk-length redis.length 5" + REJECTED,
+    Row("length: a leading zero", BEGUN, C(GET), instead("*2\r\n$03\r\nGET\r\n$3\r\nkey\r\n"), "redis.bulk-length redis.number 5" + REJECTED,
         refused("invalid bulk length")),
     Row("length: 512 MB and one", BEGUN, C(SET), instead("*3\r\n$3\r\nSET\r\n$3\r\nkey\r\n$536870913\r\n"), "redis.bulk-length-large redis.length 23"
         + REJECTED, refused("invalid bulk length")),
@@ -100,7 +100,7 @@ FRAMING_ROWS = [
     Row("inline: RDP", BEGUN, C("get key\r\n"), instead(b"\x03\x00\x00\x13\x0e\xe0\x00\x00"), "redis.nul-in-line redis.inline 1", LEAVES),
     Row("inline: 70,000 bytes", BEGUN, C("get key\r\n"), instead("get " + "x" * 70000), "redis.inline-too-long redis.inline 0" + REJECTED,
         refused("too big inline request")),
-    Row("length: a NUL", BEGUN, C(GET), instead(b"*2\r\n$3\0\r\nGET\r\n"), "redis.nul-in-line redis.length 5", LEAVES),
+    Row("length: a NUL", BEGUN, C(GET), instead(b"*2\r\n$3\0\r\nGET\r\n"), "redis.nul-in-line redis.number 5", LEAVES),
 ]
 
 STATE_ROWS = [
@@ -134,16 +134,16 @@ STATE_ROWS = [
 REPLY_ROWS = [
     Row("type: none", ASKED, S("$5\r\nvalue\r\n"), instead("value\r\n"), "redis.reply-type redis.type 0", LEAVES),
     Row("type: in a list", ASKED, S("*2\r\n:1\r\n:2\r\n"), instead("*2\r\n:1\r\n2\r\n"), "redis.reply-type redis.type 8", LEAVES),
-    Row("length: -2", ASKED, S("$5\r\nvalue\r\n"), instead("$-2\r\n"), "redis.reply-length redis.length 1", LEAVES),
-    Row("length: a letter", ASKED, S("$5\r\nvalue\r\n"), instead("$5x\r\nvalue\r\n"), "redis.reply-length redis.length 1", LEAVES),
+    Row("length: -2", ASKED, S("$5\r\nvalue\r\n"), instead("$-2\r\n"), "redis.reply-length redis.number 1", LEAVES),
+    Row("length: a letter", ASKED, S("$5\r\nvalue\r\n"), instead("$5x\r\nvalue\r\n"), "redis.reply-length redis.number 1", LEAVES),
     Row("length: one too small", ASKED, S("$5\r\nvalue\r\n"), instead("$4\r\nvalue\r\n"),
         "redis.reply-string-end redis.line_end 8; S: redis.reply-type redis.type 0", LEAVES),
     Row("length: two too large", ASKED, S("$5\r\nvalue\r\n"), instead("$7\r\nvalue\r\n"), "redis.incomplete-message redis.length 0; redis.closed-without-answer db.phase 0", [SERVER_ENDS]),
     Row("length: 3 GB", ASKED, S("$5\r\nvalue\r\n"), instead("$3221225472\r\n" + "x" * 2000),
         "redis.reply-large redis.length 1; redis.incomplete-message redis.length 1", [SERVER_ENDS]),
-    Row("count: 2^32 (CVE-2021-32762)", ASKED, S("*0\r\n"), instead("*4294967296\r\n"), "redis.reply-count redis.count 1", LEAVES),
-    Row("count: 2^60 (CVE-2021-32765)", ASKED, S("*0\r\n"), instead("*1152921504606846976\r\n"), "redis.reply-count redis.count 1", LEAVES),
-    Row("count: -3", ASKED, S("*0\r\n"), instead("*-3\r\n"), "redis.reply-count redis.count 1", LEAVES),
+    Row("count: 2^32 (CVE-2021-32762)", ASKED, S("*0\r\n"), instead("*4294967296\r\n"), "redis.reply-count redis.number 1", LEAVES),
+    Row("count: 2^60 (CVE-2021-32765)", ASKED, S("*0\r\n"), instead("*1152921504606846976\r\n"), "redis.reply-count redis.number 1", LEAVES),
+    Row("count: -3", ASKED, S("*0\r\n"), instead("*-3\r\n"), "redis.reply-count redis.number 1", LEAVES),
     Row("line: a carriage return alone", ASKED, S("+value\r\n"), instead("+val\rue\r\n"), "redis.reply-line redis.line_end 5", LEAVES),
     Row("line: a line feed alone", ASKED, S("+value\r\n"), instead("+val\nue\r\n"), "redis.reply-line redis.line 4", LEAVES),
     Row("line: a NUL (CVE-2025-67733)", ASKED, S("-ERR value\r\n"), instead(b"-ERR v\0lue\r\n"), "redis.reply-line redis.line 1", LEAVES),
