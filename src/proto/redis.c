@@ -225,7 +225,8 @@ static void end(void *state, enum side from, bool reset, struct findings *out)
     }
     bool waits = s->blocking && (int32_t)(s->blocking - s->answered) > 0;
     bool replying = s->reply_stage != REPLY_VALUES || s->pending;
-    if (s->joined || s->untracked || s->bus || replying || s->farewell || s->reported || s->quit || s->shutdown || waits || s->sent == s->answered)
+    bool explained = s->farewell || s->reported || s->quit || s->shutdown;
+    if (s->joined || s->untracked || s->bus || replying || explained || waits || s->sent == s->answered)
         return;
     report(out, (struct report){.anomaly = ANOMALY_REDIS_CLOSED, .field = FIELD_DB_PHASE, .relation = MUST_BE, .got = out->session->phase,
                                 .note = "a reply before the end"});

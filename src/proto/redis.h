@@ -109,6 +109,7 @@ struct redis_state {
     bool client_ended, farewell;
     bool empty_request;          /* the last request was empty; its form: */
     bool empty_inline;
+    bool pushed;                 /* the open array is a message to a subscriber */
     bool mask_next;              /* the next value of the reply is a password */
     bool rdb_next, rdb_begun, version_told;
     bool nesting_told, resp3_told, unrequested_told, unread_told, quit_told, http_told, count_told;

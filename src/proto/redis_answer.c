@@ -124,13 +124,21 @@ static void replication_begins(struct redis_state *s, struct view line)
         s->reply_stage = REPLY_COMMANDS;
 }
 
+/* What comes without being asked for: messages to subscribers, and what MONITOR shows ("1700000000.123456 [0 ..."). */
+static bool is_news(struct redis_state *s, uint8_t type, struct view line)
+{
+    bool pushed = s->pushed;
+    s->pushed = false;
+    return pushed || (s->untracked && type == '+' && line.length > 20 && line.bytes[10] == '.' && line.bytes[17] == ' ' && line.bytes[18] == '[');
+}
+
 void redis_answered(struct redis_reading *r, uint8_t type, struct view line, uint32_t offset)
 {
     struct redis_state *s = r->state;
     enum awaited what = redis_awaits(s);
     bool refused = type == '-' || type == '!';
     bool login = what == AWAITED_AUTH || what == AWAITED_AUTH_HELLO;
-    if (type == '>')
+    if (type == '>' || is_news(s, type, line))
         return;
     bool asked = count_answer(r, type, offset, what);
     observe(r->out, (struct fact){.kind = FACT_REPLY});

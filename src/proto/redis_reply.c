@@ -143,6 +143,14 @@ static bool names_a_password(struct view text)
            view_equal(text, view_text("tls-key-file-pass"));
 }
 
+/* RESP2 has no type of its own for what a subscriber is sent. */
+static bool is_pushed(const struct redis_state *s, struct view text)
+{
+    bool first = s->untracked && s->depth == 1 && s->kind[0] == '*' && (s->left[0] == 3 || s->left[0] == 4);
+    return first && (view_equal(text, view_text("message")) || view_equal(text, view_text("pmessage")) ||
+                     view_equal(text, view_text("smessage")));
+}
+
 static void look_at_string(struct redis_reading *r, uint8_t type, struct view text, uint32_t length)
 {
     struct redis_state *s = r->state;
@@ -152,6 +160,7 @@ static void look_at_string(struct redis_reading *r, uint8_t type, struct view te
     s->mask_next = s->depth && text.length < 20 && text.length > 9 && names_a_password(text);
     if (what == AWAITED_HELLO || what == AWAITED_AUTH_HELLO)
         hello_value(s, text);
+    s->pushed |= is_pushed(s, text);
     if (!s->depth && text.length > 30 && redis_byte(text, type == '=' ? 4 : 0) == '#')
         redis_info(r, text);
     if (type == '=' && (length < 4 || (text.length > 3 && text.bytes[3] != ':')))

@@ -30,14 +30,14 @@ static bool request_begins(struct view bytes)
 }
 
 /* Whole frames from here on fill the bytes, or the next one is unfinished after enough of them. */
-static bool replies_fill(const struct redis_state *s, struct view bytes)
+static bool replies_fill(struct view bytes)
 {
-    struct redis_state fresh = {.joined = true, .resp3 = true, .reply_stage = REPLY_VALUES};
-    (void)s;
+    static const struct redis_state fresh = {.joined = true, .resp3 = true, .reply_stage = REPLY_VALUES};
     for (unsigned whole = 0; whole < 8; whole++) {
         struct frame frame = {0};
         uint8_t type = redis_byte(bytes, 0);
-        if (!memchr("+-:$*_#,(!=%~>|", type, 15) || redis_reply_frame(&fresh, bytes, &frame) == FRAME_NEEDS_MORE || frame.total > bytes.length)
+        bool typed = memchr("+-:$*_#,(!=%~>|", type, 15) != NULL;
+        if (!typed || redis_reply_frame(&fresh, bytes, &frame) == FRAME_NEEDS_MORE || frame.total > bytes.length)
             return whole >= REQUESTS_SURE;
         struct view end = view_head(view_from(bytes, (size_t)frame.total - 2), 2);
         if (frame.total < 3 || !view_equal(end, view_text("\r\n")))
@@ -57,7 +57,7 @@ bool redis_resync(const void *state, enum side from, struct cursor ahead, size_t
     size_t at = 0;
     for (unsigned tried = 0; tried < CANDIDATES_MAX && at < bytes.length; tried++) {
         struct view here = view_from(bytes, at);
-        if (requests ? request_begins(here) : replies_fill(s, here)) {
+        if (requests ? request_begins(here) : replies_fill(here)) {
             *offset = at;
             return true;
         }
