@@ -4,6 +4,7 @@ import re
 from message import Field, Message
 
 NAME, PORT = "redis", 6379
+ERRORS_CLOSE = False    # whether an ordinary error may end the connection
 TYPES = [ord(c) for c in "*$+-:_#,(!=%~>|;.\r\n\"' 0aZ"] + [0, 1, 0x16, 0x80, 0xff]
 BIG_LENGTHS = (9, 11, 20, 512, 16384, 16385, 65536, 1 << 20, (1 << 20) + 1, 1 << 24, (512 << 20), (512 << 20) + 1, 0x7fffffff, 0x80000000,
                0xffffffff, 1 << 32, (1 << 63) - 1, 1 << 63, (1 << 64) - 1)
@@ -137,7 +138,9 @@ class Context:
 
     def probes(self):
         if not self.linked():
-            yield [request("CLIENT", "REPLY", "ON").data], lambda out: out.answered
+            # Stray bytes before it must not swallow what switches the replies on.
+            line = b"" if self.wire.sent.endswith(b"\n") else b"\r\n"
+            yield [line + request("CLIENT", "REPLY", "ON").data], lambda out: out.answered
             yield [request("PING").data], lambda out: out.answered
 
     def farewell(self):

@@ -40,7 +40,7 @@ def by_dbhound(directory, program, db):
 
 def by_tshark(directory, port):
     flagged = collections.defaultdict(list)
-    name = {"3306": "mysql", "5432": "pgsql"}.get(port, "redis")
+    name = {"3306": "mysql", "5432": "pgsql"}.get(port, "resp")
     for path in captures(directory):
         out = subprocess.run(
             ["tshark", "-n", "-r", path, "-d", "tcp.port==%s,%s" % (port, name), "-Y", "_ws.malformed || _ws.expert.severity == 8388608",
