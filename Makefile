@@ -10,10 +10,10 @@ PREFIX   ?= /usr/local
 OUT      := build/$(VARIANT)$(if $(SANITIZE),-$(SANITIZE))
 
 BUILD_PACKAGES := gcc make pkg-config libc6-dev libpcap-dev libsqlite3-dev zlib1g-dev libzstd-dev \
-                  libjansson-dev libssl-dev
-TEST_PACKAGES  := libcmocka-dev sqlite3 tshark tcpdump python3 zstd binutils
+                  libjansson-dev libssl-dev libcap-ng-dev libseccomp-dev
+TEST_PACKAGES  := libcmocka-dev sqlite3 tshark tcpdump tcpreplay iproute2 ethtool python3 zstd binutils
 FUZZ_PACKAGES  := clang llvm libclang-rt-14-dev
-LIBRARIES      := libpcap sqlite3 zlib libzstd jansson libcrypto
+LIBRARIES      := libpcap sqlite3 zlib libzstd jansson libcrypto libcap-ng libseccomp
 
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wwrite-strings \
         -Wcast-qual -Wundef -Wformat=2 $(if $(WERROR),-Werror)
@@ -60,6 +60,9 @@ $(OUT)/tests/%: $(OUT)/tests/unit/%.o $(OUT)/core.a
 	@mkdir -p $(@D)
 	$(CC) $(PROJECT_CFLAGS) $(CFLAGS) $(if $(LTO),-fno-lto) $(PROJECT_LDFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka $(PROJECT_LDLIBS)
 
+$(OUT)/properties: $(OUT)/tests/properties/properties.o $(OUT)/core.a
+	$(CC) $(PROJECT_CFLAGS) $(CFLAGS) $(if $(LTO),-fno-lto) $(PROJECT_LDFLAGS) $(LDFLAGS) -o $@ $^ $(PROJECT_LDLIBS)
+
 # Rewritten only when the command line changes, so that new flags rebuild everything.
 $(OUT)/flags: FORCE
 	@mkdir -p $(@D)
@@ -88,7 +91,7 @@ demo: deps  ## replay a shipped attack and look at the alert and its sample
 	@tools/demo
 check: deps-test  ## every test
 	@$(MAKE) --no-print-directory check-built
-check-built: all $(UNIT:%=$(OUT)/tests/%) $(FUZZ:%=$(OUT)/seeds/%)
+check-built: all $(OUT)/properties $(UNIT:%=$(OUT)/tests/%) $(FUZZ:%=$(OUT)/seeds/%)
 	@OUT=$(OUT) tests/run
 check-unit: $(UNIT:%=$(OUT)/tests/%)  ## the unit tests alone
 	@for t in $^; do $$t || exit 1; done
@@ -100,6 +103,9 @@ golden: all  ## rewrite the expectations beside the captures; review the diff
 	@tests/golden --update
 rules: all  ## print rules/anomalies.rules from the catalogue
 	@build/dbhound rules print > rules/anomalies.rules.new && mv rules/anomalies.rules.new rules/anomalies.rules
+stress: deps-test  ## floods in full size: a million connections
+	@$(MAKE) --no-print-directory all
+	@FLOOD=$(or $(FLOOD),1000000) tests/cli/floods
 check-threads: deps-test  ## the workers under ThreadSanitizer
 	@$(MAKE) --no-print-directory SANITIZE=thread build/release-thread/dbhound
 	@DBHOUND=$$PWD/build/release-thread/dbhound WORKER_COUNTS="0 2 4" TSAN_OPTIONS="halt_on_error=1 exitcode=66" tests/cli/workers | tee build/check-threads.log
@@ -108,9 +114,9 @@ fuzz: deps-fuzz  ## run every fuzzer for FUZZ_SECONDS (default 60) each
 	@$(MAKE) --no-print-directory fuzz-built
 fuzz-built: $(FUZZ:%=build/fuzz/%)
 	@tests/fuzz/run $(or $(FUZZ_SECONDS),60) $(FUZZ)
-bench: deps-test  ## time against tcpdump: CAPTURES="a.pcap b.pcap"
+bench: deps-test  ## time against tcpdump: CAPTURES="a.pcap b.pcap" FLAGS="--instructions --tshark"
 	@$(MAKE) --no-print-directory all
-	@tools/bench $(CAPTURES)
+	@tools/bench $(FLAGS) $(CAPTURES)
 coverage: deps-test  ## the tests with gcov counters; the sum per file
 	@$(MAKE) --no-print-directory check-built VARIANT=coverage
 	@tools/coverage build/coverage
@@ -126,7 +132,7 @@ clean:  ## remove build/
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*  ## \(.*\)/  make \1 - \2/p' Makefile
 FORCE:
-.PHONY: all deps deps-test deps-fuzz demo check check-built check-unit check-layers check-sanitize check-threads golden rules fuzz fuzz-built \
+.PHONY: all deps deps-test deps-fuzz demo check check-built check-unit check-layers check-sanitize check-threads stress golden rules fuzz fuzz-built \
         bench coverage install format clean help FORCE
 .SECONDARY:
 -include $(OBJ:.o=.d) $(FUZZ_OBJ:.o=.d) $(UNIT:%=$(OUT)/tests/unit/%.d) $(FUZZ:%=$(OUT)/tests/fuzz/%.d)

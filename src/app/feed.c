@@ -8,7 +8,7 @@
 enum {
     READ_MOST = 32,
     LOT_SPAN = 512 * 1024,         /* bytes of a lot that stays in place: what is ahead must not leave the cache */
-    COPY_BYTES = 512 * 1024,
+    COPY_BYTES = 256 * 1024,
     TICK_PACKETS_SHIFT = 6,        /* time is looked at every 64 packets, */
 };
 static const int64_t TICK_NS = INT64_C(10000000); /* or after so long */

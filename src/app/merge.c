@@ -4,7 +4,7 @@
 #include "app/spread.h"
 
 /* A ring holds at least two of the largest samples. Powers of two. */
-enum { RING_BYTES = 2 * 1024 * 1024, KEYS_KEPT = 65536, SAMPLES_KEPT = 65536 };
+enum { RING_BYTES = 2 * 1024 * 1024, KEYS_KEPT = 65536, SAMPLES_KEPT = 16384 };
 
 /* A worker's number of an alert or sample, and the run's. */
 struct renamed {

@@ -9,7 +9,7 @@
 #include "app/merge.h"
 #include "app/worker.h"
 
-enum { PROGRESS_LOTS = 256, MERGE_MOST = 256, NAP_NS = 500000, NAPS_PER_PROGRESS = 200, SERVERS_KNOWN = 4096 };
+enum { PROGRESS_LOTS = 256, MERGE_MOST = 256, NAP_NS = 500000, NAPS_PER_PROGRESS = 200, SERVERS_KNOWN = 4096, REACH_MOST = 131072 };
 
 enum task { TASK_WAIT, TASK_RUN, TASK_TICK, TASK_FINISH, TASK_QUIT };
 
@@ -120,7 +120,7 @@ static void record(struct pipeline *p, const volatile bool *stop, void (*progres
 
 static bool open_shared(struct pipeline *p, struct error *why)
 {
-    enum { PER_WORKER = 8 * 1024 * 1024, SHARED = 16 * 1024 * 1024 };
+    enum { PER_WORKER = 4 * 1024 * 1024, SHARED = 5 * 1024 * 1024 };
     unsigned count = p->workers ? p->workers : 1;
     if (!arena_open(&p->arena, SHARED + (size_t)count * PER_WORKER, why))
         return false;
@@ -135,7 +135,7 @@ static bool open_hand(struct pipeline *p, const struct pipeline_options *options
 {
     unsigned count = p->workers ? p->workers : 1, index = p->hands_used;
     struct hand *h = &p->hands[index];
-    size_t shared = p->workers > 1 ? p->arena.size : 0;
+    size_t shared = p->workers > 1 ? p->arena.used : 0;
     size_t own = options->memory_bytes > shared ? (options->memory_bytes - shared) / count : 0;
     struct outlet outlet = {.recorder = p->recorder};
     h->pipeline = p;
@@ -146,7 +146,7 @@ static bool open_hand(struct pipeline *p, const struct pipeline_options *options
     }
     struct worker_options worker = {
         .memory_bytes = own,
-        .flight_packets = options->memory_bytes / 4096,
+        .flight_packets = options->memory_bytes / 8192 < REACH_MOST ? options->memory_bytes / 8192 : REACH_MOST,
         .check_checksums = options->check_checksums,
         .evidence = options->evidence,
         .rules = rules,

@@ -28,6 +28,8 @@ struct recorder {
     struct limiter *limiter;
     struct alert_sums sums;
     uint64_t *rule_counts;
+    void (*told)(void *context, const struct alert *alert, const struct rule_facts *rule);
+    void *told_context;
     int64_t worst_alert;
     uint8_t worst_severity; /* 0: none yet */
     struct kept_alert kept[KEPT_KEYS];
@@ -53,6 +55,12 @@ struct recorder *recorder_open(const struct rule_set *rules, struct store *store
         return NULL;
     }
     return r;
+}
+
+void recorder_listen(struct recorder *r, void (*told)(void *, const struct alert *, const struct rule_facts *), void *context)
+{
+    r->told = told;
+    r->told_context = context;
 }
 
 void recorder_close(struct recorder *r)
@@ -90,8 +98,8 @@ static void store_row(struct recorder *r, const struct alert *alert, uint64_t ke
     struct rule_facts rule;
     struct error why;
     int64_t alert_id = 0;
+    rules_facts(r->rules, alert->rule, &rule);
     if (r->store) {
-        rules_facts(r->rules, alert->rule, &rule);
         alert_id = store_add_alert(r->store, alert, &rule, &why);
         if (!note_failure(r, alert_id != 0, &why)) {
             count(r->counters, COUNT_ALERTS_WRITE_FAILED);
@@ -99,6 +107,8 @@ static void store_row(struct recorder *r, const struct alert *alert, uint64_t ke
         }
     }
     count(r->counters, COUNT_ALERTS_STORED);
+    if (r->told)
+        r->told(r->told_context, alert, &rule);
     if (!r->worst_severity || alert->severity < r->worst_severity) {
         r->worst_severity = alert->severity;
         r->worst_alert = alert_id;

@@ -1,10 +1,11 @@
 /*
  * Live capture: see live.h. pcap_dispatch hands packets out of the kernel's ring; each is copied once into a buffer, since
- * the ring's block goes back to the kernel when the call returns. The timeout of a block is what makes an idle read return.
+ * the ring's block goes back to the kernel when the call returns.
  */
 #include "capture/live.h"
 
 #include <pcap/pcap.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -77,6 +78,11 @@ static bool attach(struct live *l, struct error *why)
     if (!set_filter(l, handle, why)) {
         pcap_close(handle);
         return false;
+    }
+    /* libpcap waits without end for a first packet (TPACKET_V3), so the waiting is ours. */
+    if (pcap_setnonblock(handle, 1, text) != 0) {
+        pcap_close(handle);
+        return error_set(why, EXIT_NO_CAPTURE, "cannot capture on %s: %s", l->options.interface, text);
     }
     l->link_type = (uint16_t)pcap_datalink(handle);
     l->kernel_drops = l->interface_drops = 0;
@@ -180,6 +186,11 @@ size_t live_read(struct live *l, struct raw_packet *batch, size_t most, uint64_t
     l->most = most < BUFFER / 65536 ? most : BUFFER / 65536;
     l->number = number;
     int status = pcap_dispatch(l->handle, (int)l->most, take_packet, (u_char *)l);
+    if (status == 0) {
+        struct pollfd ready = {.fd = pcap_get_selectable_fd(l->handle), .events = POLLIN};
+        if (poll(&ready, 1, READ_TIMEOUT_MS) > 0)
+            status = pcap_dispatch(l->handle, (int)l->most, take_packet, (u_char *)l);
+    }
     if (status == PCAP_ERROR)
         look_at_trouble(l);
     return l->used;

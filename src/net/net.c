@@ -12,6 +12,12 @@ static const int64_t CLOSED_NS = INT64_C(60000000000);    /* one maximum segment
 static const int64_t EMBRYONIC_NS = INT64_C(75000000000); /* the longest pause between two SYNs is 64 s */
 static const int64_t CLOCK_STEP_NS = INT64_C(1000000000);
 
+size_t net_flow_cost(void)
+{
+    enum { ENTRIES_MOST = 4 }; /* the index is a power of two of at least twice as many entries */
+    return ((sizeof(struct connection) + 63) & ~(size_t)63) + ENTRIES_MOST * sizeof(uint64_t);
+}
+
 struct net *net_open(struct arena *from, const struct net_options *options, const struct stream_sink *sink,
                      struct counters *counters)
 {
@@ -53,10 +59,8 @@ struct segment connection_where(const struct net *n, const struct connection *c)
     return (struct segment){.ticket = c->flow.ticket, .packet_number = c->last_number, .time_ns = n->now_ns};
 }
 
-void connection_close(struct net *n, struct connection *c, enum flow_end end, enum side by)
+static void connection_over(struct net *n, struct connection *c, enum flow_end end, enum side by)
 {
-    if (c->standing == STANDING_CLOSED)
-        return;
     for (unsigned side = FROM_CLIENT; side <= FROM_SERVER; side++)
         handshake_drop_syn_data(n, &c->half[side]);
     stream_drain(n, c);
@@ -68,13 +72,21 @@ void connection_close(struct net *n, struct connection *c, enum flow_end end, en
     c->flow.user = NULL;
     c->told = c->plain = false;
     c->end = (uint8_t)end;
+}
+
+void connection_close(struct net *n, struct connection *c, enum flow_end end, enum side by)
+{
+    if (c->standing == STANDING_CLOSED)
+        return;
+    connection_over(n, c, end, by);
     table_set_standing(&n->table, c, STANDING_CLOSED, n->now_ns);
 }
 
 static void connection_end(struct net *n, struct connection *c, enum flow_end end)
 {
     bool finished = c->half[FROM_CLIENT].finished && c->half[FROM_SERVER].finished;
-    connection_close(n, c, finished ? END_FIN : end, (enum side)c->end_by);
+    if (c->standing != STANDING_CLOSED)
+        connection_over(n, c, finished ? END_FIN : end, (enum side)c->end_by);
     table_remove(&n->table, c);
 }
 
@@ -125,6 +137,7 @@ static struct connection *net_add(struct net *n, const struct net_packet *p, uin
     c->flow.client = from_client ? p->source : p->target;
     c->flow.server = from_client ? p->target : p->source;
     c->flow.vlan = p->vlan;
+    c->flow.tenant = p->tenant;
     c->flow.id = p->raw->number;
     c->flow.first_ns = c->flow.last_ns = p->raw->time_ns;
     c->flow.midstream = !(p->flags & TCP_SYN);

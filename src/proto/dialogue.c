@@ -48,6 +48,19 @@ uint64_t dialogue_messages(const struct dialogue *d, enum protocol protocol)
     return d->messages[protocol];
 }
 
+/* message_buffers come with several small ones each, note_blocks with a table for every few. */
+enum { SMALL_PER_LARGE = 8, NOTES_PER_TABLE = 4 };
+
+struct dialogue_costs dialogue_costs(void)
+{
+    return (struct dialogue_costs){
+        .conversation = sizeof(struct conversation) + DECODER_STATE_MAX + 16,
+        .message_buffer = (sizeof(struct held) + SMALL_BUFFER + 16) * SMALL_PER_LARGE + sizeof(struct held) + MESSAGE_BYTES_MAX + 16,
+        .note_block = sizeof(struct note) + 16 + sizeof(struct note_table) / NOTES_PER_TABLE + 16,
+        .inflater = unwrap_inflater_size() + 16,
+    };
+}
+
 struct dialogue *dialogue_open(struct arena *from, const struct dialogue_options *options, const struct message_sink *sink,
                                struct counters *counters)
 {
@@ -65,12 +78,29 @@ struct dialogue *dialogue_open(struct arena *from, const struct dialogue_options
     d->opened = arena_take(from, OPENED_BYTES);
     bool fits = d->directory && d->opened &&
                 pool_open(&d->conversations, from, sizeof(struct conversation) + DECODER_STATE_MAX, options->conversations) &&
-                pool_open(&d->small, from, sizeof(struct held) + SMALL_BUFFER, options->message_buffers * 4) &&
+                pool_open(&d->small, from, sizeof(struct held) + SMALL_BUFFER, options->message_buffers * SMALL_PER_LARGE) &&
                 pool_open(&d->large, from, sizeof(struct held) + MESSAGE_BYTES_MAX, options->message_buffers) &&
                 pool_open(&d->note_blocks, from, sizeof(struct note), options->note_blocks) &&
-                pool_open(&d->note_tables, from, sizeof(struct note_table), options->note_blocks / 4) &&
+                pool_open(&d->note_tables, from, sizeof(struct note_table), options->note_blocks / NOTES_PER_TABLE) &&
                 unwrap_pool(d, from, options->inflaters);
     return fits ? d : NULL;
+}
+
+static void conversation_search(struct conversation *c, enum side from)
+{
+    c->sides[from].reading = SEARCHING;
+    c->sides[from].unsure = UNSURE_MESSAGES;
+}
+
+/* Not one packet of a side was captured, not even of the handshake: what it says is not known, and what only makes sense with
+ * it is not looked for. */
+static void conversation_alone(struct conversation *c, enum side unseen)
+{
+    c->session.midstream = true;
+    conversation_search(c, unseen);
+    if (unseen == FROM_CLIENT && !c->decoder->server_first)
+        conversation_search(c, FROM_SERVER);
+    c->decoder->gap(c->state, unseen, 0);
 }
 
 struct conversation *conversation_open(struct dialogue *d, struct flow *flow, const struct decoder *decoder)
@@ -88,9 +118,12 @@ struct conversation *conversation_open(struct dialogue *d, struct flow *flow, co
     if (flow->midstream) {
         c->session.phase = PHASE_UNKNOWN;
         c->session.midstream = true;
-        c->sides[FROM_CLIENT].reading = c->sides[FROM_SERVER].reading = SEARCHING;
+        conversation_search(c, FROM_CLIENT);
+        conversation_search(c, FROM_SERVER);
         decoder->gap(c->state, FROM_CLIENT, 0);
         decoder->gap(c->state, FROM_SERVER, 0);
+    } else if (flow->packets[FROM_CLIENT] == 0 || flow->packets[FROM_SERVER] == 0) {
+        conversation_alone(c, flow->packets[FROM_CLIENT] == 0 ? FROM_CLIENT : FROM_SERVER);
     }
     flow->user = c;
     count(d->counters, COUNT_FLOWS_DATABASE);
@@ -154,6 +187,13 @@ static void take_bytes(void *context, struct flow *flow, enum side from, struct 
         count_many(d->counters, COUNT_BYTES_OTHER, bytes.length);
         return;
     }
+    /* The other side goes on after what may have been an answer of one byte. */
+    if (flow->excused[other_side(from)] && c->transport == TRANSPORT_CLEAR) {
+        flow->excused[other_side(from)] = false;
+        conversation_gap(c, other_side(from), 0);
+    } else if (flow->excused[other_side(from)] && c->transport == TRANSPORT_WRAPPED) {
+        c->transport = TRANSPORT_OPAQUE; /* frames that miss a byte fit together no more */
+    }
     /* A login is lockstep: a server that answers has read the message, and what it declares beyond never comes. */
     if (from == FROM_SERVER && !c->decoder->pipelined && c->session.phase == PHASE_PRE_AUTH && direction_is_open(&c->sides[FROM_CLIENT]))
         conversation_incomplete(c, FROM_CLIENT, where);
@@ -165,6 +205,8 @@ static void take_gap(void *context, struct flow *flow, enum side from, uint64_t 
     (void)context;
     (void)where;
     struct conversation *c = conversation_of(flow);
+    if (!flow->user)
+        flow->midstream = true; /* what opens a connection was lost: as if its start was not seen */
     if (!c)
         return;
     if (c->transport == TRANSPORT_CLEAR)

@@ -73,6 +73,8 @@ static uint32_t wanted_of(const struct mysql_state *s, enum side from, uint32_t 
     return from == FROM_SERVER ? MYSQL_ROW_HEAD : MESSAGE_BYTES_MAX;
 }
 
+enum { FOREIGN_HEAD = 1024 };
+
 static enum framing mysql_frame(const void *state, enum side from, struct cursor ahead, struct frame *out)
 {
     const struct mysql_state *s = state;
@@ -84,6 +86,11 @@ static enum framing mysql_frame(const void *state, enum side from, struct cursor
     }
     if (cursor_left(&ahead) < MYSQL_HEADER)
         return FRAME_NEEDS_MORE;
+    if (mysql_is_foreign(s, ahead)) { /* enough of it for message() to say the same */
+        out->wanted = cursor_left(&ahead) < FOREIGN_HEAD ? (uint32_t)cursor_left(&ahead) : FOREIGN_HEAD;
+        out->total = out->wanted;
+        return FRAME_READY;
+    }
     uint32_t length = take_u24le(&ahead);
     uint8_t sequence = take_u8(&ahead);
     out->total = MYSQL_HEADER + (uint64_t)length;
@@ -245,6 +252,8 @@ static enum verdict mysql_message(void *state, enum side from, struct cursor bod
     struct mysql_state *s = state;
     if (mysql_proxy_possible(s, from) && mysql_proxy_begins(body))
         return mysql_proxy(s, body, out);
+    if (mysql_is_foreign(s, body))
+        return VERDICT_OPAQUE;
     struct packet p = {.s = s, .out = out, .c = body, .from = from};
     p.payload = take_u24le(&p.c);
     p.sequence = take_u8(&p.c);
@@ -288,6 +297,7 @@ static void mysql_gap(void *state, enum side from, uint64_t lost)
     struct mysql_state *s = state;
     s->midstream = true;
     s->aligned = false;
+    s->steps = 0;
     s->lost = true;
     s->used = 0;
     s->file = false;
@@ -303,44 +313,6 @@ static void mysql_gap(void *state, enum side from, uint64_t lost)
         s->phase = PHASE_COMMAND;
         s->known = false;
     }
-}
-
-/* A chain of packets whose headers fit together from here: to the end of the bytes exactly, or for a while. */
-static bool chain_fits(enum side from, struct cursor c)
-{
-    enum { CHAIN_SURE = 6 };
-    uint8_t next = 0;
-    for (unsigned i = 0; i < CHAIN_SURE; i++) {
-        if (cursor_left(&c) == 0)
-            return i > 0;
-        if (cursor_left(&c) < MYSQL_HEADER + 1)
-            return false;
-        uint32_t length = take_u24le(&c);
-        uint8_t sequence = take_u8(&c);
-        if (length == 0 || length > cursor_left(&c))
-            return false;
-        if (from == FROM_CLIENT && (sequence != 0 || (peek_u8(&c) > COM_SUBSCRIBE_GROUP_REPLICATION_STREAM &&
-                                                      peek_u8(&c) != COM_STMT_BULK_EXECUTE)))
-            return false;
-        if (from == FROM_SERVER && (i == 0 ? sequence == 0 : sequence != next && sequence != 1))
-            return false;
-        next = (uint8_t)(sequence + 1);
-        take_skip(&c, length);
-    }
-    return true;
-}
-
-static bool mysql_resync(const void *state, enum side from, struct cursor ahead, size_t *offset)
-{
-    (void)state;
-    for (size_t at = 0; cursor_left(&ahead) > MYSQL_HEADER; at++) {
-        if (chain_fits(from, ahead)) {
-            *offset = at;
-            return true;
-        }
-        take_skip(&ahead, 1);
-    }
-    return false;
 }
 
 /* A server that ends a connection without a word has refused what it read last. Not so when a well-formed query is open:

@@ -12,6 +12,7 @@
 
 enum {
     MYSQL_HEADER = 4,
+    STEPS_SURE = 2,
     MYSQL_SPLIT = 0xffffff,          /* a payload of this length goes on in the next packet */
     MYSQL_REQUESTS_MAX = 16,         /* different open requests that are told apart */
     MYSQL_COLUMNS_KNOWN = 200,       /* columns whose type is remembered */
@@ -121,7 +122,8 @@ struct mysql_state {
     bool servers_turn;     /* in a login */
     bool login_sent;       /* the client has sent its login */
     bool lost;             /* which request the server answers is not known */
-    bool aligned;          /* a message was understood since the last loss */
+    bool aligned;          /* questions and answers were in step since the last loss */
+    uint8_t steps;         /* questions since then, each asked when all before it were answered */
     bool file;             /* the client is sending a file */
     bool compressed;
     bool binary;           /* rows of this result */
@@ -316,5 +318,10 @@ static inline bool mysql_proxy_possible(const struct mysql_state *s, enum side f
 enum framing mysql_proxy_frame(struct cursor ahead, struct frame *out);
 bool mysql_proxy_begins(struct cursor ahead);
 enum verdict mysql_proxy(struct mysql_state *s, struct cursor body, struct findings *out);
+
+/* mysql_resync.c */
+bool mysql_resync(const void *state, enum side from, struct cursor ahead, size_t *offset);
+/* TLS, or frames of the compressed protocol, on a connection whose login or its answer was not seen. */
+bool mysql_is_foreign(const struct mysql_state *s, struct cursor ahead);
 
 #endif
