@@ -15,6 +15,7 @@ enum {
     RUN_PIECES = 32,
     RUN_BYTES = 8192,
     CLIENT_SEEN = 1024,           /* of an argument; a longer one ends the frame */
+    SEEN_UP_TO = 1 << 20,         /* of a longer one only the length is waited for */
     SERVER_SEEN = 256,            /* the same of a string in a reply */
     LINE_CHUNK = 4096,            /* a longer line is read in pieces */
     NUMBER_LINE = 32,             /* no number is written with more characters (LONG_STR_SIZE is 21) */

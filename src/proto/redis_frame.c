@@ -25,7 +25,7 @@ static enum framing more(struct frame *out, size_t have, size_t at, uint64_t pie
 static enum framing long_string(struct frame *out, size_t at, const struct redis_line *line, uint32_t seen)
 {
     out->total = at + line->length + (uint64_t)line->number;
-    out->wanted = (uint32_t)at + line->length + seen;
+    out->wanted = (uint32_t)at + line->length + (line->number > SEEN_UP_TO ? 0 : seen);
     out->length_at = at < UINT8_MAX ? (uint8_t)(at + 1) : 0;
     out->length_bytes = out->length_at ? (uint8_t)(line->length - 3) : 0;
     out->length_excludes = at + line->length < UINT8_MAX ? (uint8_t)(at + line->length) : 0;

@@ -10,13 +10,15 @@ struct damage {
     enum anomaly anomaly;
     enum field field;
     uint32_t offset;      /* in the message */
-    const char *bad;      /* a NUL is written as \x01 where `nul` says so */
+    const char *bad;
     const char *good;     /* NULL: nothing may stand here */
 };
 
 #define D(name) ANOMALY_REDIS_##name
 #define F(name) FIELD_REDIS_##name
-#define HELLO3 "resp3", 2, FROM_SERVER
+#define BYTES_64 "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+#define BYTES_256 BYTES_64 BYTES_64 BYTES_64 BYTES_64
+#define KILOBYTE BYTES_256 BYTES_256 BYTES_256 BYTES_256
 
 static const struct damage rows[] = {
     {"count without digits", "strings", 2, FROM_CLIENT, D(COUNT), F(NUMBER), 1, "*\r\n", "*0\r\n"},
@@ -42,6 +44,7 @@ static const struct damage rows[] = {
     {"length without digits", "strings", 2, FROM_CLIENT, D(LENGTH), F(NUMBER), 5, "*1\r\n$\r\nPING\r\n", PING},
     {"length with a blank", "strings", 2, FROM_CLIENT, D(LENGTH), F(NUMBER), 5, "*1\r\n$4 \r\nPING\r\n", PING},
     {"length of 512 MB and one", "strings", 2, FROM_CLIENT, D(LENGTH_LARGE), F(LENGTH), 5, "*1\r\n$536870913\r\n", "*1\r\n$4\r\nPING\r\n"},
+    {"length of 512 MB, no more of it here", "strings", 2, FROM_CLIENT, D(STRING_EXPECTED), F(TYPE), 4, "*1\r\n#536870912\r\n", "*1\r\n$536870912\r\n"},
     {"length near 2^63", "strings", 2, FROM_CLIENT, D(LENGTH_LARGE), F(LENGTH), 5, "*1\r\n$9223372036854775807\r\n", NULL},
     {"quotes open", "strings", 2, FROM_CLIENT, D(QUOTES), F(INLINE), 0, "SET a \"b\r\n", "SET a \"b\"\r\n"},
     {"single quotes open", "strings", 2, FROM_CLIENT, D(QUOTES), F(INLINE), 0, "SET a 'b\\'\r\n", "SET a 'b\\''\r\n"},
@@ -60,8 +63,8 @@ static const struct damage rows[] = {
     {"11 arguments before the login", "login", 2, FROM_CLIENT, D(UNAUTHENTICATED_COUNT), F(COUNT), 1,
      "*11\r\n$4\r\nMGET\r\n$1\r\na\r\n$1\r\nb\r\n$1\r\nc\r\n$1\r\nd\r\n$1\r\ne\r\n$1\r\nf\r\n$1\r\ng\r\n$1\r\nh\r\n$1\r\ni\r\n$1\r\nj\r\n",
      "*10\r\n$4\r\nMGET\r\n$1\r\na\r\n$1\r\nb\r\n$1\r\nc\r\n$1\r\nd\r\n$1\r\ne\r\n$1\r\nf\r\n$1\r\ng\r\n$1\r\nh\r\n$1\r\ni\r\n"},
-    {"16385 bytes before the login", "login", 4, FROM_CLIENT, D(UNAUTHENTICATED_LENGTH), F(LENGTH), 15, "*2\r\n$4\r\nECHO\r\n$16385\r\n", NULL},
-    {"the server rejects", "strings", 1, FROM_SERVER, D(REJECTED), F(ERROR), 0, "-ERR Protocol error: invalid bulk length\r\n",
+    {"16385 bytes before the login", "login", 4, FROM_CLIENT, D(UNAUTHENTICATED_LENGTH), F(LENGTH), 15, "*2\r\n$4\r\nECHO\r\n$16385\r\n" KILOBYTE, "*2\r\n$4\r\nECHO\r\n$16384\r\n" KILOBYTE},
+    {"the server rejects", "strings", 1, FROM_SERVER, D(REJECTED), F(ERROR), 1, "-ERR Protocol error: invalid bulk length\r\n",
      "-ERR syntax error\r\n"},
     {"no type", "strings", 1, FROM_SERVER, D(REPLY_TYPE), F(TYPE), 0, "OK\r\n", "+OK\r\n"},
     {"a second reply without a type", "strings", 5, FROM_SERVER, D(REPLY_TYPE), F(TYPE), 0, ":1\r\nx\r\n", ":1\r\n:2\r\n"},
