@@ -6,7 +6,7 @@
 #include "model/name.h"
 #include "proto/redis.h"
 
-enum { TLS_HEADER = 5, TLS_HANDSHAKE = 0x16, TLS_ALERT = 0x15 };
+enum { TLS_HEADER = 5, TLS_FIRST = 0x14, TLS_ALERT = 0x15, TLS_HANDSHAKE = 0x16, TLS_LAST = 0x17 };
 
 _Static_assert(sizeof(struct redis_state) <= DECODER_STATE_MAX, "the state fits its slot");
 
@@ -50,6 +50,8 @@ static enum match probe(enum side from, struct cursor head)
 static bool is_tls(const struct redis_state *s, enum side from, struct view ahead)
 {
     uint8_t first = redis_byte(ahead, 0);
+    if (s->tls_asked && s->joined)
+        return first >= TLS_FIRST && first <= TLS_LAST;
     if (from == FROM_SERVER)
         return s->tls_asked && (first == TLS_HANDSHAKE || first == TLS_ALERT);
     return s->tls_asked || (!s->started && !s->joined && first == TLS_HANDSHAKE && (ahead.length < 2 || ahead.bytes[1] == 3));
@@ -67,9 +69,15 @@ static enum framing tls_frame(struct view ahead, struct frame *out)
     return FRAME_READY;
 }
 
+/* Where a request may begin, and nothing but the bus begins so. */
+static bool may_be_bus(const struct redis_state *s)
+{
+    return !s->started || (s->joined && s->requests[FROM_CLIENT].stage == REQUEST_BETWEEN && !s->pending);
+}
+
 static bool is_bus(const struct redis_state *s, struct view ahead)
 {
-    return s->bus || (!s->started && begins(ahead, "RCmb"));
+    return s->bus || (may_be_bus(s) && begins(ahead, "RCmb"));
 }
 
 static enum framing unread_frame(struct view ahead, struct frame *out)
@@ -97,10 +105,10 @@ static enum framing frame(const void *state, enum side from, struct cursor ahead
     struct view bytes = cursor_ahead(&ahead);
     if (bytes.length == 0)
         return FRAME_NEEDS_MORE;
-    if (s->tls_asked || !s->started || s->bus) {
+    if (s->tls_asked || !s->started || s->bus || s->joined) {
         if (is_tls(s, from, bytes))
             return tls_frame(bytes, out);
-        if (!s->started && bytes.length < 4 && bytes.bytes[0] == 'R' && memcmp("RCmb", bytes.bytes, bytes.length) == 0)
+        if (may_be_bus(s) && bytes.length < 4 && bytes.bytes[0] == 'R' && memcmp("RCmb", bytes.bytes, bytes.length) == 0)
             return FRAME_NEEDS_MORE;
         if (is_bus(s, bytes))
             return redis_bus_frame(bytes, out);
@@ -118,7 +126,7 @@ static void expect_less(struct redis_state *s, enum side from)
 {
     bool replica = s->reply_stage >= REPLY_RDB_BYTES;
     s->joined = s->started = s->untracked = s->resp3 = true;
-    s->tls_asked = s->rdb_next = s->mask_next = s->empty_request = false;
+    s->rdb_next = s->mask_next = s->empty_request = false;
     s->awaited_used = s->key = 0;
     s->doubt[from] = REDIS_DOUBT;
     s->mode = REPLIES_ON;
@@ -142,9 +150,11 @@ static enum verdict tls_message(struct redis_reading *r)
 
 static void tls_refused(struct redis_state *s, struct findings *out)
 {
+    bool seen = !s->joined;
     s->tls_asked = false;
-    report(out, (struct report){.anomaly = ANOMALY_REDIS_TLS_UNANSWERED, .field = FIELD_REDIS_TYPE, .relation = MUST_BE,
-                                .note = "a TLS record of the server"});
+    if (seen)
+        report(out, (struct report){.anomaly = ANOMALY_REDIS_TLS_UNANSWERED, .field = FIELD_REDIS_TYPE, .relation = MUST_BE,
+                                    .note = "a TLS record of the server"});
 }
 
 /* Before the usual: TLS, or the bus of a cluster. False: neither. */
@@ -174,7 +184,7 @@ static enum verdict message(void *state, enum side from, struct cursor body, str
         out->session->midstream = true;
     else if (out->session->midstream)
         expect_less(s, from);
-    bool done = (s->tls_asked || !s->started || s->bus) && special(&r, &verdict);
+    bool done = (s->tls_asked || !s->started || s->bus || s->joined) && special(&r, &verdict);
     s->started = true;
     if (!done && from == FROM_CLIENT && s->quit)
         verdict = after_quit(&r);

@@ -118,6 +118,10 @@ static void hello_told(struct redis_reading *r)
 
 static void replication_begins(struct redis_state *s, struct view line)
 {
+    enum { FULLRESYNC_LEAST = 53 }; /* with an id of 40 digits and an offset, so that it stands for itself */
+    bool sure = redis_awaits(s) == AWAITED_PSYNC || (s->joined && line.length >= FULLRESYNC_LEAST);
+    if (!sure)
+        return;
     if (starts_with(line, "FULLRESYNC"))
         s->rdb_next = true;
     else if (starts_with(line, "CONTINUE"))
@@ -140,6 +144,8 @@ void redis_answered(struct redis_reading *r, uint8_t type, struct view line, uin
     bool login = what == AWAITED_AUTH || what == AWAITED_AUTH_HELLO;
     if (type == '>' || is_news(s, type, line))
         return;
+    if (type == '+' && (what == AWAITED_PSYNC || s->joined))
+        replication_begins(s, line);
     bool asked = count_answer(r, type, offset, what);
     observe(r->out, (struct fact){.kind = FACT_REPLY});
     if (refused)
@@ -154,8 +160,6 @@ void redis_answered(struct redis_reading *r, uint8_t type, struct view line, uin
         hello_told(r);
     else if (what == AWAITED_CLIENT_ID && type == ':')
         hello_told(r);
-    else if (what == AWAITED_PSYNC && type == '+')
-        replication_begins(s, line);
     bool free = what == AWAITED_AUTH || what == AWAITED_QUIT;
     if (!free && r->out->session->phase == PHASE_PRE_AUTH)
         admitted(r);

@@ -55,6 +55,13 @@ bool redis_resync(const void *state, enum side from, struct cursor ahead, size_t
     struct view bytes = cursor_ahead(&ahead);
     bool requests = from == FROM_CLIENT || s->reply_stage >= REPLY_RDB_BYTES;
     size_t at = 0;
+    *offset = 0;
+    if (bytes.length >= 4 && memcmp(bytes.bytes, "RCmb", 4) == 0)
+        return true;
+    if (s->tls_asked)
+        return bytes.length >= 5 && bytes.bytes[0] >= 0x14 && bytes.bytes[0] <= 0x17 && bytes.bytes[1] == 3;
+    if (s->bus)
+        return false;
     for (unsigned tried = 0; tried < CANDIDATES_MAX && at < bytes.length; tried++) {
         struct view here = view_from(bytes, at);
         if (requests ? request_begins(here) : replies_fill(here)) {
