@@ -147,6 +147,7 @@ struct decoder {
     enum anomaly incomplete;/* raised by the conversation: a message that never completes; its declared length: */
     enum field length_field;
     bool server_first;      /* the server's greeting opens the connection */
+    bool pipelined;         /* requests may follow each other without waiting for replies, also before the login */
 
     /* Could these first bytes of one side's stream be this protocol? */
     enum match (*probe)(enum side from, struct cursor head);

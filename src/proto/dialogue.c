@@ -197,7 +197,7 @@ static void take_bytes(void *context, struct flow *flow, enum side from, struct 
         c->transport = TRANSPORT_OPAQUE; /* frames that miss a byte fit together no more */
     }
     /* A login is lockstep: a server that answers has read the message, and what it declares beyond never comes. */
-    if (from == FROM_SERVER && c->session.phase == PHASE_PRE_AUTH && direction_is_open(&c->sides[FROM_CLIENT]))
+    if (from == FROM_SERVER && !c->decoder->pipelined && c->session.phase == PHASE_PRE_AUTH && direction_is_open(&c->sides[FROM_CLIENT]))
         conversation_incomplete(c, FROM_CLIENT, where);
     dialogue_route(c, from, bytes, where);
 }

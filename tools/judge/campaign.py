@@ -85,6 +85,10 @@ def run(a):
         import mysql as proto
         import mysql_sessions as book
         make = servers.MariaDB
+    elif a.proto == "redis":
+        import redis as proto
+        import redis_sessions as book
+        make = servers.Redis
     else:
         import pgsql as proto
         import pgsql_sessions as book

@@ -28,7 +28,7 @@ class Message:
     """wire bytes, where the fields are, and how to repair the outer length
 
     frame: 'mysql' (3 bytes length, 1 sequence), 'compressed' (3, 1, 3), 'typed' (1 type, 4 length
-    that counts itself), 'startup' (4 length that counts itself), 'raw' (no length).
+    that counts itself), 'startup' (4 length that counts itself), 'raw' (no length), 'resp' (Redis: lengths in digits, none of the whole).
     wrap turns the bytes into what goes on the wire (MySQL compression), or is None.
     """
 
@@ -40,7 +40,7 @@ class Message:
         return self.wrap(data) if self.wrap else data
 
     def head(self):
-        return {"mysql": 4, "compressed": 7, "typed": 5, "startup": 4, "raw": 0}[self.frame]
+        return {"mysql": 4, "compressed": 7, "typed": 5, "startup": 4, "raw": 0, "resp": 0}[self.frame]
 
     def repair(self, data):
         """data with its outer length made true"""
@@ -108,6 +108,8 @@ def shifted(fields, by):
 
 def reaches_out(msg, data, off):
     """whether the length prefix at off, in data made of msg, claims more than the message has"""
+    if msg.frame == "resp":
+        return False
     for f in msg.fields:
         if f.kind not in ("ilen", "lenenc") or not f.off <= off < f.off + max(1, f.size):
             continue

@@ -16,6 +16,10 @@ def _of(msg, *kinds):
     return [f for f in msg.fields if f.kind in kinds]
 
 
+def _one(fields, rng):
+    return fields[0] if len(fields) == 1 else rng.choice(fields)
+
+
 def _numbers(rng, old, size):
     """(how, value) around an old value"""
     top = 1 << 8 * size
@@ -28,7 +32,7 @@ def outer_length(msg, rng, env):
     fields = _of(msg, "len")
     if not fields:
         return None
-    f = fields[0]
+    f = _one(fields, rng)
     old, top = f.get(msg.data), 1 << 8 * f.size
     how, new = rng.choice([("+1", old + 1), ("-1", old - 1), ("+small", old + rng.randint(2, 64)),
                            ("-small", old - rng.randint(2, 16)), ("+4k", old + 4096),
@@ -134,7 +138,7 @@ def type_byte(msg, rng, env):
     fields = _of(msg, "type")
     if not fields:
         return None
-    f = fields[0]
+    f = _one(fields, rng)
     how, new = ("other", rng.choice(env.types)) if rng.random() < 0.6 else ("random", rng.randrange(256))
     if new == msg.data[f.off]:
         return None
@@ -199,7 +203,7 @@ def oversize(msg, rng, env):
     fields = _of(msg, "len")
     if not fields:
         return None
-    f = fields[0]
+    f = _one(fields, rng)
     top = 1 << 8 * f.size
     new = rng.choice(env.big_lengths)
     if new >= top:

@@ -7,6 +7,7 @@ import ed25519
 from message import Build, Field, Message, shifted
 
 NAME, PORT = "mysql", 3306
+ERRORS_CLOSE = True    # whether an ordinary error may end the connection
 
 LONG_PASSWORD, FOUND_ROWS, LONG_FLAG, CONNECT_WITH_DB = 1, 2, 4, 8
 COMPRESS, LOCAL_FILES, PROTOCOL_41, INTERACTIVE, SSL = 0x20, 0x80, 0x200, 0x400, 0x800

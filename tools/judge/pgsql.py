@@ -7,6 +7,7 @@ import struct
 from message import Build, Field, Message, shifted
 
 NAME, PORT = "pgsql", 5432
+ERRORS_CLOSE = True    # whether an ordinary error may end the connection
 SSL_REQUEST, GSS_REQUEST, CANCEL_REQUEST = 80877103, 80877104, 80877102
 TYPES = [ord(c) for c in "BCDEFHPQSXcdfpARTZKGWIn123tvVNs"] + [0, 1, 0x16, 0x80, 0xff]
 BIG_LENGTHS = (9999, 10001, 10004, 10005, 20000, 65535, 65540, 1 << 20, 0x3ffffffe, 0x3fffffff, 0x40000000, 0x7fffffff,

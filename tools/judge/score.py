@@ -40,7 +40,7 @@ def by_dbhound(directory, program, db):
 
 def by_tshark(directory, port):
     flagged = collections.defaultdict(list)
-    name = "mysql" if port == "3306" else "pgsql"
+    name = {"3306": "mysql", "5432": "pgsql"}.get(port, "resp")
     for path in captures(directory):
         out = subprocess.run(
             ["tshark", "-n", "-r", path, "-d", "tcp.port==%s,%s" % (port, name), "-Y", "_ws.malformed || _ws.expert.severity == 8388608",
@@ -86,7 +86,7 @@ def score(a):
     if not pcaps:
         sys.exit("judge: no pcap in " + a.dir)
     if a.tshark:
-        flagged = by_tshark(a.dir, "3306" if os.path.basename(pcaps[0]).startswith("mysql") else "5432")
+        flagged = by_tshark(a.dir, {"m": "3306", "p": "5432"}.get(os.path.basename(pcaps[0])[0], "6379"))
     elif a.dbhound or a.db:
         flagged = by_dbhound(a.dir, a.dbhound, a.db)
     else:

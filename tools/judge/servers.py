@@ -197,3 +197,33 @@ GRANT SELECT ON t TO PUBLIC; GRANT SELECT, INSERT ON c TO PUBLIC;
 
     def version(self):
         return subprocess.run([os.path.join(self.bin, "postgres"), "--version"], stdout=subprocess.PIPE).stdout.decode().strip()
+
+
+class Redis(Server):
+    user, stop_signal = "redis", 15
+
+    def prepare(self):
+        with open(os.path.join(self.dir, "redis.conf"), "w") as f:
+            f.write("""requirepass judgepw
+user app on >apppw ~* &* +@all
+enable-debug-command yes
+save ""
+appendonly no
+maxclients 400
+""")
+
+    def command(self):
+        return ["/usr/bin/redis-server", os.path.join(self.dir, "redis.conf"), "--bind", "127.0.0.1", "--port", str(self.port), "--dir", self.dir,
+                "--daemonize", "no"]
+
+    def dead(self):
+        return self.process.poll() is not None
+
+    def revive(self):
+        self.start()
+
+    def remarks(self):
+        return []
+
+    def version(self):
+        return subprocess.run(["/usr/bin/redis-server", "--version"], stdout=subprocess.PIPE).stdout.decode().strip()

@@ -265,7 +265,7 @@ class Trial:
         if out.closed:
             expected = twin and twin.closed and twin.errors or self.proto.orderly_end(self)
             self.unread = when == "mutated" and self.proto.behind(self, self.result.stream_offset)
-            if worst is None and not expected:
+            if (worst is None or not self.proto.ERRORS_CLOSE) and not expected:
                 self.note(PROTO, when, "closed (%s) %s" % (out.closed, "after a reply" if out.answered else "without a reply"))
             return False
         expects = twin is None and not silent or twin is not None and (twin.answered or twin.closed)

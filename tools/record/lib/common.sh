@@ -73,6 +73,12 @@ need_everything() {
             need psql postgresql-client-15
             ;;
         esac
+        case $id in
+        redis/*)
+            need redis-server redis-server
+            need redis-cli redis-tools
+            ;;
+        esac
         case $(option "$id" link plain) in
         lossy) need nft nftables ;;
         esac

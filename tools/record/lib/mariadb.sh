@@ -47,6 +47,7 @@ capi() {
 server_version() {
     case $1 in
     mysql) echo "MariaDB $(mariadbd --version | sed 's/.*Ver \([0-9.]*\).*/\1/')" ;;
+    redis) echo "Redis $(redis-server --version | sed 's/.*v=\([0-9.]*\).*/\1/')" ;;
     *) echo "PostgreSQL $("$PGBIN/postgres" --version | awk '{print $3}')" ;;
     esac
 }

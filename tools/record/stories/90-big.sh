@@ -130,3 +130,9 @@ after_pgsql_copy_load() {
 story pgsql/rows "a query of 900000 rows" size=big by=psql
 before_pgsql_rows() { wide_rows; }
 pgsql_rows() { pg -Atc 'select * from wide' >/dev/null; }
+
+story redis/pipelined-big "redis-benchmark, 16 requests in a row, 3,000,000 of them" size=big by=redis-benchmark
+redis_pipelined_big() { talk redis-benchmark -h "$HOST" -q -c 20 -n 600000 -P 16 -r 100000 -t set,get,incr,lpush,hset >/dev/null; }
+
+story redis/single-big "redis-benchmark, every test, one request at a time" size=big by=redis-benchmark
+redis_single_big() { talk redis-benchmark -h "$HOST" -q -c 20 -n 12000 -r 10000 -d 50 >/dev/null; }
