@@ -103,6 +103,9 @@ golden: all  ## rewrite the expectations beside the captures; review the diff
 	@tests/golden --update
 rules: all  ## print rules/anomalies.rules from the catalogue
 	@build/dbhound rules print > rules/anomalies.rules.new && mv rules/anomalies.rules.new rules/anomalies.rules
+stress: deps-test  ## floods in full size: a million connections
+	@$(MAKE) --no-print-directory all
+	@FLOOD=$(or $(FLOOD),1000000) tests/cli/floods
 check-threads: deps-test  ## the workers under ThreadSanitizer
 	@$(MAKE) --no-print-directory SANITIZE=thread build/release-thread/dbhound
 	@DBHOUND=$$PWD/build/release-thread/dbhound WORKER_COUNTS="0 2 4" TSAN_OPTIONS="halt_on_error=1 exitcode=66" tests/cli/workers | tee build/check-threads.log
@@ -111,7 +114,7 @@ fuzz: deps-fuzz  ## run every fuzzer for FUZZ_SECONDS (default 60) each
 	@$(MAKE) --no-print-directory fuzz-built
 fuzz-built: $(FUZZ:%=build/fuzz/%)
 	@tests/fuzz/run $(or $(FUZZ_SECONDS),60) $(FUZZ)
-bench: deps-test  ## time against tcpdump: CAPTURES="a.pcap b.pcap"
+bench: deps-test  ## time against tcpdump: CAPTURES="a.pcap b.pcap" (large ones, see tools/record)
 	@$(MAKE) --no-print-directory all
 	@tools/bench $(CAPTURES)
 coverage: deps-test  ## the tests with gcov counters; the sum per file
@@ -129,7 +132,7 @@ clean:  ## remove build/
 help:  ## this list
 	@sed -n 's/^\([a-z-]*\):.*  ## \(.*\)/  make \1 - \2/p' Makefile
 FORCE:
-.PHONY: all deps deps-test deps-fuzz demo check check-built check-unit check-layers check-sanitize check-threads golden rules fuzz fuzz-built \
+.PHONY: all deps deps-test deps-fuzz demo check check-built check-unit check-layers check-sanitize check-threads stress golden rules fuzz fuzz-built \
         bench coverage install format clean help FORCE
 .SECONDARY:
 -include $(OBJ:.o=.d) $(FUZZ_OBJ:.o=.d) $(UNIT:%=$(OUT)/tests/unit/%.d) $(FUZZ:%=$(OUT)/tests/fuzz/%.d)

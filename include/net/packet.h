@@ -18,6 +18,7 @@ struct net_packet {
     uint16_t window;
     uint16_t urgent;
     uint16_t vlan;          /* outermost VLAN identifier, 0 none */
+    uint32_t tenant;        /* network identifier of the innermost tunnel that has one (VXLAN, Geneve, GRE key), 0 none */
     uint8_t flags;          /* enum tcp_flags */
     uint8_t ttl;            /* or hop limit */
     struct view payload;    /* what was captured of it */

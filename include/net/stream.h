@@ -23,9 +23,11 @@ struct flow {
     uint64_t ticket;                /* of its newest packet in the flight recorder */
     int64_t first_ns, last_ns;
     uint64_t packets[2], bytes[2];  /* by enum side; bytes of TCP payload on the wire */
+    uint32_t tenant;                /* as in struct net_packet */
     uint16_t vlan;
     bool midstream;                 /* its start was not seen */
     bool one_sided;                 /* only one side was ever seen, after at least 16 packets */
+    bool excused[2];                /* by enum side: one position was acknowledged and never seen; a FIN, or else a byte */
     void *user;                     /* the sink's; NULL until it sets it */
     void *sample;                   /* the evidence room's: a sample of this connection is being gathered */
 };

@@ -9,7 +9,7 @@
 #include "app/merge.h"
 #include "app/worker.h"
 
-enum { PROGRESS_LOTS = 256, MERGE_MOST = 256, NAP_NS = 500000, NAPS_PER_PROGRESS = 200, SERVERS_KNOWN = 4096 };
+enum { PROGRESS_LOTS = 256, MERGE_MOST = 256, NAP_NS = 500000, NAPS_PER_PROGRESS = 200, SERVERS_KNOWN = 4096, REACH_MOST = 131072 };
 
 enum task { TASK_WAIT, TASK_RUN, TASK_TICK, TASK_FINISH, TASK_QUIT };
 
@@ -146,7 +146,7 @@ static bool open_hand(struct pipeline *p, const struct pipeline_options *options
     }
     struct worker_options worker = {
         .memory_bytes = own,
-        .flight_packets = options->memory_bytes / 4096,
+        .flight_packets = options->memory_bytes / 8192 < REACH_MOST ? options->memory_bytes / 8192 : REACH_MOST,
         .check_checksums = options->check_checksums,
         .evidence = options->evidence,
         .rules = rules,

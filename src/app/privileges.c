@@ -49,6 +49,14 @@ static bool allow_sockets(scmp_filter_ctx filter)
 
 static bool confine(bool live)
 {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    (void)live; /* the sanitizers' own threads and reports need calls that the program does not */
+    (void)allow;
+    (void)allow_sockets;
+    (void)always;
+    (void)when_live;
+    return true;
+#endif
     scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
     if (!filter)
         return false;

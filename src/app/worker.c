@@ -4,7 +4,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
-enum { BATCH = 32, IDLE_SECONDS = 3600, INCOMPLETE_SECONDS = 30, BY_TIME_SHIFT = 56 };
+enum { BATCH = 32, IDLE_SECONDS = 3600, INCOMPLETE_SECONDS = 30, BY_TIME_SHIFT = 56, SMALL_THINGS = 4 * 1024 * 1024, FLIGHT_ENTRY = 48 };
 static const uint64_t WHEN_FINISHED = UINT64_MAX - 2; /* odd: by time alone */
 
 struct worker {
@@ -165,14 +165,14 @@ static bool open_rooms(struct worker *w, const struct worker_options *options)
         .incomplete_ns = INCOMPLETE_SECONDS * INT64_C(1000000000),
     };
     struct net_options net = {
-        .flows = budget / 1056,
+        .flows = budget / 1060,
         .held_bytes = budget / 48,
         .check_checksums = options->check_checksums,
         .idle_ns = IDLE_SECONDS * INT64_C(1000000000),
     };
     struct evidence_options evidence = options->evidence;
     if (!evidence.samples)
-        evidence.samples = budget / (16 * 1024 * 1024) + 4;
+        evidence.samples = budget / (4 * 1024 * 1024) + 4;
     evidence.reach = options->flight_packets;
     if (!(w->flight = flight_open(&w->arena, options->flight_packets, budget / 32)) ||
         !(w->detector = detector_open(options->rules, &w->arena)) ||
@@ -193,7 +193,7 @@ struct worker *worker_open(const struct worker_options *options, const struct ou
     }
     *w = (struct worker){.counters = counters, .rules = options->rules, .spread = options->spread, .turns = options->turns,
                          .outlet = *outlet, .index = options->index};
-    if (!arena_open(&w->arena, options->memory_bytes / 10 * 11, why)) {
+    if (!arena_open(&w->arena, options->memory_bytes / 10 * 11 + options->flight_packets * FLIGHT_ENTRY + SMALL_THINGS, why)) {
         free(w);
         return NULL;
     }

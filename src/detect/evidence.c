@@ -88,6 +88,14 @@ static struct view message_bytes(const struct message *message, uint32_t offset,
 
 /* ---- got and expected */
 
+static bool is_text(struct view bytes)
+{
+    for (size_t i = 0; i < bytes.length; i++)
+        if ((bytes.bytes[i] < ' ' || bytes.bytes[i] > '~') && bytes.bytes[i] != '\r' && bytes.bytes[i] != '\n')
+            return false;
+    return bytes.length > 1;
+}
+
 static void report_got(struct text *t, const struct message *message, const struct report *r, enum protocol protocol)
 {
     const enum field field = (enum field)r->field;
@@ -102,7 +110,8 @@ static void report_got(struct text *t, const struct message *message, const stru
     } else if (r->length == 0) {
         text_add(t, "nothing");
     } else {
-        add_bytes(t, message, message_bytes(message, r->offset, r->length), r->offset, field != FIELD_NONE);
+        struct view bytes = message_bytes(message, r->offset, r->length);
+        add_bytes(t, message, bytes, r->offset, field != FIELD_NONE || is_text(bytes));
     }
 }
 

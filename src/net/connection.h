@@ -68,10 +68,15 @@ struct connection_queue {
     size_t count;
 };
 
-struct flow_table {
-    uint64_t key[HASH_KEYS];
+struct flow_index {
     uint64_t *entries;         /* hash << 32 | slot + 1; 0 empty; linear probing, at most half full */
     uint32_t mask;
+};
+
+/* Connections that only one side spoke for have an index of their own: a flood of them touches no more memory than that. */
+struct flow_table {
+    uint64_t key[HASH_KEYS];
+    struct flow_index known, embryonic;
     struct pool connections;
     struct connection_queue queues[STANDINGS];
     size_t embryonic_most;
@@ -111,7 +116,7 @@ bool table_open(struct flow_table *t, struct arena *from, size_t connections) MU
 uint64_t table_hash(const struct flow_table *t, const struct net_packet *p);
 struct connection *table_find(const struct flow_table *t, uint64_t hash, const struct net_packet *p);
 void table_prefetch(struct flow_table *t, uint64_t hash);
-/* A new, embryonic one; NULL when every slot is taken. */
+/* A new, embryonic one; NULL when every slot is taken, or all that such ones may have. */
 struct connection *table_add(struct flow_table *t, uint64_t hash, int64_t now_ns);
 void table_remove(struct flow_table *t, struct connection *c);
 void table_set_standing(struct flow_table *t, struct connection *c, enum standing standing, int64_t now_ns);

@@ -13,6 +13,10 @@ static enum layer (*const steps[LAYERS])(struct decoding *d) = {
     [LAYER_IPV6_OPTIONS] = decode_ipv6_options,
     [LAYER_AUTHENTICATION] = decode_authentication,
     [LAYER_FRAGMENT] = decode_fragment,
+    [LAYER_MPLS] = decode_mpls,
+    [LAYER_PPPOE] = decode_pppoe,
+    [LAYER_GRE] = decode_gre,
+    [LAYER_UDP] = decode_udp,
 };
 
 const struct carried decode_frequent[] = {
@@ -28,11 +32,13 @@ static const struct carried by_link_type[] = {
 };
 static const struct carried by_ethertype[] = {
     {0x86dd, LAYER_IPV6}, {0x8100, LAYER_VLAN}, {0x88a8, LAYER_VLAN}, {0x9100, LAYER_VLAN},
+    {0x8847, LAYER_MPLS}, {0x8848, LAYER_MPLS}, {0x8864, LAYER_PPPOE},
 };
 static const struct carried by_ip_protocol[] = {
     {0, LAYER_IPV6_OPTIONS},   {43, LAYER_IPV6_OPTIONS},  {60, LAYER_IPV6_OPTIONS},
     {44, LAYER_FRAGMENT},     {51, LAYER_AUTHENTICATION}, {135, LAYER_IPV6_OPTIONS}, {139, LAYER_IPV6_OPTIONS},
-    {140, LAYER_IPV6_OPTIONS},
+    {140, LAYER_IPV6_OPTIONS}, {4, LAYER_IPV4},           {41, LAYER_IPV6},           {47, LAYER_GRE},
+    {17, LAYER_UDP},
 };
 /* AF_INET6 has another number on each system: NetBSD and OpenBSD 24, FreeBSD 28, Darwin 30, Linux 10. */
 static const struct carried by_address_family[] = {
@@ -69,6 +75,7 @@ bool decode_layers(const struct raw_packet *raw, struct net_packet *out, enum co
     };
     out->raw = raw;
     out->vlan = 0;
+    out->tenant = 0;
     enum layer layer = decode_carried(&d, BY_LINK_TYPE, raw->link_type);
     while (layer != LAYER_NONE && layer != LAYER_TCP)
         layer = steps[layer](&d);

@@ -8,7 +8,7 @@
 #include "base/cursor.h"
 #include "net/packet.h"
 
-enum { VLAN_TAGS_MAX = 8, IP_HEADERS_MAX = 16 };
+enum { VLAN_TAGS_MAX = 8, IP_HEADERS_MAX = 16, TUNNELS_MAX = 8 };
 
 struct decoding {
     struct cursor at;       /* what was captured, from here to the end of the enclosing layer */
@@ -16,6 +16,7 @@ struct decoding {
     struct net_packet *out;
     enum counter skipped;   /* why, when a step ends the walk */
     uint8_t tags;
+    uint8_t tunnels;        /* entered so far, of every kind */
     uint8_t ip_headers;     /* extension headers of the innermost IP header */
     uint8_t ip_version;     /* 0: no IP header yet */
 };
@@ -34,6 +35,10 @@ enum layer {
     LAYER_IPV6_OPTIONS,
     LAYER_AUTHENTICATION,
     LAYER_FRAGMENT,
+    LAYER_MPLS,
+    LAYER_PPPOE,
+    LAYER_GRE,
+    LAYER_UDP,
     LAYER_TCP,
     LAYERS
 };
@@ -94,6 +99,10 @@ enum layer decode_ipv6(struct decoding *d);
 enum layer decode_ipv6_options(struct decoding *d);
 enum layer decode_authentication(struct decoding *d);
 enum layer decode_fragment(struct decoding *d);
+enum layer decode_mpls(struct decoding *d);
+enum layer decode_pppoe(struct decoding *d);
+enum layer decode_gre(struct decoding *d);
+enum layer decode_udp(struct decoding *d);
 enum layer decode_tcp(struct decoding *d);
 
 /* The walk for every frame; net_decode takes the short way first. */

@@ -9,24 +9,32 @@
 enum {
     CONNECTIONS_MOST = 1 << 28,
     SECOND_CHANCES = 16,    /* busy connections passed over in one search */
-    EMBRYONIC_SHARE = 4,    /* a quarter of the table may be connections that only one side spoke for */
+    EMBRYONIC_SHARE = 64,   /* so many may be connections that only one side spoke for: 9 MiB of 1 GiB */
+    EMBRYONIC_LEAST = 1024,
     PREFETCH_DISTANCE = 4,  /* packets between loading the entry and loading the connection */
     PREFETCH_LINES = 4,
 };
+
+static bool index_open(struct flow_index *x, struct arena *from, size_t connections)
+{
+    size_t entries = 16;
+    while (entries < connections * 2)
+        entries *= 2;
+    x->mask = (uint32_t)(entries - 1);
+    x->entries = arena_take(from, entries * sizeof *x->entries);
+    return x->entries != NULL;
+}
 
 bool table_open(struct flow_table *t, struct arena *from, size_t connections)
 {
     if (connections == 0 || connections > CONNECTIONS_MOST)
         return false;
-    size_t entries = 16;
-    while (entries < connections * 2)
-        entries *= 2;
-    t->mask = (uint32_t)(entries - 1);
-    t->entries = arena_take(from, entries * sizeof *t->entries);
-    t->embryonic_most = connections / EMBRYONIC_SHARE ? connections / EMBRYONIC_SHARE : 1;
+    t->embryonic_most = connections / EMBRYONIC_SHARE > EMBRYONIC_LEAST ? connections / EMBRYONIC_SHARE : EMBRYONIC_LEAST;
+    if (t->embryonic_most > connections / 4)
+        t->embryonic_most = connections / 4 ? connections / 4 : 1;
     if (getrandom(t->key, sizeof t->key, 0) != (ssize_t)sizeof t->key)
         return false;
-    return t->entries && pool_open(&t->connections, from, (sizeof(struct connection) + 63) & ~(size_t)63, connections);
+    return index_open(&t->known, from, connections) && index_open(&t->embryonic, from, t->embryonic_most) && pool_open(&t->connections, from, (sizeof(struct connection) + 63) & ~(size_t)63, connections);
 }
 
 static uint64_t load_u64(const uint8_t *at)
@@ -47,7 +55,8 @@ uint64_t table_hash(const struct flow_table *t, const struct net_packet *p)
     }
     const uint64_t words[HASH_WORDS] = {load_u64(low->address), load_u64(low->address + 8), load_u64(high->address),
                                         load_u64(high->address + 8),
-                                        (uint64_t)low->port << 32 | (uint64_t)high->port << 16 | p->vlan};
+                                        ((uint64_t)low->port << 32 | (uint64_t)high->port << 16 | p->vlan) ^
+                                            (uint64_t)p->tenant << 32};
     return hash_words(t->key, words);
 }
 
@@ -59,7 +68,7 @@ static bool endpoint_equal(const struct endpoint *a, const struct endpoint *b)
 
 static bool connection_matches(const struct connection *c, const struct net_packet *p)
 {
-    if (c->flow.vlan != p->vlan)
+    if (c->flow.vlan != p->vlan || c->flow.tenant != p->tenant)
         return false;
     return (endpoint_equal(&p->source, &c->flow.client) && endpoint_equal(&p->target, &c->flow.server)) ||
            (endpoint_equal(&p->source, &c->flow.server) && endpoint_equal(&p->target, &c->flow.client));
@@ -70,29 +79,66 @@ static struct connection *connection_at(const struct flow_table *t, uint64_t ent
     return (struct connection *)(void *)(t->connections.memory + ((uint32_t)entry - 1) * t->connections.slot_size);
 }
 
-struct connection *table_find(const struct flow_table *t, uint64_t hash, const struct net_packet *p)
+static inline struct connection *index_find(const struct flow_table *t, const struct flow_index *x, uint32_t hash,
+                                            const struct net_packet *p)
 {
-    uint32_t short_hash = (uint32_t)hash;
-    for (uint32_t i = short_hash & t->mask; t->entries[i]; i = (i + 1) & t->mask) {
-        if (t->entries[i] >> 32 != short_hash)
+    for (uint32_t i = hash & x->mask; x->entries[i]; i = (i + 1) & x->mask) {
+        if (x->entries[i] >> 32 != hash)
             continue;
-        struct connection *c = connection_at(t, t->entries[i]);
+        struct connection *c = connection_at(t, x->entries[i]);
         if (connection_matches(c, p))
             return c;
     }
     return NULL;
 }
 
+struct connection *table_find(const struct flow_table *t, uint64_t hash, const struct net_packet *p)
+{
+    struct connection *c = index_find(t, &t->known, (uint32_t)hash, p);
+    return c ? c : index_find(t, &t->embryonic, (uint32_t)hash, p);
+}
+
+static struct flow_index *index_of(struct flow_table *t, enum standing standing)
+{
+    return standing == STANDING_EMBRYONIC ? &t->embryonic : &t->known;
+}
+
+static void index_add(struct flow_table *t, struct flow_index *x, const struct connection *c)
+{
+    uint64_t slot = (uint64_t)((const uint8_t *)c - t->connections.memory) / t->connections.slot_size;
+    uint32_t i = c->hash & x->mask;
+    while (x->entries[i])
+        i = (i + 1) & x->mask;
+    x->entries[i] = (uint64_t)c->hash << 32 | (slot + 1);
+}
+
+static void index_remove(struct flow_table *t, struct flow_index *x, const struct connection *c)
+{
+    uint32_t hole = c->hash & x->mask;
+    while (connection_at(t, x->entries[hole]) != c)
+        hole = (hole + 1) & x->mask;
+    /* Close the hole: an entry moves back into it unless its own home lies behind it. */
+    for (uint32_t i = (hole + 1) & x->mask; x->entries[i]; i = (i + 1) & x->mask) {
+        uint32_t home = (uint32_t)(x->entries[i] >> 32) & x->mask;
+        if (((i - home) & x->mask) >= ((i - hole) & x->mask)) {
+            x->entries[hole] = x->entries[i];
+            hole = i;
+        }
+    }
+    x->entries[hole] = 0;
+}
+
 void table_prefetch(struct flow_table *t, uint64_t hash)
 {
-    __builtin_prefetch(&t->entries[(uint32_t)hash & t->mask]);
+    const struct flow_index *x = &t->known;
+    __builtin_prefetch(&x->entries[(uint32_t)hash & x->mask]);
     uint64_t earlier = t->recent[(t->recent_at - PREFETCH_DISTANCE) % 8];
     t->recent[t->recent_at++ % 8] = hash;
     uint32_t short_hash = (uint32_t)earlier;
-    for (uint32_t i = short_hash & t->mask; t->entries[i]; i = (i + 1) & t->mask) {
-        if (t->entries[i] >> 32 != short_hash)
+    for (uint32_t i = short_hash & x->mask; x->entries[i]; i = (i + 1) & x->mask) {
+        if (x->entries[i] >> 32 != short_hash)
             continue;
-        const uint8_t *c = (const uint8_t *)connection_at(t, t->entries[i]);
+        const uint8_t *c = (const uint8_t *)connection_at(t, x->entries[i]);
         for (unsigned line = 0; line < PREFETCH_LINES; line++)
             __builtin_prefetch(c + (size_t)line * 64, 1);
         return;
@@ -127,16 +173,12 @@ static void queue_remove(struct connection_queue *q, struct connection *c)
 
 struct connection *table_add(struct flow_table *t, uint64_t hash, int64_t now_ns)
 {
-    struct connection *c = pool_take(&t->connections);
+    struct connection *c = t->queues[STANDING_EMBRYONIC].count < t->embryonic_most ? pool_take(&t->connections) : NULL;
     if (!c)
         return NULL;
-    uint64_t slot = (uint64_t)((uint8_t *)c - t->connections.memory) / t->connections.slot_size;
     c->hash = (uint32_t)hash;
-    uint32_t i = c->hash & t->mask;
-    while (t->entries[i])
-        i = (i + 1) & t->mask;
-    t->entries[i] = (uint64_t)c->hash << 32 | (slot + 1);
     c->standing = STANDING_EMBRYONIC;
+    index_add(t, &t->embryonic, c);
     queue_add(&t->queues[STANDING_EMBRYONIC], c, now_ns);
     return c;
 }
@@ -144,23 +186,17 @@ struct connection *table_add(struct flow_table *t, uint64_t hash, int64_t now_ns
 void table_remove(struct flow_table *t, struct connection *c)
 {
     queue_remove(&t->queues[c->standing], c);
-    uint32_t hole = c->hash & t->mask;
-    while (connection_at(t, t->entries[hole]) != c)
-        hole = (hole + 1) & t->mask;
-    /* Close the hole: an entry moves back into it unless its own home lies behind it. */
-    for (uint32_t i = (hole + 1) & t->mask; t->entries[i]; i = (i + 1) & t->mask) {
-        uint32_t home = (uint32_t)(t->entries[i] >> 32) & t->mask;
-        if (((i - home) & t->mask) >= ((i - hole) & t->mask)) {
-            t->entries[hole] = t->entries[i];
-            hole = i;
-        }
-    }
-    t->entries[hole] = 0;
+    index_remove(t, index_of(t, c->standing), c);
     pool_give(&t->connections, c);
 }
 
 void table_set_standing(struct flow_table *t, struct connection *c, enum standing standing, int64_t now_ns)
 {
+    struct flow_index *from = index_of(t, c->standing), *to = index_of(t, standing);
+    if (from != to) {
+        index_remove(t, from, c);
+        index_add(t, to, c);
+    }
     queue_remove(&t->queues[c->standing], c);
     c->standing = standing;
     queue_add(&t->queues[standing], c, now_ns);

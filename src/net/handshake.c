@@ -194,6 +194,8 @@ bool handshake_midstream(struct connection *c, enum side from, const struct net_
         return false;
     int32_t since_first_ack = (int32_t)(p->seq - h->acked_first);
     bool known = c->half[other_side(from)].syn && h->acked_known && since_first_ack >= 0 && since_first_ack < 1 << 20;
+    if (!known)
+        c->flow.midstream = true;
     handshake_start(h, known ? h->acked_first : p->seq);
     return true;
 }

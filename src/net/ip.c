@@ -35,6 +35,8 @@ enum layer decode_ipv4(struct decoding *d)
      * slices packets; what is missing counts as cut. */
     if (total)
         decode_bound(d, total - header_length);
+    if (d->ip_version && d->tunnels++ == TUNNELS_MAX)
+        return decode_skip(d, COUNT_SKIPPED_DEPTH);
     d->ip_version = 4;
     d->ip_headers = 0;
     d->out->ttl = header[8];
@@ -55,6 +57,8 @@ enum layer decode_ipv6(struct decoding *d)
     /* 0: a jumbogram or a super-segment; it fills the frame. */
     if (wire_u16(header + 4))
         decode_bound(d, wire_u16(header + 4));
+    if (d->ip_version && d->tunnels++ == TUNNELS_MAX)
+        return decode_skip(d, COUNT_SKIPPED_DEPTH);
     d->ip_version = 6;
     d->ip_headers = 0;
     d->out->ttl = header[7];

@@ -53,10 +53,8 @@ struct segment connection_where(const struct net *n, const struct connection *c)
     return (struct segment){.ticket = c->flow.ticket, .packet_number = c->last_number, .time_ns = n->now_ns};
 }
 
-void connection_close(struct net *n, struct connection *c, enum flow_end end, enum side by)
+static void connection_over(struct net *n, struct connection *c, enum flow_end end, enum side by)
 {
-    if (c->standing == STANDING_CLOSED)
-        return;
     for (unsigned side = FROM_CLIENT; side <= FROM_SERVER; side++)
         handshake_drop_syn_data(n, &c->half[side]);
     stream_drain(n, c);
@@ -68,13 +66,21 @@ void connection_close(struct net *n, struct connection *c, enum flow_end end, en
     c->flow.user = NULL;
     c->told = c->plain = false;
     c->end = (uint8_t)end;
+}
+
+void connection_close(struct net *n, struct connection *c, enum flow_end end, enum side by)
+{
+    if (c->standing == STANDING_CLOSED)
+        return;
+    connection_over(n, c, end, by);
     table_set_standing(&n->table, c, STANDING_CLOSED, n->now_ns);
 }
 
 static void connection_end(struct net *n, struct connection *c, enum flow_end end)
 {
     bool finished = c->half[FROM_CLIENT].finished && c->half[FROM_SERVER].finished;
-    connection_close(n, c, finished ? END_FIN : end, (enum side)c->end_by);
+    if (c->standing != STANDING_CLOSED)
+        connection_over(n, c, finished ? END_FIN : end, (enum side)c->end_by);
     table_remove(&n->table, c);
 }
 
@@ -125,6 +131,7 @@ static struct connection *net_add(struct net *n, const struct net_packet *p, uin
     c->flow.client = from_client ? p->source : p->target;
     c->flow.server = from_client ? p->target : p->source;
     c->flow.vlan = p->vlan;
+    c->flow.tenant = p->tenant;
     c->flow.id = p->raw->number;
     c->flow.first_ns = c->flow.last_ns = p->raw->time_ns;
     c->flow.midstream = !(p->flags & TCP_SYN);

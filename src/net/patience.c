@@ -63,6 +63,7 @@ static bool review_acknowledged(struct net *n, struct connection *c, enum side f
     if (!grace_is_over(n, c, from))
         return false;
     if (h->grace_acked == h->received + 1 && !h->early.first) {
+        c->flow.excused[from] = true;
         h->excused = h->grace_acked;
         h->grace = false;
         return true;

@@ -34,6 +34,7 @@ bool decode_plain(const struct raw_packet *raw, struct net_packet *out)
     memcpy(out->target.address + 8, &target[1], 8);
     out->raw = raw;
     out->vlan = 0;
+    out->tenant = 0;
     out->ttl = frame[22];
     out->source.port = wire_u16(frame + TCP_AT);
     out->target.port = wire_u16(frame + TCP_AT + 2);

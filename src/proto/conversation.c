@@ -203,7 +203,7 @@ static void lose_track(struct conversation *c, enum side from)
     struct direction *side = &c->sides[from];
     held_give(side);
     side->skip = side->declared = side->arrived = 0;
-    side->trusted = 0;
+    side->unsure = UNSURE_MESSAGES;
     side->reading = c->decoder->resync ? SEARCHING : STOPPED;
 }
 
@@ -221,6 +221,9 @@ void conversation_gap(struct conversation *c, enum side from, uint64_t lost)
     if (side->held || side->skip)
         count(c->dialogue->counters, COUNT_MESSAGES_LOST);
     lose_track(c, from);
+    /* Before a login what a server says is understood only as the answer to what the client said. */
+    if (from == FROM_CLIENT && !c->decoder->server_first && c->session.phase == PHASE_PRE_AUTH)
+        lose_track(c, FROM_SERVER);
     c->session.midstream = true;
     c->decoder->gap(c->state, from, lost);
 }
@@ -233,6 +236,10 @@ static void verdict_apply(struct conversation *c, enum side from, enum verdict v
     case VERDICT_TLS:
         c->transport = TRANSPORT_TLS;
         c->session.tls = true;
+        if (c->sides[from].skip) { /* the message was the head of a record, and the rest of it follows */
+            c->sides[from].skip = c->sides[from].declared = 0;
+            c->sides[from].tls_seen = TLS_BYTES_JUDGED;
+        }
         return;
     case VERDICT_COMPRESSED:
         c->transport = c->decoder->wrapper ? TRANSPORT_WRAPPED : TRANSPORT_OPAQUE;
@@ -248,6 +255,22 @@ static void verdict_apply(struct conversation *c, enum side from, enum verdict v
     }
 }
 
+/* The first messages behind a boundary that was found, not known: what is wrong with them is more likely the boundary. */
+static enum verdict believe(struct conversation *c, enum side from, enum verdict verdict, struct findings *f)
+{
+    bool wrong = verdict == VERDICT_BROKEN;
+    for (unsigned i = 0; i < f->reports_used; i++) {
+        uint8_t class = (uint8_t)anomaly_row((enum anomaly)f->reports[i].anomaly)->class;
+        wrong |= class == CLASS_MALFORMED || class == CLASS_VIOLATION;
+    }
+    if (!wrong || c->sides[from].unsure <= UNSURE_OF_CONTENT) {
+        c->sides[from].unsure--;
+        return verdict;
+    }
+    f->reports_used = 0;
+    return verdict == VERDICT_OK ? VERDICT_BROKEN : verdict;
+}
+
 /* Decodes one message whose wanted head is here. */
 static enum verdict decode(struct conversation *c, enum side from, struct view head, uint64_t total,
                            const struct segment *first, size_t offset, const struct segment *last, const struct held *held)
@@ -256,10 +279,15 @@ static enum verdict decode(struct conversation *c, enum side from, struct view h
     struct findings *f = findings_begin(c, total);
     uint8_t phase = c->session.phase;
     enum verdict verdict = c->decoder->message(c->state, from, cursor_over(head), f);
+    /* The first segment may have been too short to tell. */
+    if (verdict == VERDICT_BROKEN && from == FROM_CLIENT && !c->confirmed && !c->flow->midstream &&
+        first->stream_offset + offset == 0 && identify_other(head)) {
+        identify_report_other(c, head);
+        verdict = VERDICT_OPAQUE;
+    }
     hide_undecoded(from, phase, f, 0);
-    struct direction *side = &c->sides[from];
-    if (side->trusted < 255)
-        side->trusted++;
+    if (c->sides[from].unsure)
+        verdict = believe(c, from, verdict, f);
     count(d->counters, COUNT_MESSAGES);
     d->messages[c->decoder->protocol]++;
     if (from == FROM_SERVER && !c->confirmed && f->reports_used == 0 && !c->session.midstream) {
@@ -442,7 +470,7 @@ void conversation_bytes(struct conversation *c, enum side from, struct view byte
 void conversation_incomplete(struct conversation *c, enum side from, const struct segment *where)
 {
     struct direction *side = &c->sides[from];
-    if (!direction_is_open(side) || side->incomplete_told || side->reading != READING || (c->session.midstream && side->trusted < 3))
+    if (!direction_is_open(side) || side->incomplete_told || side->reading != READING || side->unsure)
         return;
     side->incomplete_told = true;
     struct segment first = side->first;

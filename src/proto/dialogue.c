@@ -73,6 +73,23 @@ struct dialogue *dialogue_open(struct arena *from, const struct dialogue_options
     return fits ? d : NULL;
 }
 
+static void conversation_search(struct conversation *c, enum side from)
+{
+    c->sides[from].reading = SEARCHING;
+    c->sides[from].unsure = UNSURE_MESSAGES;
+}
+
+/* Not one packet of a side was captured, not even of the handshake: what it says is not known, and what only makes sense with
+ * it is not looked for. */
+static void conversation_alone(struct conversation *c, enum side unseen)
+{
+    c->session.midstream = true;
+    conversation_search(c, unseen);
+    if (unseen == FROM_CLIENT && !c->decoder->server_first)
+        conversation_search(c, FROM_SERVER);
+    c->decoder->gap(c->state, unseen, 0);
+}
+
 struct conversation *conversation_open(struct dialogue *d, struct flow *flow, const struct decoder *decoder)
 {
     struct conversation *c = pool_take(&d->conversations);
@@ -88,9 +105,12 @@ struct conversation *conversation_open(struct dialogue *d, struct flow *flow, co
     if (flow->midstream) {
         c->session.phase = PHASE_UNKNOWN;
         c->session.midstream = true;
-        c->sides[FROM_CLIENT].reading = c->sides[FROM_SERVER].reading = SEARCHING;
+        conversation_search(c, FROM_CLIENT);
+        conversation_search(c, FROM_SERVER);
         decoder->gap(c->state, FROM_CLIENT, 0);
         decoder->gap(c->state, FROM_SERVER, 0);
+    } else if (flow->packets[FROM_CLIENT] == 0 || flow->packets[FROM_SERVER] == 0) {
+        conversation_alone(c, flow->packets[FROM_CLIENT] == 0 ? FROM_CLIENT : FROM_SERVER);
     }
     flow->user = c;
     count(d->counters, COUNT_FLOWS_DATABASE);
@@ -153,6 +173,13 @@ static void take_bytes(void *context, struct flow *flow, enum side from, struct 
     if (!c || c == &not_a_database) {
         count_many(d->counters, COUNT_BYTES_OTHER, bytes.length);
         return;
+    }
+    /* The other side goes on after what may have been an answer of one byte. */
+    if (flow->excused[other_side(from)] && c->transport == TRANSPORT_CLEAR) {
+        flow->excused[other_side(from)] = false;
+        conversation_gap(c, other_side(from), 0);
+    } else if (flow->excused[other_side(from)] && c->transport == TRANSPORT_WRAPPED) {
+        c->transport = TRANSPORT_OPAQUE; /* frames that miss a byte fit together no more */
     }
     /* A login is lockstep: a server that answers has read the message, and what it declares beyond never comes. */
     if (from == FROM_SERVER && c->session.phase == PHASE_PRE_AUTH && direction_is_open(&c->sides[FROM_CLIENT]))

@@ -42,10 +42,10 @@ struct direction {
     uint8_t length_at, length_bytes, length_excludes; /* of the current message, see struct frame */
     bool waiting, incomplete_told;
     uint8_t tls_seen;        /* bytes after the agreement on TLS that were judged */
-    uint8_t trusted;         /* messages since the last resynchronisation, at most 255 */
+    uint8_t unsure;          /* sound messages that must come before a found boundary is believed altogether */
 };
 
-enum { TLS_BYTES_JUDGED = 2 };
+enum { TLS_BYTES_JUDGED = 2, UNSURE_MESSAGES = 8, UNSURE_OF_CONTENT = 6 };
 
 enum transport { TRANSPORT_CLEAR, TRANSPORT_WRAPPED, TRANSPORT_TLS, TRANSPORT_OPAQUE };
 
@@ -62,7 +62,6 @@ struct conversation {
     uint8_t confidence;
     bool confirmed;      /* the endpoint is known to speak this protocol */
     bool tentative;      /* claimed by its first bytes alone, on no known port: silent until the peer answers in kind */
-    bool wrong_protocol; /* another protocol on a database's port */
     _Alignas(16) uint8_t state[];
 };
 
@@ -96,6 +95,8 @@ enum { OPENED_BYTES = 65536 };
  * so that it is not asked again), or when more bytes must decide. */
 struct conversation *identify(struct dialogue *d, struct flow *flow, enum side from, struct view bytes, const struct segment *where);
 const char *identify_other(struct view bytes); /* "HTTP", "TLS", "SSH", ...; NULL */
+/* Findings that say nothing but that these first bytes are another protocol's. */
+void identify_report_other(struct conversation *c, struct view bytes);
 
 /* conversation.c */
 struct conversation *conversation_open(struct dialogue *d, struct flow *flow, const struct decoder *decoder);

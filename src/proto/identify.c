@@ -44,6 +44,16 @@ const char *identify_other(struct view bytes)
     return NULL;
 }
 
+void identify_report_other(struct conversation *c, struct view bytes)
+{
+    report(findings_begin(c, bytes.length), (struct report){
+                                                .anomaly = ANOMALY_DB_WRONG_PROTOCOL,
+                                                .relation = MUST_BE,
+                                                .length = (uint32_t)(bytes.length < 16 ? bytes.length : 16),
+                                                .note = protocol_title(c->decoder->protocol),
+                                            });
+}
+
 /* Another protocol on a database's port: said once, then the connection is left alone. */
 static struct conversation *not_ours(struct dialogue *d, struct flow *flow, const struct decoder *expected, enum side from,
                                      struct view bytes, const struct segment *where)
@@ -53,14 +63,7 @@ static struct conversation *not_ours(struct dialogue *d, struct flow *flow, cons
         flow->user = &not_a_database;
         return NULL;
     }
-    struct findings *f = findings_begin(c, bytes.length);
-    report(f, (struct report){
-                  .anomaly = ANOMALY_DB_WRONG_PROTOCOL,
-                  .field = FIELD_DB_MESSAGE,
-                  .relation = MUST_BE,
-                  .length = (uint32_t)(bytes.length < 16 ? bytes.length : 16),
-                  .note = protocol_title(expected->protocol),
-              });
+    identify_report_other(c, bytes);
     c->transport = TRANSPORT_OPAQUE;
     conversation_tell(c, from, view_head(bytes, MESSAGE_BYTES_MAX), where, 0, where, NULL);
     return c;

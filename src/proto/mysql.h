@@ -12,6 +12,7 @@
 
 enum {
     MYSQL_HEADER = 4,
+    STEPS_SURE = 2,
     MYSQL_SPLIT = 0xffffff,          /* a payload of this length goes on in the next packet */
     MYSQL_REQUESTS_MAX = 16,         /* different open requests that are told apart */
     MYSQL_COLUMNS_KNOWN = 200,       /* columns whose type is remembered */
@@ -121,7 +122,8 @@ struct mysql_state {
     bool servers_turn;     /* in a login */
     bool login_sent;       /* the client has sent its login */
     bool lost;             /* which request the server answers is not known */
-    bool aligned;          /* a message was understood since the last loss */
+    bool aligned;          /* questions and answers were in step since the last loss */
+    uint8_t steps;         /* questions since then, each asked when all before it were answered */
     bool file;             /* the client is sending a file */
     bool compressed;
     bool binary;           /* rows of this result */

@@ -414,7 +414,7 @@ enum verdict mysql_auth_client(struct packet *p)
     s->sequence = p->sequence;
     s->servers_turn = true;
     note_field(p->out, FIELD_MYSQL_AUTH_RESPONSE, MYSQL_HEADER, p->payload, 0);
-    if (s->plugin == AUTH_NATIVE && p->payload != 0 && p->payload != NATIVE_RESPONSE)
+    if (s->plugin == AUTH_NATIVE && !s->midstream && p->payload != 0 && p->payload != NATIVE_RESPONSE)
         mysql_blame(p, ANOMALY_MYSQL_AUTH_RESPONSE_LENGTH, FIELD_MYSQL_AUTH_RESPONSE, MYSQL_HEADER, p->payload,
                      must_equal(p->payload, NATIVE_RESPONSE));
     bool password = s->plugin == AUTH_CLEAR || s->plugin == AUTH_SHA256 || s->plugin == AUTH_CACHING_SHA2;

@@ -14,9 +14,20 @@ void mysql_report(struct findings *out, enum anomaly anomaly, enum field field, 
                                 .note = claim.note});
 }
 
+/* What a server sends is judged by the question and by what was agreed. After a loss neither is known for a while. */
+static bool is_guess(const struct packet *p, enum anomaly anomaly)
+{
+    const struct mysql_state *s = p->s;
+    if (!s->midstream || p->from != FROM_SERVER || anomaly == ANOMALY_MYSQL_REJECTED)
+        return false;
+    return s->lost || ((!s->known || !s->aligned) && anomaly != ANOMALY_MYSQL_INFILE_ROGUE);
+}
+
 void mysql_blame(struct packet *p, enum anomaly anomaly, enum field field, uint32_t offset, uint32_t length,
                   struct claim claim)
 {
+    if (is_guess(p, anomaly))
+        return;
     mysql_report(p->out, anomaly, field, offset, length, claim);
     if (p->from == FROM_CLIENT)
         p->flags |= anomaly_row(anomaly)->severity <= 3 ? REQUEST_BLAMED : REQUEST_ODD;

@@ -52,6 +52,8 @@ void mysql_request_push(struct packet *p, uint8_t command, uint8_t flags, uint32
         observe(p->out, (struct fact){.kind = FACT_REQUEST, .number = p->out->message});
     if (s->lost)
         s->used = 0; /* whatever was open is not known; a new answer may begin with this one */
+    if (!s->aligned)
+        s->steps = s->used ? 0 : s->steps < STEPS_SURE ? (uint8_t)(s->steps + 1) : s->steps;
     if (s->used) {
         struct mysql_request *last = &s->requests[(s->first + s->used - 1) % MYSQL_REQUESTS_MAX];
         if (!split && !last->spare && last->command == command && last->sequence == p->sequence && last->flags == flags &&
@@ -83,7 +85,7 @@ void mysql_reply_end(struct packet *p)
             s->first = (uint8_t)((s->first + 1) % MYSQL_REQUESTS_MAX);
             s->used--;
         }
-        s->aligned = true;
+        s->aligned |= s->used == 0 && s->steps >= STEPS_SURE;
     }
     s->blamed = false;
     s->binary = false;

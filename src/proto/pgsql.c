@@ -110,11 +110,29 @@ static enum verdict stray_bytes(struct pgsql_reading *r)
     return VERDICT_OK;
 }
 
+/* What was negotiated and what is open is not known any more. */
+static void expect_less(struct pgsql_state *s)
+{
+    s->joined = s->started = s->untracked = true;
+    s->negotiation = s->awaited = 0;
+    s->copy = COPY_NONE;
+    s->skipping = s->old_errors = s->replication = false;
+    s->columns_known = s->portal_columns_known = false;
+    s->queue_used = 0;
+    s->transaction = 0;
+    if (s->stage != STAGE_TERMINATED)
+        s->stage = STAGE_SESSION;
+}
+
 static enum verdict from_client(struct pgsql_reading *r)
 {
     switch (r->state->stage) {
-    case STAGE_STARTUP:
-        return pgsql_startup(r);
+    case STAGE_STARTUP: {
+        enum verdict verdict = pgsql_startup(r);
+        if (r->state->joined && r->state->stage == STAGE_AUTHENTICATION)
+            expect_less(r->state);
+        return verdict;
+    }
     case STAGE_CANCELLED:
         return stray_bytes(r);
     default:
@@ -141,20 +159,6 @@ static enum verdict from_server(struct pgsql_reading *r)
     return pgsql_backend(r);
 }
 
-/* What was negotiated and what is open is not known any more. */
-static void expect_less(struct pgsql_state *s)
-{
-    s->joined = s->started = s->untracked = true;
-    s->negotiation = s->awaited = 0;
-    s->copy = COPY_NONE;
-    s->skipping = s->old_errors = s->replication = false;
-    s->columns_known = s->portal_columns_known = false;
-    s->queue_used = 0;
-    s->transaction = 0;
-    if (s->stage != STAGE_TERMINATED)
-        s->stage = STAGE_SESSION;
-}
-
 /* Apart from message() so that the short way does not pay for what it does not use. */
 __attribute__((noinline)) static enum verdict read_message(struct pgsql_state *s, enum side from, struct cursor body,
                                                            struct findings *out)
@@ -178,11 +182,18 @@ static enum verdict message(void *state, enum side from, struct cursor body, str
     return pgsql_bulk(s, from, body, out) ? VERDICT_OK : read_message(s, from, body, out);
 }
 
+/* Before its startup packet a client needs the server only for one byte, the answer to a request for encryption: what the
+ * client says next tells what it was. */
 static void gap(void *state, enum side from, uint64_t lost)
 {
-    (void)from;
+    struct pgsql_state *s = state;
     (void)lost;
-    expect_less(state);
+    if (from == FROM_SERVER && s->stage == STAGE_STARTUP) {
+        s->joined = true;
+        s->negotiation = 0;
+        return;
+    }
+    expect_less(s);
 }
 
 /* The server leaves in the middle of an exchange without a word. Not when the ball is in the client's court, and not

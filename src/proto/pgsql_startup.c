@@ -230,7 +230,8 @@ static enum verdict negotiation_request(struct pgsql_reading *r, bool ssl)
         return VERDICT_OK;
     }
     *asked = true;
-    s->negotiation = ssl ? 'S' : 'G';
+    if (!s->joined) /* else the answer may be among what is not seen */
+        s->negotiation = ssl ? 'S' : 'G';
     if (r->out->message_length > 8)
         pgsql_remark(r, (struct report){.anomaly = ANOMALY_PGSQL_NEGOTIATION_LENGTH, .field = FIELD_PGSQL_LENGTH,
                                         .relation = MUST_EQUAL, .offset = 0, .length = 4,
@@ -273,8 +274,11 @@ enum verdict pgsql_startup(struct pgsql_reading *r)
     if (is_tls(cursor_all(&r->c)))
         return tls_record(r);
     uint32_t length = pgsql_u32(r, FIELD_PGSQL_LENGTH);
+    bool gss = r->state->joined && r->state->gss_asked; /* it may have been granted: what follows is no packet */
     if (length < 8 || length > 4 + PGSQL_STARTUP_BODY_MAX) {
         r->out->message = PGSQL_STARTUP;
+        if (gss)
+            return VERDICT_OPAQUE;
         pgsql_defect(r, (struct report){.anomaly = ANOMALY_PGSQL_STARTUP_LENGTH, .field = FIELD_PGSQL_LENGTH,
                                         .relation = length < 8 ? MUST_REACH : MUST_NOT_EXCEED, .offset = 0, .length = 4,
                                         .got = length, .expected = length < 8 ? 8 : 4 + PGSQL_STARTUP_BODY_MAX});
@@ -288,7 +292,7 @@ enum verdict pgsql_startup(struct pgsql_reading *r)
     case PGSQL_NEGOTIATE_GSS_CODE:
         return negotiation_request(r, version == PGSQL_NEGOTIATE_SSL_CODE);
     default:
-        return startup_message(r, version);
+        return gss && version >> 16 != 3 ? VERDICT_OPAQUE : startup_message(r, version);
     }
 }
 

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "capture/source_memory.h"
+#include "capture/unpack.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -64,9 +65,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (size_t i = 0; i < PACKETS_MOST && next(&c, BATCH); i++) {
     }
     if (!a.got && !b.got) {
+        /* What a damaged packing opens to may be wrong before the damage is reached: both reasons are true then. */
+        const bool plain = unpack_recognise(file) == PACKING_NONE;
         struct source_damage one, two;
         for (size_t i = 0; source_damage(a.source, i, &one); i++)
-            if (!source_damage(b.source, i, &two) || one.offset != two.offset || strcmp(one.reason, two.reason) != 0)
+            if (!source_damage(b.source, i, &two) || one.offset != two.offset || (plain && strcmp(one.reason, two.reason) != 0))
                 abort();
     }
     source_close(a.source);

@@ -84,6 +84,7 @@ static inline void drive_start(struct drive *d, uint16_t server_port, bool midst
     d->flow.server.address[15] = 2;
     d->flow.server.port = server_port;
     d->flow.midstream = midstream;
+    d->flow.packets[0] = d->flow.packets[1] = 1;
     d->offset[0] = d->offset[1] = 0;
     d->messages = d->lines_used = 0;
     d->packet = 0;

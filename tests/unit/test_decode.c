@@ -218,6 +218,62 @@ static void tcp_offset_4(struct frame *f) { tcp_offset(f, 4); }
 static void tcp_offset_6(struct frame *f) { tcp_offset(f, 6); }
 static void tcp_offset_7(struct frame *f) { tcp_offset(f, 7); }
 
+/* ---- tunnels: an outer IPv4 header around `header` bytes that follow, and then the plain packet or frame */
+
+enum { INNER_PACKET = 20 + TCP_PART_LENGTH, INNER_FRAME = 14 + INNER_PACKET };
+
+static void outer(struct frame *f, unsigned protocol, unsigned header, unsigned inner)
+{
+    frame_ethernet(f, 0x0800);
+    frame_ipv4(f, 8, 9, protocol, 0, header + inner);
+}
+
+static void outer_udp(struct frame *f, unsigned port, unsigned header, unsigned inner)
+{
+    outer(f, 17, 8 + header, inner);
+    frame_u16(f, 40000), frame_u16(f, port), frame_u16(f, 8 + header + inner), frame_u16(f, 0);
+}
+
+static void mpls(struct frame *f) { frame_ethernet(f, 0x8847), frame_u32(f, 0x00010040), frame_u32(f, 0x00020140), put_ipv4(f); }
+static void mpls_frame(struct frame *f) { frame_ethernet(f, 0x8848), frame_u32(f, 0x00020140), frame_u32(f, 0), ethernet_ipv4(f); }
+static void mpls_endless(struct frame *f) { frame_ethernet(f, 0x8847), frame_zeros(f, 64); }
+static void pppoe(struct frame *f)
+{
+    frame_ethernet(f, 0x8864), frame_u16(f, 0x1100), frame_u16(f, 1), frame_u16(f, 2 + INNER_PACKET), frame_u16(f, 0x21), put_ipv4(f);
+}
+static void pppoe_control(struct frame *f)
+{
+    frame_ethernet(f, 0x8864), frame_u16(f, 0x1100), frame_u16(f, 1), frame_u16(f, 6), frame_u16(f, 0xc021), frame_u32(f, 0);
+}
+static void gre(struct frame *f) { outer(f, 47, 4, INNER_PACKET), frame_u32(f, 0x0800), put_ipv4(f); }
+static void gre_all(struct frame *f) { outer(f, 47, 16, INNER_PACKET), frame_u32(f, 0xb0000800), frame_u32(f, 0), frame_u32(f, 77), frame_u32(f, 1), put_ipv4(f); }
+static void nvgre(struct frame *f) { outer(f, 47, 8, INNER_FRAME), frame_u32(f, 0x20006558), frame_u32(f, 77 << 8), ethernet_ipv4(f); }
+static void pptp(struct frame *f) { outer(f, 47, 8, INNER_PACKET), frame_u32(f, 0x3001880b), frame_u32(f, 0), put_ipv4(f); }
+static void erspan1(struct frame *f) { outer(f, 47, 4, INNER_FRAME), frame_u32(f, 0x88be), ethernet_ipv4(f); }
+static void erspan2(struct frame *f) { outer(f, 47, 16, INNER_FRAME), frame_u32(f, 0x100088be), frame_u32(f, 1), frame_zeros(f, 8), ethernet_ipv4(f); }
+static void erspan3(struct frame *f) { outer(f, 47, 20, INNER_FRAME), frame_u32(f, 0x100022eb), frame_u32(f, 1), frame_zeros(f, 12), ethernet_ipv4(f); }
+static void erspan3_more(struct frame *f)
+{
+    outer(f, 47, 28, INNER_FRAME), frame_u32(f, 0x100022eb), frame_u32(f, 1), frame_zeros(f, 11), frame_u8(f, 1), frame_zeros(f, 8), ethernet_ipv4(f);
+}
+static void ip_in_ip(struct frame *f) { outer(f, 4, 0, INNER_PACKET), put_ipv4(f); }
+static void ipv6_in_ip(struct frame *f) { outer(f, 41, 0, 40 + TCP_PART_LENGTH), put_ipv6(f); }
+static void nested(struct frame *f, unsigned depth)
+{
+    frame_ethernet(f, 0x0800);
+    for (unsigned i = depth; i > 0; i--)
+        frame_ipv4(f, 8, 9, 4, 0, (i - 1) * 20 + INNER_PACKET);
+    put_ipv4(f);
+}
+static void nested_8(struct frame *f) { nested(f, 8); }
+static void nested_9(struct frame *f) { nested(f, 9); }
+static void nested_64(struct frame *f) { nested(f, 64); }
+static void vxlan(struct frame *f) { outer_udp(f, 4789, 8, INNER_FRAME), frame_u32(f, 0x08000000), frame_u32(f, 77 << 8), ethernet_ipv4(f); }
+static void vxlan_without(struct frame *f) { outer_udp(f, 4789, 8, INNER_FRAME), frame_u32(f, 0), frame_u32(f, 77 << 8), ethernet_ipv4(f); }
+static void geneve(struct frame *f) { outer_udp(f, 6081, 16, INNER_FRAME), frame_u32(f, 0x02006558), frame_u32(f, 77 << 8), frame_zeros(f, 8), ethernet_ipv4(f); }
+static void tzsp(struct frame *f) { outer_udp(f, 37008, 9, INNER_FRAME), frame_u32(f, 0x01000001), frame_u8(f, 0), frame_u8(f, 10), frame_u8(f, 1), frame_u8(f, 9), frame_u8(f, 1), ethernet_ipv4(f); }
+static void udp_other(struct frame *f) { outer_udp(f, 53, 8, 0), frame_zeros(f, 8); }
+
 static const struct row {
     const char *name;
     void (*build)(struct frame *f);
@@ -228,6 +284,29 @@ static const struct row {
 } rows[] = {
     {"ethernet, IPv4", ethernet_ipv4, 1, DECODED, 5, 0},
     {"ethernet, IPv6", ethernet_ipv6, 1, DECODED, 5, 0},
+    {"MPLS", mpls, 1, DECODED, 5, 0},
+    {"MPLS pseudowire", mpls_frame, 1, DECODED, 5, 0},
+    {"MPLS without a bottom", mpls_endless, 1, COUNT_SKIPPED_DEPTH, 0, 0},
+    {"PPPoE", pppoe, 1, DECODED, 5, 0},
+    {"PPPoE, LCP", pppoe_control, 1, COUNT_SKIPPED_NOT_IP, 0, 0},
+    {"GRE", gre, 1, DECODED, 5, 0},
+    {"GRE with checksum, key and number", gre_all, 1, DECODED, 5, 0},
+    {"NVGRE", nvgre, 1, DECODED, 5, 0},
+    {"GRE of version 1", pptp, 1, COUNT_SKIPPED_NOT_TCP, 0, 0},
+    {"ERSPAN I", erspan1, 1, DECODED, 5, 0},
+    {"ERSPAN II", erspan2, 1, DECODED, 5, 0},
+    {"ERSPAN III", erspan3, 1, DECODED, 5, 0},
+    {"ERSPAN III with a platform header", erspan3_more, 1, DECODED, 5, 0},
+    {"IP in IP", ip_in_ip, 1, DECODED, 5, 0},
+    {"IPv6 in IP", ipv6_in_ip, 1, DECODED, 5, 0},
+    {"eight headers around", nested_8, 1, DECODED, 5, 0},
+    {"nine headers around", nested_9, 1, COUNT_SKIPPED_DEPTH, 0, 0},
+    {"sixty-four headers around", nested_64, 1, COUNT_SKIPPED_DEPTH, 0, 0},
+    {"VXLAN", vxlan, 1, DECODED, 5, 0},
+    {"VXLAN without an identifier", vxlan_without, 1, COUNT_SKIPPED_NOT_TCP, 0, 0},
+    {"Geneve with options", geneve, 1, DECODED, 5, 0},
+    {"TZSP", tzsp, 1, DECODED, 5, 0},
+    {"UDP", udp_other, 1, COUNT_SKIPPED_NOT_TCP, 0, 0},
     {"ethernet, ARP", ethernet_arp, 1, COUNT_SKIPPED_NOT_IP, 0, 0},
     {"ethernet, LLC", ethernet_llc, 1, COUNT_SKIPPED_NOT_IP, 0, 0},
     {"one tag", one_tag, 1, DECODED, 5, 101},
@@ -331,6 +410,27 @@ static unsigned decode_any(const struct raw_packet *raw, struct net_packet *out)
     assert_in_range(out->vlan, 0, 4095);
     (void)net_checksum_good(out);
     return DECODED;
+}
+
+/* The network identifier keeps equal addresses of two tenants apart. */
+static void tenants_are_read(void **state)
+{
+    (void)state;
+    static const struct {
+        void (*build)(struct frame *f);
+        uint32_t tenant;
+    } kinds[] = {{gre_all, 77}, {nvgre, 77 << 8}, {vxlan, 77}, {geneve, 77}, {gre, 0}, {ip_in_ip, 0}};
+    static struct frame f;
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++) {
+        f.length = 0;
+        kinds[i].build(&f);
+        struct raw_packet raw = frame_raw(&f, f.length, 1);
+        struct net_packet p;
+        assert_int_equal(decode_any(&raw, &p), DECODED);
+        assert_int_equal(p.tenant, kinds[i].tenant);
+        assert_int_equal(p.source.address[15], 1);
+        raw_free(&raw);
+    }
 }
 
 static void rows_hold(void **state)
@@ -474,6 +574,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_hold),
+        cmocka_unit_test(tenants_are_read),
         cmocka_unit_test(every_prefix),
         cmocka_unit_test(every_byte),
         cmocka_unit_test(checksums),

@@ -185,6 +185,7 @@ static void after_a_gap_the_next_message_is_found(void **state)
     drive_gap(&drive, FROM_CLIENT, 100);
     say(FROM_CLIENT, "'select 1' 00"); /* the rest of a message */
     say(FROM_CLIENT, QUERY);
+    say(FROM_CLIENT, QUERY);
     say(FROM_CLIENT, "'Q' 00000003 00");
     drive_end(&drive, END_CAPTURE, FROM_CLIENT);
     assert_int_equal(drive.lines_used, 1);
@@ -201,7 +202,7 @@ static void other_protocol_on_a_database_port(void **state)
     drive_bytes(&fresh, FROM_CLIENT, http);
     drive_end(&fresh, END_FIN, FROM_CLIENT);
     assert_int_equal(fresh.lines_used, 1);
-    assert_string_equal(fresh.lines[0], "db.wrong-protocol client 0+0 db.message");
+    assert_string_equal(fresh.lines[0], "db.wrong-protocol client 0+0 none");
     /* The same to a server that is known to be PostgreSQL is damage, not another protocol. */
     log_in();
     drive_end(&drive, END_FIN, FROM_CLIENT);

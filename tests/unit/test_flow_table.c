@@ -260,7 +260,7 @@ static void keys(void **state)
     }
 }
 
-/* Against an array: any order of adding and removing, up to a full table. */
+/* Against an array: any order of adding, establishing and removing, up to a full table. */
 static void table_agrees_with_a_model(void **state)
 {
     (void)state;
@@ -272,7 +272,7 @@ static void table_agrees_with_a_model(void **state)
     assert_true(table_open(&t, &arena, SLOTS));
     struct connection *model[KEYS] = {0};
     struct raw_packet raw = {0};
-    unsigned held = 0;
+    unsigned held = 0, embryonic = 0, full = 0, full_of_embryonic = 0;
     uint32_t random = 12345;
     for (unsigned step = 0; step < STEPS; step++) {
         random = random * 1664525 + 1013904223;
@@ -281,22 +281,33 @@ static void table_agrees_with_a_model(void **state)
         /* Few values of the part that chooses the place: long runs of neighbours. */
         uint64_t hash = (table_hash(&t, &p) & ~UINT64_C(0x3f)) | (key % 5 + 60);
         assert_ptr_equal(table_find(&t, hash, &p), model[key]);
-        if (model[key]) {
+        if (model[key] && model[key]->standing == STANDING_EMBRYONIC && random >> 30) {
+            table_set_standing(&t, model[key], STANDING_ESTABLISHED, (int64_t)step);
+            embryonic--;
+        } else if (model[key] && random >> 30) {
+            continue;
+        } else if (model[key]) {
+            embryonic -= model[key]->standing == STANDING_EMBRYONIC;
             table_remove(&t, model[key]);
             model[key] = NULL;
             held--;
         } else {
             model[key] = table_add(&t, hash, (int64_t)step);
-            assert_int_equal(model[key] == NULL, held == SLOTS);
+            assert_int_equal(model[key] == NULL, held == SLOTS || embryonic == t.embryonic_most);
+            full += held == SLOTS;
+            full_of_embryonic += embryonic == t.embryonic_most;
             if (!model[key])
                 continue;
             held++;
+            embryonic++;
             model[key]->flow.client = p.source;
             model[key]->flow.server = p.target;
         }
         assert_int_equal(t.connections.in_use, held);
-        assert_int_equal(t.queues[STANDING_EMBRYONIC].count, held);
+        assert_int_equal(t.queues[STANDING_EMBRYONIC].count, embryonic);
+        assert_int_equal(t.queues[STANDING_ESTABLISHED].count, held - embryonic);
     }
+    assert_true(full > 0 && full_of_embryonic > 0);
     arena_close(&arena);
 }
 

@@ -152,7 +152,7 @@ STARTUP_ROWS = [
     Row("startup: another protocol: HTTP", [], None, [("C", b"GET / HTTP/1.1\r\nHost: db\r\n\r\n")],
         "pgsql.startup-length pgsql.length 0", HUNG_UP),
     Row("startup: SSH spoken to a server that nobody heard of", [], None,
-        [("C", b"SSH-2.0-OpenSSH_9.2\r\n")], "db.wrong-protocol db.message 0", HUNG_UP, port=5433),
+        [("C", b"SSH-2.0-OpenSSH_9.2\r\n")], "db.wrong-protocol - 0", HUNG_UP, port=5433),
     Row("startup: a query before its answer", [STARTUP], None, [QUERY], "pgsql.early-message pgsql.type 0",
         [("S", together(S("R", "00000000"), READY)), ("S", together(ROWS, ROW, DONE, READY)), C("X"), CLIENT_ENDS], twin=[STARTUP]),
     Row("TLS: asked twice", [SSL_REQUEST, ("S", b"N")], STARTUP, lambda b: SSL_REQUEST[1],
