@@ -327,7 +327,7 @@ static void server_ended(struct memcached_state *s, struct findings *out)
         observe(out, (struct fact){.kind = FACT_SHUTDOWN, .text = view_text("shutdown")});
         return;
     }
-    if (s->client_ended || s->quit || s->joined || s->reported || out->session->midstream || s->untracked)
+    if (s->client_ended || s->quit || s->farewell || s->joined || s->reported || out->session->midstream || s->untracked)
         return;
     if (!s->tls_asked && !memcached_is_waiting(s))
         return;

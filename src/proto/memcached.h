@@ -70,7 +70,8 @@ struct memcached_state {
     bool untracked;       /* more requests are open than the queue holds */
     bool loose;           /* the queue may hold requests that were answered */
     bool reported;        /* an anomaly of the client since the last good answer */
-    bool client_ended, quit, shutdown, watching, tls_asked, broken;
+    bool client_ended, quit, shutdown, watching, tls_asked;
+    bool farewell;        /* the server said why it goes */
     bool login_wanted;    /* the server said that it wants credentials */
     bool sasl_begun, sasl_failed;
     bool long_get;        /* in the middle of a long get */

@@ -103,7 +103,7 @@ static void error(struct memcached_reading *r, struct view line)
     struct memcached_state *s = r->state;
     struct view words = words_behind(line), kind = first_word(line);
     if (memcached_begins(line, "ERROR Too many open connections")) { /* said before anything was asked */
-        s->quit = true;
+        s->farewell = true;
         observe(r->out, (struct fact){.kind = FACT_ERROR, .text = line, .more = kind});
         return;
     }

@@ -63,6 +63,8 @@ static void refused(struct memcached_reading *r, const struct memcached_header *
         memcached_remark(r, (struct report){.anomaly = ANOMALY_MEMCACHED_ITEM_REFUSED, .field = FIELD_MEMCACHED_STATUS,
                                             .relation = MUST_BE, .offset = 6, .length = 2, .got = h->status,
                                             .note = "a value within item_size_max"});
+    /* Not logged in, or wrong: it closes after the answer. */
+    r->state->farewell |= h->status == PROTOCOL_BINARY_RESPONSE_AUTH_ERROR && !is_sasl(h->opcode);
     if (!is_complaint(h))
         return;
     observe(r->out, (struct fact){.kind = FACT_VERDICT, .number = h->status, .text = words});

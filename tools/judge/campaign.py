@@ -85,6 +85,10 @@ def run(a):
         import mysql as proto
         import mysql_sessions as book
         make = servers.MariaDB
+    elif a.proto == "memcached":
+        import memcached as proto
+        import memcached_sessions as book
+        make = servers.Memcached
     else:
         import pgsql as proto
         import pgsql_sessions as book
