@@ -341,6 +341,7 @@ static void unknown(struct memcached_reading *r)
         memcached_defect(r, (struct report){.anomaly = ANOMALY_MEMCACHED_EMPTY_LINE, .field = FIELD_MEMCACHED_COMMAND,
                                             .relation = MUST_BE, .offset = 0, .length = 0, .note = "a command"});
     } else if (memcached_begins(memcached_word(&r->line, r->line.used - 1), "HTTP/") && looks_for_http(word)) {
+        r->state->quit = r->state->stray_told = true; /* it closes; the header's lines are never read */
         memcached_word_defect(r, ANOMALY_MEMCACHED_HTTP_REQUEST, FIELD_MEMCACHED_LINE, r->line.used - 1, "a command of Memcached");
     } else if (r->line.text.bytes[0] == PROTOCOL_BINARY_REQ) {
         memcached_word_defect(r, ANOMALY_MEMCACHED_PROTOCOL_CHANGE, FIELD_MEMCACHED_COMMAND, 0, "a command in text");
