@@ -52,19 +52,32 @@ static const struct shape shapes[256] = {
 #undef BARE
 };
 
+static uint64_t big_endian(const uint8_t *bytes, unsigned width)
+{
+    uint64_t value = 0;
+#pragma GCC unroll 8
+    for (unsigned i = 0; i < width; i++)
+        value = value << 8 | bytes[i];
+    return value;
+}
+
+/* Checked once for all its fields: this is done twice for every message. */
 struct memcached_header memcached_header_take(struct cursor *c)
 {
-    struct memcached_header h;
-    h.magic = take_u8(c);
-    h.opcode = take_u8(c);
-    h.key = take_u16be(c);
-    h.extras = take_u8(c);
-    h.data_type = take_u8(c);
-    h.status = take_u16be(c);
-    h.body = take_u32be(c);
-    h.opaque = take_u32be(c);
-    h.cas = take_u64be(c);
-    return h;
+    const uint8_t *at = take_view(c, MEMCACHED_HEADER).bytes;
+    if (c->failed)
+        return (struct memcached_header){0};
+    return (struct memcached_header){
+        .magic = at[0],
+        .opcode = at[1],
+        .key = (uint16_t)big_endian(at + 2, 2),
+        .extras = at[4],
+        .data_type = at[5],
+        .status = (uint16_t)big_endian(at + 6, 2),
+        .body = (uint32_t)big_endian(at + 8, 4),
+        .opaque = (uint32_t)big_endian(at + 12, 4),
+        .cas = big_endian(at + 16, 8),
+    };
 }
 
 static bool fits(const struct memcached_header *h)
@@ -97,7 +110,7 @@ enum framing memcached_binary_frame(struct cursor ahead, struct frame *out)
         return FRAME_READY;
     }
     struct memcached_header h = memcached_header_take(&ahead);
-    if (have < MEMCACHED_HEADER)
+    if (ahead.failed)
         return FRAME_NEEDS_MORE;
     const struct shape *shape = &shapes[h.opcode];
     uint32_t head = (uint32_t)h.key + h.extras;

@@ -4,6 +4,25 @@
  */
 #include "proto/memcached.h"
 
+#define EACH(byte) (UINT64_C(0x0101010101010101) * (byte))
+
+/* Where the next byte is that is no letter of a word: a space, a control character. Eight bytes at a time: the lowest bit
+ * that is set is of the first of them, what is above it may be wrong. */
+static uint32_t next_special(struct view text, uint32_t at)
+{
+    for (; text.length - at >= 8; at += 8) {
+        uint64_t eight;
+        memcpy(&eight, text.bytes + at, 8);
+        uint64_t deletes = eight ^ EACH(0x7f);
+        uint64_t found = (((eight - EACH(0x21)) & ~eight) | ((deletes - EACH(1)) & ~deletes)) & EACH(0x80);
+        if (found)
+            return at + (uint32_t)__builtin_ctzll(found) / 8;
+    }
+    while (at < text.length && text.bytes[at] > ' ' && text.bytes[at] != 0x7f)
+        at++;
+    return at;
+}
+
 /* The server works on a C string: a NUL ends it. Words are parted by spaces only. */
 void memcached_cut(struct memcached_line *line, struct view text)
 {
@@ -12,12 +31,8 @@ void memcached_cut(struct memcached_line *line, struct view text)
     line->text = text;
     line->control = false;
     line->used = line->rest = line->spaces = 0;
-    for (; at < length; at++) {
+    for (; (at = next_special(text, at)) < length; at++) {
         uint8_t c = text.bytes[at];
-        if (c > ' ') {
-            line->control |= c == 0x7f;
-            continue;
-        }
         if (c != ' ') {
             line->control = true;
             if (c)

@@ -31,7 +31,7 @@ enum framing memcached_response_frame(struct cursor ahead, struct frame *out)
         return FRAME_READY;
     }
     struct memcached_header h = memcached_header_take(&ahead);
-    if (have < MEMCACHED_HEADER)
+    if (ahead.failed)
         return FRAME_NEEDS_MORE;
     out->total = out->wanted = MEMCACHED_HEADER;
     if (!fits(&h))
