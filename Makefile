@@ -114,9 +114,9 @@ fuzz: deps-fuzz  ## run every fuzzer for FUZZ_SECONDS (default 60) each
 	@$(MAKE) --no-print-directory fuzz-built
 fuzz-built: $(FUZZ:%=build/fuzz/%)
 	@tests/fuzz/run $(or $(FUZZ_SECONDS),60) $(FUZZ)
-bench: deps-test  ## time against tcpdump: CAPTURES="a.pcap b.pcap" (large ones, see tools/record)
+bench: deps-test  ## time against tcpdump: CAPTURES="a.pcap b.pcap" FLAGS="--instructions --tshark"
 	@$(MAKE) --no-print-directory all
-	@tools/bench $(CAPTURES)
+	@tools/bench $(FLAGS) $(CAPTURES)
 coverage: deps-test  ## the tests with gcov counters; the sum per file
 	@$(MAKE) --no-print-directory check-built VARIANT=coverage
 	@tools/coverage build/coverage

@@ -19,11 +19,11 @@ struct net;
 /* What the rooms to the right may know of a connection. */
 struct flow {
     struct endpoint client, server; /* the client opened it (SYN), or else has the less server-like port */
+    uint32_t tenant;                /* as in struct net_packet */
     uint64_t id;                    /* stable for the same capture: below 2^53 */
     uint64_t ticket;                /* of its newest packet in the flight recorder */
     int64_t first_ns, last_ns;
     uint64_t packets[2], bytes[2];  /* by enum side; bytes of TCP payload on the wire */
-    uint32_t tenant;                /* as in struct net_packet */
     uint16_t vlan;
     bool midstream;                 /* its start was not seen */
     bool one_sided;                 /* only one side was ever seen, after at least 16 packets */
@@ -61,6 +61,8 @@ struct net_options {
     int64_t idle_ns;              /* a connection without packets for so long is over; 0: never */
 };
 
+/* Bytes that one of `flows` takes, with its share of the index at its emptiest. */
+size_t net_flow_cost(void);
 /* From the arena; false when it does not fit. `counters` outlives the net. */
 struct net *net_open(struct arena *from, const struct net_options *options, const struct stream_sink *sink,
                      struct counters *counters);

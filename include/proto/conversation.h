@@ -19,7 +19,7 @@ struct message {
     enum side from;
     const struct findings *findings;
     struct view head;          /* the bytes that were decoded; may be less than the whole */
-    uint64_t stream_offset;    /* of the message's first byte (inside a wrapper: of the wrapping stream) */
+    uint64_t stream_offset;    /* of the message's first byte (inside a wrapper: of the frame with that byte) */
     const struct segment *first; /* the segment with the message's first byte */
     const struct segment *last;  /* the segment with the last byte that was needed */
     const struct segment_mark *marks; /* of a message in several segments: where each begins in it */
@@ -59,6 +59,13 @@ struct dialogue_options {
     unsigned worker;
     int64_t incomplete_ns;     /* packet time after which a message that stands still is incomplete */
 };
+
+/* Bytes that one of each takes. */
+struct dialogue_costs {
+    size_t conversation, message_buffer, note_block, inflater;
+};
+
+struct dialogue_costs dialogue_costs(void);
 
 struct dialogue;
 

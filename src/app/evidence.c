@@ -48,6 +48,11 @@ struct evidence {
     uint8_t *pcapng;
 };
 
+size_t evidence_sample_cost(void)
+{
+    return sizeof(struct sample) + 16;
+}
+
 struct evidence *evidence_open(struct arena *from, const struct evidence_options *options, const struct flight *flight,
                                struct outlet *outlet, struct counters *counters)
 {

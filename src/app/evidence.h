@@ -22,6 +22,8 @@ struct evidence_options {
     uint64_t reach;         /* packets of the run that a sample may look back */
 };
 
+/* Bytes that one of the samples gathered at once takes. */
+size_t evidence_sample_cost(void);
 struct evidence *evidence_open(struct arena *from, const struct evidence_options *options, const struct flight *flight,
                                struct outlet *outlet, struct counters *counters);
 /* An alert on this connection: begins a sample or joins the one being gathered; returns its key, 0 when there is no room.

@@ -41,9 +41,11 @@ static bool allow(scmp_filter_ctx filter, const int *calls, size_t count)
 static bool allow_sockets(scmp_filter_ctx filter)
 {
     static const unsigned families[] = {AF_PACKET, AF_NETLINK, AF_INET, AF_UNIX};
-    for (size_t i = 0; i < sizeof families / sizeof families[0]; i++)
-        if (seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1, SCMP_A0(SCMP_CMP_EQ, families[i])) != 0)
+    for (size_t i = 0; i < sizeof families / sizeof families[0]; i++) {
+        const struct scmp_arg_cmp is_family = {.arg = 0, .op = SCMP_CMP_EQ, .datum_a = families[i]};
+        if (seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1, &is_family) != 0)
             return false;
+    }
     return true;
 }
 

@@ -141,13 +141,30 @@ static void take_closed(void *context, struct flow *flow, enum flow_end end, enu
     evidence_close(w->evidence, flow, where->ticket);
 }
 
-/* ---- opening: one budget, split by what each room is worth. A connection costs 592 bytes, one that is decoded 1,104 more:
- * of 1 GiB, 1,000,000 connections may be open at once and 200,000 of them be decoded. All shares together are at most a
- * tenth more than the budget, and are not all needed at once. */
+/* ---- opening: one budget, split by what each room is worth */
+
+/* Thousandths of a worker's memory. Of 1 GiB, 1,000,000 connections may be open at once and 200,000 of them be decoded. All
+ * together are up to a tenth more than there is: they are never all needed at once. */
+enum share {
+    SHARE_FLOWS = 580,
+    SHARE_CONVERSATIONS = 220,
+    SHARE_MESSAGES = 85,
+    SHARE_NOTES = 62,
+    SHARE_SAMPLES = 55,
+    SHARE_COPIES = 30, /* of packets, for samples, where the source does not keep them */
+    SHARE_INFLATERS = 25,
+    SHARE_HELD = 20,
+    SHARE_ALL = 1100,
+};
+
+static size_t share_of(const struct worker_options *options, enum share share, size_t cost)
+{
+    return options->memory_bytes / 1000 * share / cost;
+}
 
 static bool open_rooms(struct worker *w, const struct worker_options *options)
 {
-    size_t budget = options->memory_bytes;
+    struct dialogue_costs costs = dialogue_costs();
     struct message_sink messages = {
         .context = w,
         .facts = 1u << FACT_SERVER_HELLO | 1u << FACT_TLS,
@@ -156,25 +173,25 @@ static bool open_rooms(struct worker *w, const struct worker_options *options)
         .closed = take_closed,
     };
     struct dialogue_options dialogue = {
-        .conversations = budget / 5120,
-        .message_buffers = budget / (448 * 1024) + 8,
-        .note_blocks = budget / 5120,
-        .inflaters = budget / (32 * 1024 * 1024) + 2,
+        .conversations = share_of(options, SHARE_CONVERSATIONS, costs.conversation),
+        .message_buffers = share_of(options, SHARE_MESSAGES, costs.message_buffer),
+        .note_blocks = share_of(options, SHARE_NOTES, costs.note_block),
+        .inflaters = share_of(options, SHARE_INFLATERS, costs.inflater),
         .directory = options->directory,
         .worker = options->index,
         .incomplete_ns = INCOMPLETE_SECONDS * INT64_C(1000000000),
     };
     struct net_options net = {
-        .flows = budget / 1060,
-        .held_bytes = budget / 48,
+        .flows = share_of(options, SHARE_FLOWS, net_flow_cost()),
+        .held_bytes = share_of(options, SHARE_HELD, 1),
         .check_checksums = options->check_checksums,
         .idle_ns = IDLE_SECONDS * INT64_C(1000000000),
     };
     struct evidence_options evidence = options->evidence;
     if (!evidence.samples)
-        evidence.samples = budget / (4 * 1024 * 1024) + 4;
+        evidence.samples = share_of(options, SHARE_SAMPLES, evidence_sample_cost());
     evidence.reach = options->flight_packets;
-    if (!(w->flight = flight_open(&w->arena, options->flight_packets, budget / 32)) ||
+    if (!(w->flight = flight_open(&w->arena, options->flight_packets, share_of(options, SHARE_COPIES, 1))) ||
         !(w->detector = detector_open(options->rules, &w->arena)) ||
         !(w->dialogue = dialogue_open(&w->arena, &dialogue, &messages, w->counters)))
         return false;
@@ -193,7 +210,8 @@ struct worker *worker_open(const struct worker_options *options, const struct ou
     }
     *w = (struct worker){.counters = counters, .rules = options->rules, .spread = options->spread, .turns = options->turns,
                          .outlet = *outlet, .index = options->index};
-    if (!arena_open(&w->arena, options->memory_bytes / 10 * 11 + options->flight_packets * FLIGHT_ENTRY + SMALL_THINGS, why)) {
+    size_t most = share_of(options, SHARE_ALL, 1) + options->flight_packets * FLIGHT_ENTRY + SMALL_THINGS;
+    if (!arena_open(&w->arena, most, why)) {
         free(w);
         return NULL;
     }

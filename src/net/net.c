@@ -12,6 +12,12 @@ static const int64_t CLOSED_NS = INT64_C(60000000000);    /* one maximum segment
 static const int64_t EMBRYONIC_NS = INT64_C(75000000000); /* the longest pause between two SYNs is 64 s */
 static const int64_t CLOCK_STEP_NS = INT64_C(1000000000);
 
+size_t net_flow_cost(void)
+{
+    enum { ENTRIES_MOST = 4 }; /* the index is a power of two of at least twice as many entries */
+    return ((sizeof(struct connection) + 63) & ~(size_t)63) + ENTRIES_MOST * sizeof(uint64_t);
+}
+
 struct net *net_open(struct arena *from, const struct net_options *options, const struct stream_sink *sink,
                      struct counters *counters)
 {

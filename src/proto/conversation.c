@@ -446,7 +446,8 @@ void conversation_bytes(struct conversation *c, enum side from, struct view byte
             side->arrived += passed;
             done += passed;
         } else {
-            done += side->held ? continue_held(c, from, rest, where, done) : begin_message(c, from, rest, where, done);
+            size_t place = transport == TRANSPORT_WRAPPED ? 0 : done; /* what is in a frame has the frame's place */
+            done += side->held ? continue_held(c, from, rest, where, place) : begin_message(c, from, rest, where, place);
         }
     }
     if (side->reading == STOPPED) {

@@ -48,6 +48,19 @@ uint64_t dialogue_messages(const struct dialogue *d, enum protocol protocol)
     return d->messages[protocol];
 }
 
+/* message_buffers come with several small ones each, note_blocks with a table for every few. */
+enum { SMALL_PER_LARGE = 8, NOTES_PER_TABLE = 4 };
+
+struct dialogue_costs dialogue_costs(void)
+{
+    return (struct dialogue_costs){
+        .conversation = sizeof(struct conversation) + DECODER_STATE_MAX + 16,
+        .message_buffer = (sizeof(struct held) + SMALL_BUFFER + 16) * SMALL_PER_LARGE + sizeof(struct held) + MESSAGE_BYTES_MAX + 16,
+        .note_block = sizeof(struct note) + 16 + sizeof(struct note_table) / NOTES_PER_TABLE + 16,
+        .inflater = unwrap_inflater_size() + 16,
+    };
+}
+
 struct dialogue *dialogue_open(struct arena *from, const struct dialogue_options *options, const struct message_sink *sink,
                                struct counters *counters)
 {
@@ -68,7 +81,7 @@ struct dialogue *dialogue_open(struct arena *from, const struct dialogue_options
                 pool_open(&d->small, from, sizeof(struct held) + SMALL_BUFFER, options->message_buffers * SMALL_PER_LARGE) &&
                 pool_open(&d->large, from, sizeof(struct held) + MESSAGE_BYTES_MAX, options->message_buffers) &&
                 pool_open(&d->note_blocks, from, sizeof(struct note), options->note_blocks) &&
-                pool_open(&d->note_tables, from, sizeof(struct note_table), options->note_blocks / 4) &&
+                pool_open(&d->note_tables, from, sizeof(struct note_table), options->note_blocks / NOTES_PER_TABLE) &&
                 unwrap_pool(d, from, options->inflaters);
     return fits ? d : NULL;
 }

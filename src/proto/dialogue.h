@@ -9,7 +9,7 @@
 
 struct inflater;
 
-enum { SMALL_BUFFER = 2048, SMALL_PER_LARGE = 8, MARKS_MAX = 12, SECRETS_MAX = 8, WRAP_HEADER_MAX = 16 };
+enum { SMALL_BUFFER = 2048, MARKS_MAX = 12, SECRETS_MAX = 8, WRAP_HEADER_MAX = 16 };
 
 /* A message that is split over segments: its bytes so far, as many as its decoder wants. */
 struct held {
@@ -130,6 +130,7 @@ void dialogue_route(struct conversation *c, enum side from, struct view bytes, c
 void unwrap_bytes(struct conversation *c, enum side from, struct view bytes, const struct segment *where);
 void unwrap_gap(struct conversation *c, enum side from, uint64_t lost);
 void unwrap_close(struct conversation *c);
+size_t unwrap_inflater_size(void);
 bool unwrap_pool(struct dialogue *d, struct arena *from, size_t inflaters);
 
 #endif

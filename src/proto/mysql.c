@@ -73,42 +73,6 @@ static uint32_t wanted_of(const struct mysql_state *s, enum side from, uint32_t 
     return from == FROM_SERVER ? MYSQL_ROW_HEAD : MESSAGE_BYTES_MAX;
 }
 
-/* Frames of the compressed protocol, or TLS, on a connection whose login was not seen: a stored frame holds whole packets, a
- * compressed one begins like zlib or zstd. */
-static bool looks_foreign(struct cursor c)
-{
-    enum { TLS_FIRST = 0x14, TLS_LAST = 0x17, PACKETS_LOOKED_AT = 8 };
-    struct view all = cursor_ahead(&c);
-    if (all.length >= 5 && all.bytes[0] >= TLS_FIRST && all.bytes[0] <= TLS_LAST && all.bytes[1] == 3 && all.bytes[2] <= 4)
-        return true;
-    uint32_t payload = take_u24le(&c);
-    take_skip(&c, 1);
-    uint32_t opened = take_u24le(&c);
-    if (c.failed || payload == 0)
-        return false;
-    struct view inside = cursor_ahead(&c);
-    if (opened)
-        return inside.length >= 4 && ((inside.bytes[0] == 0x78 && (inside.bytes[0] << 8 | inside.bytes[1]) % 31 == 0) ||
-                                      memcmp(inside.bytes, "\x28\xb5\x2f\xfd", 4) == 0);
-    for (unsigned i = 0; i < PACKETS_LOOKED_AT && cursor_left(&c) >= MYSQL_HEADER; i++) {
-        uint64_t length = MYSQL_HEADER + (uint64_t)take_u24le(&c);
-        take_skip(&c, 1);
-        if (length == MYSQL_HEADER || length > payload)
-            return false;
-        payload -= (uint32_t)length;
-        if (payload == 0)
-            return true;
-        take_skip(&c, length - MYSQL_HEADER);
-    }
-    return false;
-}
-
-/* Whether the stream may be what looks_foreign() looks for. */
-static bool may_be_foreign(const struct mysql_state *s)
-{
-    return s->midstream && !s->compressed && (!s->known || mysql_has(s, CLIENT_COMPRESS | CLIENT_ZSTD_COMPRESSION_ALGORITHM));
-}
-
 enum { FOREIGN_HEAD = 1024 };
 
 static enum framing mysql_frame(const void *state, enum side from, struct cursor ahead, struct frame *out)
@@ -122,7 +86,7 @@ static enum framing mysql_frame(const void *state, enum side from, struct cursor
     }
     if (cursor_left(&ahead) < MYSQL_HEADER)
         return FRAME_NEEDS_MORE;
-    if (may_be_foreign(s) && looks_foreign(ahead)) { /* enough of it for message() to say the same */
+    if (mysql_is_foreign(s, ahead)) { /* enough of it for message() to say the same */
         out->wanted = cursor_left(&ahead) < FOREIGN_HEAD ? (uint32_t)cursor_left(&ahead) : FOREIGN_HEAD;
         out->total = out->wanted;
         return FRAME_READY;
@@ -288,7 +252,7 @@ static enum verdict mysql_message(void *state, enum side from, struct cursor bod
     struct mysql_state *s = state;
     if (mysql_proxy_possible(s, from) && mysql_proxy_begins(body))
         return mysql_proxy(s, body, out);
-    if (may_be_foreign(s) && looks_foreign(body))
+    if (mysql_is_foreign(s, body))
         return VERDICT_OPAQUE;
     struct packet p = {.s = s, .out = out, .c = body, .from = from};
     p.payload = take_u24le(&p.c);
@@ -349,89 +313,6 @@ static void mysql_gap(void *state, enum side from, uint64_t lost)
         s->phase = PHASE_COMMAND;
         s->known = false;
     }
-}
-
-/* Does a command of this length look like one? For the search of a boundary: zeros and text must not. */
-static bool command_is_plausible(struct cursor c, uint32_t length)
-{
-    uint8_t command = take_u8(&c), next = peek_u8(&c);
-    switch (command) {
-    case COM_QUIT:
-    case COM_STATISTICS:
-    case COM_PROCESS_INFO:
-    case COM_DEBUG:
-    case COM_PING:
-    case COM_RESET_CONNECTION:
-        return length == 1;
-    case COM_INIT_DB:
-    case COM_QUERY:
-    case COM_STMT_PREPARE:
-    case COM_FIELD_LIST:
-        return length > 1 && (next >= 0x20 || (next >= '\t' && next <= '\r') || (command == COM_QUERY && next < 0x10));
-    case COM_STMT_CLOSE:
-    case COM_STMT_RESET:
-    case COM_PROCESS_KILL:
-        return length == 5;
-    case COM_STMT_FETCH:
-        return length == 9;
-    case COM_SET_OPTION:
-        return length == 3;
-    case COM_STMT_EXECUTE:
-        return length >= 10;
-    case COM_STMT_SEND_LONG_DATA:
-    case COM_STMT_BULK_EXECUTE:
-        return length >= 7;
-    case COM_CHANGE_USER:
-    case COM_BINLOG_DUMP:
-    case COM_BINLOG_DUMP_GTID:
-    case COM_REGISTER_SLAVE:
-    case COM_CREATE_DB:
-    case COM_DROP_DB:
-    case COM_REFRESH:
-    case COM_SHUTDOWN:
-        return true;
-    default:
-        return false;
-    }
-}
-
-/* A chain of packets whose headers fit together from here: to the end of the bytes exactly, or for a while. */
-static bool chain_fits(enum side from, struct cursor c)
-{
-    enum { CHAIN_SURE = 6 };
-    uint8_t next = 0;
-    for (unsigned i = 0; i < CHAIN_SURE; i++) {
-        if (cursor_left(&c) == 0)
-            return i > 0;
-        if (cursor_left(&c) < MYSQL_HEADER + 1)
-            return false;
-        uint32_t length = take_u24le(&c);
-        uint8_t sequence = take_u8(&c);
-        if (length == 0 || length > cursor_left(&c))
-            return false;
-        if (from == FROM_CLIENT && (sequence != 0 || !command_is_plausible(c, length)))
-            return false;
-        if (from == FROM_SERVER && (i == 0 ? sequence == 0 : sequence != next && sequence != 1))
-            return false;
-        next = (uint8_t)(sequence + 1);
-        take_skip(&c, length);
-    }
-    return true;
-}
-
-static bool mysql_resync(const void *state, enum side from, struct cursor ahead, size_t *offset)
-{
-    const struct mysql_state *s = state;
-    if (may_be_foreign(s) && looks_foreign(ahead))
-        return false;
-    for (size_t at = 0; cursor_left(&ahead) > MYSQL_HEADER; at++) {
-        if (chain_fits(from, ahead)) {
-            *offset = at;
-            return true;
-        }
-        take_skip(&ahead, 1);
-    }
-    return false;
 }
 
 /* A server that ends a connection without a word has refused what it read last. Not so when a well-formed query is open:

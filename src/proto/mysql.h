@@ -319,4 +319,9 @@ enum framing mysql_proxy_frame(struct cursor ahead, struct frame *out);
 bool mysql_proxy_begins(struct cursor ahead);
 enum verdict mysql_proxy(struct mysql_state *s, struct cursor body, struct findings *out);
 
+/* mysql_resync.c */
+bool mysql_resync(const void *state, enum side from, struct cursor ahead, size_t *offset);
+/* TLS, or frames of the compressed protocol, on a connection whose login or its answer was not seen. */
+bool mysql_is_foreign(const struct mysql_state *s, struct cursor ahead);
+
 #endif

@@ -57,6 +57,11 @@ void unwrap_progress(const struct inflater *i, struct segment *first, struct vie
     *arrived = i->in_payload ? (uint64_t)i->wrap.header + i->wrap.payload - i->payload_left : i->header_have;
 }
 
+size_t unwrap_inflater_size(void)
+{
+    return sizeof(struct inflater);
+}
+
 bool unwrap_pool(struct dialogue *d, struct arena *from, size_t inflaters)
 {
     return pool_open(&d->inflaters, from, sizeof(struct inflater), inflaters);
@@ -187,11 +192,13 @@ static void frame_open(struct conversation *c, enum side from, struct inflater *
 
 static void payload_bytes(struct conversation *c, enum side from, struct inflater *i, struct view payload, const struct segment *where)
 {
+    struct segment inside = *where;
+    inside.stream_offset = i->first.stream_offset;
     i->payload_left -= (uint32_t)payload.length;
     if (i->wrap.codec == CODEC_STORED)
-        conversation_bytes(c, from, payload, where);
+        conversation_bytes(c, from, payload, &inside);
     else if (!i->lost)
-        frame_open(c, from, i, payload, where);
+        frame_open(c, from, i, payload, &inside);
     if (i->payload_left == 0)
         i->in_payload = false;
 }

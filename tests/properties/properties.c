@@ -121,11 +121,9 @@ static void take_message(void *context, const struct message *message)
         const struct anomaly_row *row = anomaly_row((enum anomaly)r->anomaly);
         TEXT_ON_STACK(client, 64);
         text_add_address(&client, message->flow->client.address);
-        const struct session *session = dialogue_session(message->flow);
-        bool wrapped = session && session->compression; /* its frames have the places in the stream */
         snprintf(lines->at[lines->used++], LINE_BYTES, "%s:%u %s %s %s %" PRIu64 "+%u %s", client.chars, message->flow->client.port,
                  anomaly_class_name((enum anomaly_class)row->class), row->name, message->from == FROM_CLIENT ? "to_server" : "to_client",
-                 wrapped ? 0 : message->stream_offset, r->offset, field_name((enum field)r->field));
+                 message->stream_offset, r->offset, field_name((enum field)r->field));
         lines->bad += row->class == CLASS_MALFORMED || row->class == CLASS_VIOLATION;
     }
 }
