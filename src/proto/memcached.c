@@ -112,36 +112,35 @@ static enum framing tls_frame(struct cursor ahead, struct frame *out)
     return FRAME_READY;
 }
 
+/* Does this side begin with TLS? */
+static bool begins_tls(const struct memcached_state *s, enum side from, struct view ahead)
+{
+    bool first = from == FROM_CLIENT ? !s->begun : !s->answered;
+    return s->tls[from] || (first && !s->lost[from] && is_tls(ahead));
+}
+
 static enum framing client_frame(const struct memcached_state *s, struct cursor ahead, struct frame *out)
 {
-    if (s->blocks[FROM_CLIENT].due || s->blocks[FROM_CLIENT].end_due)
-        return memcached_block_frame(s, FROM_CLIENT, ahead, out);
     struct view all = cursor_ahead(&ahead);
-    if ((!s->begun && !s->joined && is_tls(all)) || s->tls_asked)
+    if (begins_tls(s, FROM_CLIENT, all))
         return tls_frame(ahead, out);
-    if (s->speech == SPEECH_BINARY || (s->speech == SPEECH_UNKNOWN && peek_u8(&ahead) == PROTOCOL_BINARY_REQ))
-        return all.length ? memcached_binary_frame(ahead, out) : FRAME_NEEDS_MORE;
+    if (s->speech[FROM_CLIENT] == SPEECH_BINARY || (s->speech[FROM_CLIENT] == SPEECH_UNKNOWN && all.bytes[0] == PROTOCOL_BINARY_REQ))
+        return memcached_binary_frame(ahead, out);
     return line_frame(s, all, out);
 }
 
-/* Is what the server sends text? A server that is full says so in text to everybody. */
-static bool server_speaks_text(const struct memcached_state *s, uint8_t first)
+static bool server_is_binary(const struct memcached_state *s, uint8_t first)
 {
-    if (s->speech == SPEECH_BINARY)
-        return !s->answered && first >= 'A' && first <= 'Z';
-    return s->speech == SPEECH_TEXT || first != PROTOCOL_BINARY_RES;
+    uint8_t speech = s->speech[FROM_SERVER];
+    return speech == SPEECH_BINARY || (speech == SPEECH_UNKNOWN && first == PROTOCOL_BINARY_RES);
 }
 
 static enum framing server_frame(const struct memcached_state *s, struct cursor ahead, struct frame *out)
 {
     struct view all = cursor_ahead(&ahead);
-    if (s->blocks[FROM_SERVER].due || s->blocks[FROM_SERVER].end_due)
-        return memcached_block_frame(s, FROM_SERVER, ahead, out);
-    if (!all.length)
-        return FRAME_NEEDS_MORE;
-    if (s->tls_asked)
-        return whole(1, out);
-    if (!server_speaks_text(s, all.bytes[0]))
+    if (begins_tls(s, FROM_SERVER, all))
+        return tls_frame(ahead, out);
+    if (server_is_binary(s, all.bytes[0]))
         return memcached_response_frame(ahead, out);
     const uint8_t *end = find_end(all, MEMCACHED_REPLY_MAX);
     if (end)
@@ -151,19 +150,27 @@ static enum framing server_frame(const struct memcached_state *s, struct cursor 
 
 static enum framing frame(const void *state, enum side from, struct cursor ahead, struct frame *out)
 {
-    return from == FROM_CLIENT ? client_frame(state, ahead, out) : server_frame(state, ahead, out);
+    const struct memcached_state *s = state;
+    if (!cursor_left(&ahead))
+        return FRAME_NEEDS_MORE;
+    if (s->blocks[from].due || s->blocks[from].end_due)
+        return memcached_block_frame(s, from, ahead, out);
+    return from == FROM_CLIENT ? client_frame(s, ahead, out) : server_frame(s, ahead, out);
 }
 
-/* What was open and what was said is not known any more. */
-static void expect_less(struct memcached_state *s)
+/* What was open is not known any more; what this side says next may be anything. */
+static void expect_less(struct memcached_state *s, enum side from)
 {
     memcached_forget(s);
-    s->joined = s->loose = true;
-    s->blocks[FROM_CLIENT] = s->blocks[FROM_SERVER] = (struct memcached_block){0};
-    s->long_get = s->key_too_long = s->tls_asked = s->shutdown = false;
+    s->joined = s->loose = s->lost[from] = true;
+    s->blocks[from] = (struct memcached_block){0};
+    s->shutdown = false;
+    s->rows = 0;
+    if (from == FROM_SERVER)
+        return;
+    s->long_get = s->key_too_long = false;
     s->key_run = 0;
     s->key_sum = s->repeats = 0;
-    s->rows = 0;
 }
 
 static enum verdict stray(struct memcached_reading *r)
@@ -203,7 +210,7 @@ static enum verdict text_from_client(struct memcached_reading *r)
     struct memcached_state *s = r->state;
     struct view all = cursor_ahead(&r->c);
     bool ended = all.bytes[all.length - 1] == '\n';
-    s->speech = SPEECH_TEXT;
+    s->speech[FROM_CLIENT] = SPEECH_TEXT;
     if (s->quit || s->watching)
         return stray(r);
     if (s->long_get || (!ended && is_long_get(all))) {
@@ -218,61 +225,68 @@ static enum verdict text_from_client(struct memcached_reading *r)
     return VERDICT_OK;
 }
 
+static enum verdict tls_record(struct memcached_reading *r)
+{
+    struct memcached_state *s = r->state;
+    r->out->message = MEMCACHED_FOREIGN;
+    s->tls[r->from] = true;
+    if (r->from == FROM_SERVER && !s->tls[FROM_CLIENT] && !s->joined)
+        memcached_remark(r, (struct report){.anomaly = ANOMALY_MEMCACHED_REPLY_BYTES, .field = FIELD_DB_TLS, .relation = MUST_BE,
+                                            .offset = 0, .length = 1, .got = 0x16, .note = "an answer in clear text"});
+    return r->from == FROM_SERVER && s->tls[FROM_CLIENT] ? VERDICT_TLS : VERDICT_OK;
+}
+
 static enum verdict from_client(struct memcached_reading *r)
 {
     struct memcached_state *s = r->state;
     struct view all = cursor_ahead(&r->c);
-    if (s->blocks[FROM_CLIENT].due || s->blocks[FROM_CLIENT].end_due) {
-        memcached_block(r);
-        return VERDICT_OK;
-    }
-    if (s->tls_asked || (!s->begun && !s->joined && is_tls(all))) {
-        r->out->message = MEMCACHED_FOREIGN;
-        s->tls_asked = true;
-        return VERDICT_OK;
-    }
-    if (s->speech == SPEECH_TEXT || (s->speech == SPEECH_UNKNOWN && all.bytes[0] != PROTOCOL_BINARY_REQ))
+    uint8_t speech = s->speech[FROM_CLIENT];
+    if (begins_tls(s, FROM_CLIENT, all))
+        return tls_record(r);
+    if (speech == SPEECH_TEXT || (speech == SPEECH_UNKNOWN && all.bytes[0] != PROTOCOL_BINARY_REQ))
         return text_from_client(r);
-    s->speech = SPEECH_BINARY;
+    s->speech[FROM_CLIENT] = SPEECH_BINARY;
     return s->quit ? stray(r) : memcached_binary(r);
 }
 
-static void tls_refused(struct memcached_reading *r)
+static void refuse_tls(struct memcached_reading *r)
 {
-    r->state->tls_asked = false;
-    r->state->speech = SPEECH_TEXT;
-    r->state->loose = true;
-    memcached_defect(r, (struct report){.anomaly = ANOMALY_MEMCACHED_TLS_UNEXPECTED, .field = FIELD_DB_TLS, .relation = MUST_BE,
-                                        .offset = 0, .length = 0, .note = "a TLS record of the server"});
+    struct memcached_state *s = r->state;
+    s->tls_refused = s->reported = s->loose = true;
+    if (!s->joined)
+        memcached_remark(r, (struct report){.anomaly = ANOMALY_MEMCACHED_TLS_UNEXPECTED, .field = FIELD_DB_TLS, .relation = MUST_BE,
+                                            .offset = 0, .length = 0, .note = "a TLS record of the server"});
+}
+
+/* The client speaks binary: only a server that is full says so in text. */
+static enum verdict text_from_server(struct memcached_reading *r)
+{
+    struct memcached_state *s = r->state;
+    struct view all = cursor_ahead(&r->c);
+    bool full = memcached_begins(all, "ERROR Too many open connections");
+    if (s->speech[FROM_CLIENT] == SPEECH_BINARY && !full && !s->joined)
+        return memcached_response(r);
+    if (!full)
+        s->speech[FROM_SERVER] = SPEECH_TEXT;
+    bool bare;
+    r->line.text = line_of(all, &bare);
+    r->line.used = 0;
+    memcached_reply(r);
+    return VERDICT_OK;
 }
 
 static enum verdict from_server(struct memcached_reading *r)
 {
     struct memcached_state *s = r->state;
     struct view all = cursor_ahead(&r->c);
-    if (s->blocks[FROM_SERVER].due || s->blocks[FROM_SERVER].end_due) {
-        memcached_block(r);
-        return VERDICT_OK;
-    }
-    if (s->tls_asked) {
-        r->out->message = MEMCACHED_FOREIGN;
-        if (all.bytes[0] == 0x16)
-            return VERDICT_TLS;
-        tls_refused(r);
-        s->reported = true;
-        return VERDICT_BROKEN;
-    }
-    if (!server_speaks_text(s, all.bytes[0])) {
-        s->speech = SPEECH_BINARY;
-        return memcached_response(r);
-    }
-    if (s->joined && s->speech == SPEECH_UNKNOWN)
-        s->speech = SPEECH_TEXT;
-    bool bare;
-    r->line.text = line_of(all, &bare);
-    r->line.used = 0;
-    memcached_reply(r);
-    return VERDICT_OK;
+    if (begins_tls(s, FROM_SERVER, all))
+        return tls_record(r);
+    if (s->tls[FROM_CLIENT] && !s->tls_refused)
+        refuse_tls(r);
+    if (!server_is_binary(s, all.bytes[0]))
+        return text_from_server(r);
+    s->speech[FROM_SERVER] = SPEECH_BINARY;
+    return memcached_response(r);
 }
 
 static enum verdict message(void *state, enum side from, struct cursor body, struct findings *out)
@@ -287,27 +301,24 @@ static enum verdict message(void *state, enum side from, struct cursor body, str
     if (s->joined)
         out->session->midstream = true;
     else if (out->session->midstream)
-        expect_less(s);
-    enum verdict verdict;
-    if (from == FROM_CLIENT) {
-        if (out->session->phase == PHASE_PRE_AUTH)
-            out->session->phase = PHASE_AUTHENTICATED; /* a server that wants a login says so */
-        verdict = from_client(&r);
-        s->begun = true;
-    } else {
-        verdict = from_server(&r);
-        s->answered = true;
-    }
+        s->joined = s->loose = true;
+    if (from == FROM_CLIENT && out->session->phase == PHASE_PRE_AUTH)
+        out->session->phase = PHASE_AUTHENTICATED; /* a server that wants a login says so */
+    enum verdict verdict = VERDICT_OK;
+    if (s->blocks[from].due || s->blocks[from].end_due)
+        memcached_block(&r);
+    else
+        verdict = from == FROM_CLIENT ? from_client(&r) : from_server(&r);
+    *(from == FROM_CLIENT ? &s->begun : &s->answered) = true;
     if (verdict == VERDICT_BROKEN)
-        expect_less(s);
+        expect_less(s, from);
     return verdict;
 }
 
 static void gap(void *state, enum side from, uint64_t lost)
 {
-    (void)from;
     (void)lost;
-    expect_less(state);
+    expect_less(state, from);
 }
 
 /* A data block that was announced and of which nothing came, not even its end. */
@@ -329,9 +340,10 @@ static void server_ended(struct memcached_state *s, struct findings *out)
     }
     if (s->client_ended || s->quit || s->farewell || s->joined || s->reported || out->session->midstream || s->untracked)
         return;
-    if (!s->tls_asked && !memcached_is_waiting(s))
+    bool tls = s->tls[FROM_CLIENT] && !s->answered;
+    if (!tls && !memcached_is_waiting(s))
         return;
-    report(out, (struct report){.anomaly = s->tls_asked ? ANOMALY_MEMCACHED_TLS_UNEXPECTED : ANOMALY_MEMCACHED_CLOSED,
+    report(out, (struct report){.anomaly = tls ? ANOMALY_MEMCACHED_TLS_UNEXPECTED : ANOMALY_MEMCACHED_CLOSED,
                                 .field = FIELD_DB_PHASE, .relation = MUST_BE, .note = "an answer before the end"});
     s->reported = true;
 }
@@ -347,7 +359,7 @@ static void end(void *state, enum side from, bool reset, struct findings *out)
     bool due = s->blocks[FROM_CLIENT].due || s->blocks[FROM_CLIENT].end_due;
     if (due && !s->joined && !out->session->midstream && !s->client_ended)
         block_missing(s, out);
-    else if (s->tls_asked && !s->client_ended && !s->reported)
+    else if (s->tls[FROM_CLIENT] && !s->answered && !s->client_ended && !s->reported && !s->joined)
         report(out, (struct report){.anomaly = ANOMALY_MEMCACHED_TLS_UNEXPECTED, .field = FIELD_DB_TLS, .relation = MUST_BE,
                                     .note = "a TLS record of the server"});
     s->client_ended = true;

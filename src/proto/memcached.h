@@ -63,14 +63,17 @@ struct memcached_block {
 };
 
 struct memcached_state {
-    uint8_t speech;
-    bool joined;          /* the start was not seen, or bytes were lost */
+    /* What the framing of a side depends on is that side's alone: the other one may speak while a message is unfinished. */
+    uint8_t speech[2];
+    bool lost[2];         /* the side's start was not seen, or bytes of it were lost */
+    bool tls[2];          /* the side began with a TLS record */
+    bool joined;          /* something was lost on any side */
     bool begun;           /* the client sent a message */
     bool answered;        /* the server sent a message */
     bool untracked;       /* more requests are open than the queue holds */
     bool loose;           /* the queue may hold requests that were answered */
     bool reported;        /* an anomaly of the client since the last good answer */
-    bool client_ended, quit, shutdown, watching, tls_asked;
+    bool client_ended, quit, shutdown, watching, tls_refused;
     bool farewell;        /* the server said why it goes */
     bool login_wanted;    /* the server said that it wants credentials */
     bool sasl_begun, sasl_failed;

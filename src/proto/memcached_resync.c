@@ -42,8 +42,9 @@ static bool chains(const struct memcached_state *s, enum side from, struct view 
 {
     for (unsigned i = 0; i < CHAIN; i++) {
         bool binary = ahead.bytes[0] >= 0x80;
-        uint64_t length = binary ? s->speech == SPEECH_TEXT ? 0 : binary_length(from, ahead)
-                                 : s->speech == SPEECH_BINARY ? 0 : text_length(from, ahead);
+        uint8_t speech = s->speech[from];
+        uint64_t length = binary ? speech == SPEECH_TEXT ? 0 : binary_length(from, ahead)
+                                 : speech == SPEECH_BINARY ? 0 : text_length(from, ahead);
         if (!length)
             return false;
         if (length == ahead.length)
