@@ -82,6 +82,7 @@ struct memcached_state {
     bool line_feed_told, control_told, unrequested_told, repeated_told, ignored_told, stray_told, data_type_told;
     uint8_t queue_first, queue_used;
     uint8_t block_kind, block_noreply, block_reported; /* the request that the client's data block belongs to */
+    bool block_answered;  /* the server refused it before it was whole */
     uint16_t block_message;
     uint16_t key_run;     /* bytes of the key that a long get was cut in */
     uint32_t key_sum, key_before, repeats;

@@ -92,6 +92,15 @@ static unsigned answered_untracked(struct memcached_reading *r)
     return REQUEST_LOST;
 }
 
+/* A value that is too large is refused as soon as its line is read; its data block is still to come. */
+static bool answers_unfinished(struct memcached_state *s)
+{
+    const struct memcached_block *b = &s->blocks[FROM_CLIENT];
+    bool fits = (b->due || b->end_due) && !s->block_answered && (!s->block_noreply || s->block_kind == ASK_META);
+    s->block_answered |= fits;
+    return fits;
+}
+
 static unsigned unrequested(struct memcached_reading *r)
 {
     struct memcached_state *s = r->state;
@@ -145,6 +154,8 @@ static unsigned find_answered(struct memcached_reading *r, enum memcached_answer
         }
         drop_run(s);
     }
+    if (!first && answers_unfinished(s))
+        return REQUEST_QUIET | (s->block_reported ? REQUEST_REPORTED : 0);
     if (!first)
         return unrequested(r);
     if (answer == ANSWER_BARRIER && first->kind == ASK_BARRIER)

@@ -15,6 +15,7 @@ void memcached_block_expect(struct memcached_reading *r, uint32_t length, uint8_
     s->block_kind = kind;
     s->block_noreply = r->noreply;
     s->block_reported = r->bad;
+    s->block_answered = false;
     s->block_message = r->out->message;
 }
 
@@ -155,7 +156,7 @@ static void block_ends(struct memcached_reading *r, struct view end, uint32_t of
         return;
     r->bad |= s->block_reported;
     bool quiet = s->block_kind == ASK_META && s->block_noreply;
-    if (quiet || !s->block_noreply)
+    if (!s->block_answered && (quiet || !s->block_noreply))
         memcached_request(r, s->block_kind, quiet);
 }
 

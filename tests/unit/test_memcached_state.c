@@ -86,6 +86,20 @@ static void the_verdict_is_told_once(void **state)
     talk_close(t);
 }
 
+/* The server refuses a value for its size before the value is there, and swallows it. */
+static void refused_before_it_is_whole(void **state)
+{
+    (void)state;
+    struct talk *t = talk_after("get", 2);
+    talk_hex(t, FROM_CLIENT, "'set a 0 0 2000000' 0d0a 'half'");
+    talk_hex(t, FROM_SERVER, "'SERVER_ERROR object too large for cache' 0d0a");
+    assert_int_equal(t->reports_used, 1);
+    assert_non_null(talk_find(t, ANOMALY_MEMCACHED_ITEM_REFUSED));
+    talk_end(t, FROM_SERVER);
+    assert_int_equal(t->reports_used, 1);
+    talk_close(t);
+}
+
 static void more_requests_than_are_followed(void **state)
 {
     (void)state;
@@ -221,6 +235,7 @@ int main(void)
         cmocka_unit_test(every_request_has_its_reply), cmocka_unit_test(what_the_server_says_of_itself), cmocka_unit_test(credentials_are_secret),
         cmocka_unit_test(the_verdict_is_told_once),    cmocka_unit_test(more_requests_than_are_followed), cmocka_unit_test(how_it_ends),
         cmocka_unit_test(tls_or_not),                  cmocka_unit_test(numbers),
+        cmocka_unit_test(refused_before_it_is_whole),
     };
     return cmocka_run_group_tests_name("memcached state", tests, NULL, NULL);
 }
