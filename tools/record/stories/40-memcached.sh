@@ -124,14 +124,14 @@ memcached_capable_text() { talk memccapable -h "$HOST" -p 11211 -a; }
 story memcached/too-large "values that are larger than the server keeps, in text and in binary" kind=attack by=python3 form=zst
 memcached_too_large() { mc too-large; }
 
-story memcached/attacks "33 attacks on parsers, each on a connection of its own, beside a client at work" kind=attack by=python3 form=zst
-memcached_attacks() { mc attacks; }
+story memcached/malformed "33 attacks on parsers, each on a connection of its own, beside a client at work" kind=attack by=python3 form=zst
+memcached_malformed() { mc attacks; }
 
-story memcached/attacks-auth-file "short lines before a login, and credentials of 20,000 bytes" kind=attack port=11212 by=python3
-memcached_attacks_auth_file() { mc attacks-auth-file 11212; }
+story memcached/auth-login "short lines before a login, and credentials of 20,000 bytes" kind=attack port=11212 by=python3
+memcached_auth_login() { mc attacks-auth-file 11212; }
 
-story memcached/attacks-sasl "a login that is refused, then one that is taken on the same connection" kind=attack port=11213 by=python3
-memcached_attacks_sasl() { mc attacks-sasl 11213; }
+story memcached/sasl-retry "a login that is refused, then one that is taken on the same connection" kind=attack port=11213 by=python3
+memcached_sasl_retry() { mc attacks-sasl 11213; }
 
 story memcached/text-load "text: eight clients, pipelined and not, half a million commands" size=big by=python3
 memcached_text_load() { mc load-text; }
