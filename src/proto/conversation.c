@@ -367,6 +367,10 @@ static size_t continue_held(struct conversation *c, enum side from, struct view 
     struct held *held = side->held;
     if (held->length > frame.total) {
         size_t excess = (size_t)(held->length - frame.total);
+        if (excess > taken) { /* the decoder thinks better of what was given to it long ago */
+            stop_direction(c, from);
+            return bytes.length;
+        }
         taken -= excess;
         held->length -= (uint32_t)excess;
     }

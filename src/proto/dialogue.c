@@ -228,6 +228,9 @@ static void side_ended(struct conversation *c, enum side from, bool reset, const
         return;
     struct findings *f = findings_begin(c, 0);
     c->decoder->end(c->state, from, reset, f);
+    /* A decoder may know of an unfinished message of which nothing came; what is told above it need not repeat. */
+    if (f->reports_used == 1 && f->reports[0].anomaly == c->decoder->incomplete && direction_is_open(&c->sides[from]))
+        f->reports_used = 0;
     if (f->reports_used || f->facts_used)
         conversation_tell(c, from, view_of(NULL, 0), where, 0, where, NULL);
 }

@@ -84,9 +84,10 @@ struct conversation *identify(struct dialogue *d, struct flow *flow, enum side f
     if (!known && !flow->midstream) {
         /* On a default port alone, bytes that are surely something else are believed. */
         const struct decoder *spoken = decoder_by_probe(from, bytes);
-        if (!spoken && (!expected || expected->probe(from, cursor_over(bytes)) == MATCH_NO) && identify_other(bytes))
+        bool strange = !expected || expected->probe(from, cursor_over(bytes)) == MATCH_NO;
+        if (!spoken && strange && identify_other(bytes))
             return not_ours(d, flow, expected, from, bytes, where);
-        if (spoken && spoken != expected) {
+        if (spoken && spoken != expected && strange) {
             c = conversation_open(d, flow, spoken);
             if (c)
                 c->tentative = from == FROM_CLIENT;

@@ -1,5 +1,6 @@
 """Plans a set of trials, runs them side by side, writes pcap and trials.tsv."""
 import collections
+import importlib
 import os
 import random
 import sys
@@ -81,21 +82,10 @@ def plan_trials(a, rng, twins, skip):
 
 
 def run(a):
-    if a.proto == "mysql":
-        import mysql as proto
-        import mysql_sessions as book
-        make = servers.MariaDB
-    elif a.proto == "redis":
-        import redis as proto
-        import redis_sessions as book
-        make = servers.Redis
-    else:
-        import pgsql as proto
-        import pgsql_sessions as book
-        make = servers.PostgreSQL
+    proto, book = importlib.import_module(a.proto), importlib.import_module(a.proto + "_sessions")
     rng = random.Random(a.seed)
     os.makedirs(a.out, exist_ok=True)
-    server = make()
+    server = servers.OF[a.proto]()
     try:
         everything = [s for s in book.sessions(a.seed) if not a.only or a.only in s.name]
         twins = []

@@ -227,3 +227,59 @@ maxclients 400
 
     def version(self):
         return subprocess.run(["/usr/bin/redis-server", "--version"], stdout=subprocess.PIPE).stdout.decode().strip()
+
+
+class Memcached(Server):
+    """three of them: open to all, with an authentication file, with SASL"""
+    user, stop_signal = "memcache", 15
+
+    def prepare(self):
+        self.ports, self.others = {"auth": free_port(), "sasl": free_port()}, []
+        with open(os.path.join(self.dir, "users"), "w") as f:
+            f.write("judge:judgepw\n")
+        with open(os.path.join(self.dir, "memcached.conf"), "w") as f:
+            f.write("pwcheck_method: auxprop\nauxprop_plugin: sasldb\nsasldb_path: %s/sasldb\nmech_list: plain\n" % self.dir)
+        subprocess.run(["/usr/sbin/saslpasswd2", "-p", "-c", "-f", os.path.join(self.dir, "sasldb"), "-a", "memcached", "-u", "judge", "judge"],
+                       input=b"judgepw", check=True, **self.who)
+
+    def command(self, port=None, *more):
+        return ["/usr/bin/memcached", "-l", "127.0.0.1", "-p", str(port or self.port), "-c", "4000", "-m", "256", "-t", "2"] + list(more)
+
+    def start(self):
+        super().start()
+        for kind, more in (("auth", ("-Y", os.path.join(self.dir, "users"))), ("sasl", ("-S",))):
+            with open(self.log, "ab") as log:
+                self.others.append(subprocess.Popen(self.command(self.ports[kind], *more), cwd=self.dir, stdin=subprocess.DEVNULL, stdout=log,
+                                                    stderr=log, env=dict(os.environ, SASL_CONF_PATH=self.dir), **self.who))
+            if not _wait_for(self.ports[kind], self.others[-1]):
+                raise SystemExit("judge: the server does not start, see " + self.log)
+
+    def stop(self):
+        self.end_others()
+        super().stop()
+
+    def end_others(self):
+        for p in self.others:
+            if p.poll() is None:
+                p.kill()
+            p.wait()
+        self.others = []
+
+    def dead(self):
+        return any(p.poll() is not None for p in [self.process] + self.others)
+
+    def revive(self):
+        self.end_others()
+        if self.process.poll() is None:
+            self.process.kill()
+            self.process.wait()
+        self.start()
+
+    def remarks(self):
+        return []
+
+    def version(self):
+        return subprocess.run(["/usr/bin/memcached", "-V"], stdout=subprocess.PIPE).stdout.decode().strip()
+
+
+OF = {"mysql": MariaDB, "pgsql": PostgreSQL, "redis": Redis, "memcached": Memcached}

@@ -21,13 +21,13 @@ class Wire:
 
     def __init__(self, server, local=False):
         self.events, self.sent, self.got, self.closed, self.finished = [], b"", b"", None, False
-        if local:
+        if local is True:
             self.sock = socket.socket(socket.AF_UNIX)
             self.sock.settimeout(10)
             self.sock.connect(server.path())
             self.port = 0
         else:
-            self.sock = socket.create_connection(("127.0.0.1", server.port), timeout=10)
+            self.sock = socket.create_connection(("127.0.0.1", server.ports[local] if local else server.port), timeout=10)
             self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self.port = self.sock.getsockname()[1]
 

@@ -68,6 +68,11 @@ need_everything() {
             need mariadb mariadb-client
             need sysbench sysbench
             ;;
+        memcached/*)
+            need memcached memcached
+            need memccat libmemcached-tools
+            need saslpasswd2 sasl2-bin
+            ;;
         pgsql/*)
             [ -x "$PGBIN/postgres" ] || MISSING+=(postgresql-15)
             need psql postgresql-client-15
