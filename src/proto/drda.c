@@ -85,7 +85,7 @@ static enum framing frame_continuation(struct cursor ahead, struct frame *out)
     return FRAME_READY;
 }
 
-/* Before the first DSS: TLS, or what Derby's own control program says. */
+/* Before the first DSS, or after a gap: TLS, or what Derby's own control program says. */
 static bool frame_other(struct view bytes, struct frame *out, enum framing *framing)
 {
     *framing = FRAME_READY;
@@ -122,7 +122,7 @@ static enum framing frame(const void *state, enum side from, struct cursor ahead
         return FRAME_NEEDS_MORE;
     if (s->sides[from].continued)
         return frame_continuation(ahead, out);
-    if (!s->started && from == FROM_CLIENT && frame_other(bytes, out, &framing))
+    if ((!s->started || s->joined) && from == FROM_CLIENT && frame_other(bytes, out, &framing))
         return framing;
     uint32_t length = take_u16be(&ahead);
     uint8_t magic = take_u8(&ahead);
@@ -258,7 +258,7 @@ static enum verdict message(void *state, enum side from, struct cursor body, str
         out->session->midstream = true;
     else if (out->session->midstream)
         expect_less(s, from);
-    if (!s->started && from == FROM_CLIENT)
+    if ((!s->started || s->joined) && from == FROM_CLIENT && !r.side->continued)
         verdict = first_words(&r, &done);
     s->started = true;
     if (from == FROM_CLIENT)
@@ -301,7 +301,9 @@ static bool resync(const void *state, enum side from, struct cursor ahead, size_
 {
     (void)state;
     struct view bytes = cursor_ahead(&ahead);
-    size_t at = 0;
+    size_t at = *offset = 0;
+    if (from == FROM_CLIENT && (is_tls(bytes) || begins(bytes, "CMD:")))
+        return true;
     while (at + FRAME_KNOWN <= bytes.length) {
         const uint8_t *magic = memchr(bytes.bytes + at + 2, DSS_MAGIC, bytes.length - at - 2);
         if (!magic)

@@ -21,7 +21,7 @@ static void take_parameter(struct drda_reading *r, const struct drda_object *p)
         note_field(r->out, FIELD_DRDA_SYNTAX_ERROR, p->offset, (uint32_t)p->body.length, r->code);
         return;
     case CP_SECMEC:
-        note_field(r->out, FIELD_DRDA_SECURITY, p->offset, 2, take_u16be(&c));
+        note_field(r->out, FIELD_DRDA_SECURITY, p->offset, p->body.length < 2 ? 0 : 2, take_u16be(&c));
         return;
     case CP_SECTKN:
         note_field(r->out, FIELD_DRDA_PASSWORD, p->offset, (uint32_t)p->body.length, 0);
