@@ -6,17 +6,19 @@
  *     properties [--rounds N] [--seed N] FILE...        one line "ok - ..." or "not ok - ..." for each property and file
  */
 #include <inttypes.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/text.h"
 #include "capture/source.h"
+#include "net/tcp_header.h"
 #include "proto/conversation.h"
 
 #define APART_NS INT64_C(200000000) /* packets further apart come in order */
 
-enum { PACKETS_MAX = 100000, LINES_MAX = 4096, LINE_BYTES = 224, EACH_ONE_MAX = 400, SAMPLED = 200, BYTEWISE_MAX = 30000, WINDOW = 4 };
+enum { HEADER_LEAST = 20, HEADER_MOST = 60, HEADERS_MOST = 1 << 21, PACKETS_MAX = 100000, LINES_MAX = 4096, LINE_BYTES = 224, EACH_ONE_MAX = 400, SAMPLED = 200, BYTEWISE_MAX = 30000, WINDOW = 4 };
 
 struct packet {
     struct raw_packet raw;
@@ -179,12 +181,50 @@ static void play(const struct tape *t, struct lines *lines)
 
 /* ---- changes */
 
-/* Each payload in pieces of 1 to `most` bytes. */
+/* A header of its own for a piece, with a checksum that is as right as the whole segment's: a server drops wrong ones. */
+static void seal(struct packet *piece, bool right)
+{
+    static uint8_t (*headers)[HEADER_MOST];
+    static size_t used;
+    struct net_packet *p = &piece->net;
+    size_t length = HEADER_LEAST + p->options.length;
+    if (!headers && !(headers = malloc(HEADERS_MOST * sizeof *headers)))
+        abort();
+    uint8_t *header = headers[used++ % HEADERS_MOST];
+    memcpy(header, p->options.bytes - HEADER_LEAST, length);
+    for (unsigned i = 0; i < 4; i++)
+        header[4 + i] = (uint8_t)(p->seq >> (24 - 8 * i));
+    header[13] = p->flags;
+    p->options.bytes = header + HEADER_LEAST;
+    uint32_t sum = IPPROTO_TCP + (uint32_t)length + p->payload_length;
+    header[16] = header[17] = 0;
+    const struct view parts[] = {view_of(p->source.address, 16), view_of(p->target.address, 16), view_of(header, length), p->payload};
+    for (unsigned i = 0; i < 4; i++)
+        for (size_t k = 0; k < parts[i].length; k++)
+            sum += k % 2 ? parts[i].bytes[k] : (uint32_t)parts[i].bytes[k] << 8;
+    while (sum >> 16)
+        sum = (sum & 0xffff) + (sum >> 16);
+    sum = ~sum ^ (right ? 0 : 0x5555);
+    header[16] = (uint8_t)(sum >> 8);
+    header[17] = (uint8_t)sum;
+}
+
+static bool any_sum_wrong(const struct tape *t)
+{
+    for (size_t i = 0; i < t->used; i++)
+        if (tcp_checksum(&t->packets[i].net) == CHECKSUM_WRONG)
+            return true;
+    return false;
+}
+
+/* Each payload in pieces of 1 to `most` bytes. Where cards filled checksums in later, those of what they cut are unknown. */
 static void cut(const struct tape *from, struct tape *to, size_t most)
 {
+    bool left_to_cards = any_sum_wrong(from);
     to->used = 0;
     for (size_t i = 0; i < from->used; i++) {
         const struct packet *p = &from->packets[i];
+        enum checksum sum = tcp_checksum(&p->net);
         size_t at = 0, all = p->net.payload.length;
         if (all < 2 || p->net.payload_length != all || p->net.flags & (TCP_SYN | TCP_URG)) {
             tape_add(to, p);
@@ -199,6 +239,7 @@ static void cut(const struct tape *from, struct tape *to, size_t most)
             next->net.payload_length = (uint32_t)piece;
             if (at + piece < all)
                 next->net.flags &= (uint8_t)~(TCP_FIN | TCP_PSH | TCP_RST);
+            seal(next, sum == CHECKSUM_RIGHT || (sum == CHECKSUM_UNKNOWN && !left_to_cards));
             at += piece;
         }
     }
