@@ -213,16 +213,22 @@ static bool segment_ack(struct net *n, struct connection *c, enum side from, con
     return true;
 }
 
+/* Its bytes were received, though not by us: its timestamp is old because the capture swapped packets. */
+static bool segment_swapped(const struct half *h, int64_t end)
+{
+    return h->started && end > h->received && end <= h->acked;
+}
+
 static void segment_data(struct net *n, struct connection *c, enum side from, const struct net_packet *p)
 {
     struct half *h = &c->half[from];
     uint32_t stamp;
-    if (policy_options(c, from, p, &stamp)) {
+    bool fin = p->flags & TCP_FIN;
+    int64_t length = p->payload_length + (int64_t)fin, start = half_position(h, p->seq), ack = INT64_MIN;
+    if (policy_options(c, from, p, &stamp) && (policy_signature(c, from, p) || !segment_swapped(h, start + length))) {
         count(n->counters, COUNT_TCP_OUT_OF_WINDOW);
         return;
     }
-    bool fin = p->flags & TCP_FIN;
-    int64_t length = p->payload_length + (int64_t)fin, start = half_position(h, p->seq), ack = INT64_MIN;
     if (h->started && policy_outside(h, start, start + length)) {
         segment_stray(n, c, from, p);
         return;
