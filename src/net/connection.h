@@ -257,6 +257,8 @@ void doubt_hold(struct net *n, struct connection *c, enum side from, const struc
                 enum doubt doubt);
 /* Takes or drops those about which more is known now, with a packet of the other side or NULL. True when one was taken. */
 bool doubt_review(struct net *n, struct connection *c, enum side from, const struct net_packet *answer);
+/* Drops all: memory is short. */
+void doubt_shed(struct net *n, struct connection *c, enum side from);
 void doubt_end(struct net *n, struct connection *c, enum side from, enum flow_end end);
 
 /* policy.c: what Linux discards */

@@ -181,6 +181,7 @@ bool patience_make_room(struct net *n, struct connection *c, size_t bytes)
         if (!other)
             break;
         stream_drain(n, other);
+        doubt_shed(n, other, FROM_CLIENT);
         patience_review(n, other);
     }
     return held_fits(&n->held, bytes);
