@@ -118,6 +118,17 @@ static unsigned doubt_sacks(const struct half *h, const struct net_packet *p, st
     return count;
 }
 
+static bool doubt_is_swapped(const struct connection *c, enum side from, const struct held *d)
+{
+    return d->doubt == DOUBT_ACK && d->ack <= connection_sent(c, other_side(from));
+}
+
+bool doubt_precedes(const struct connection *c, enum side from, int64_t reset)
+{
+    const struct held *last = connection_doubts(c, from) ? c->rare->half[from].doubt_last : NULL;
+    return last && last->end == reset && doubt_is_swapped(c, from, last);
+}
+
 enum fate { FATE_OPEN, FATE_TAKEN, FATE_DROPPED };
 
 static bool doubt_explained(const struct half *h, const struct held *d)
@@ -138,8 +149,8 @@ static enum fate doubt_fate(const struct net *n, const struct connection *c, enu
         return FATE_DROPPED;
     if (h->acked >= d->end || (held_is_within(d, sacked, sacks) && !doubt_explained(h, d)))
         return d->ack > connection_sent(c, other_side(from)) ? FATE_DROPPED : FATE_TAKEN;
-    bool swapped = d->doubt == DOUBT_ACK && d->ack <= connection_sent(c, other_side(from));
-    if (n->now_ns - d->where.time_ns <= (swapped ? SWAPPED_NS_MOST : DOUBT_NS_MOST))
+    bool swapped = doubt_is_swapped(c, from, d);
+    if (c->reset_waits || n->now_ns - d->where.time_ns <= (swapped ? SWAPPED_NS_MOST : DOUBT_NS_MOST))
         return FATE_OPEN;
     /* Or the server's side stopped reaching us. */
     return d->doubt == DOUBT_ACK && d->heard == c->flow.packets[other_side(from)] ? FATE_TAKEN : FATE_DROPPED;

@@ -340,12 +340,15 @@ void net_segment(struct net *n, struct flow *flow, const struct net_packet *pack
         segment_settle(n, c);
         return;
     }
+    if (from == FROM_CLIENT)
+        c->reset_waits = false;
     if (packet->flags & TCP_RST) {
         if (!policy_signature(c, from, packet) && segment_reset_counts(c, from, packet)) {
             segment_reset(n, c, from, packet);
             connection_close(n, c, END_RESET, from);
         } else {
             odd_reset_ignored(n, c, from, packet);
+            c->reset_waits = from == FROM_CLIENT && doubt_precedes(c, from, half_position(&c->half[from], packet->seq));
             count(n->counters, COUNT_TCP_OUT_OF_WINDOW);
         }
         segment_settle(n, c);

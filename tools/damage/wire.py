@@ -51,9 +51,11 @@ class File:
             f.write(b"".join(self.records))
 
     def connection(self, number, port, events):
-        """Events: ("C" or "S", bytes), ("C.", None) a FIN, ("C!", None) a reset, ("wait", seconds)."""
+        """Events: ("C" or "S", bytes), ("C.", None) a FIN, ("C!", None) a reset, ("wait", seconds).
+        Who waits acknowledges what came, as every host does within a fifth of a second."""
         client, ports = client_of(number), {"C": (40000 + number, port), "S": (port, 40000 + number)}
         next_seq = {"C": 1000 + number, "S": 500000 + number}
+        acked = {"C": 0, "S": 0}
         ended = set()
 
         def send(side, flags, payload=b""):
@@ -63,6 +65,7 @@ class File:
             data = frame(source, target, ports[side], next_seq[side], ack, flags, payload, len(self.records))
             self.now += 250
             self.records.append(struct.pack("<IIII", self.now // 1000000, self.now % 1000000, len(data), len(data)) + data)
+            acked[side] = ack
             next_seq[side] += len(payload) + bool(flags & (SYN | FIN))
 
         send("C", SYN)
@@ -70,6 +73,9 @@ class File:
         send("C", ACK)
         for what, data in events:
             if what == "wait":
+                for side, other in (("S", "C"), ("C", "S")):
+                    if acked[side] != next_seq[other]:
+                        send(side, ACK)
                 self.now += int(data * 1000000)
             elif what.endswith("."):
                 send(what[0], FIN | ACK)
