@@ -16,7 +16,7 @@
 #include "net/tcp_header.h"
 #include "proto/conversation.h"
 
-#define APART_NS INT64_C(200000000) /* packets further apart come in order */
+#define APART_NS INT64_C(90000000) /* packets further apart come in order: the net waits 100 ms for what was acknowledged */
 
 enum { HEADER_LEAST = 20, HEADER_MOST = 60, HEADERS_MOST = 1 << 21, PACKETS_MAX = 100000, LINES_MAX = 4096, LINE_BYTES = 224, EACH_ONE_MAX = 400, SAMPLED = 200, BYTEWISE_MAX = 30000, WINDOW = 4 };
 
