@@ -282,7 +282,7 @@ static bool segment_reset_counts(const struct connection *c, enum side from, con
 }
 
 /* What was sent before a reset and not seen is lost. What waits behind a hole is thrown away; when the reset stands behind
- * what was selectively acknowledged, the hole was its receiver's too, and nothing of it was ever read. */
+ * all that waits, the hole may be its receiver's too, and then nothing of it was ever read. */
 static void segment_reset(struct net *n, struct connection *c, enum side from, const struct net_packet *p)
 {
     struct half *h = &c->half[from];
@@ -291,7 +291,9 @@ static void segment_reset(struct net *n, struct connection *c, enum side from, c
     int64_t at = half_position(h, p->seq);
     bool waited = segment_behind_sacked(c, from, at);
     stream_forget_unacknowledged(n, c, from);
-    if (!waited)
+    if (waited && h->received < at)
+        c->flow.excused[from] = true;
+    else
         stream_give_up(n, c, from, at);
 }
 

@@ -249,6 +249,10 @@ static void take_closed(void *context, struct flow *flow, enum flow_end end, enu
     struct conversation *c = conversation_of(flow);
     if (!c)
         return;
+    if (end == END_RESET && flow->excused[by] && c->transport == TRANSPORT_CLEAR)
+        conversation_gap(c, by, 0);
+    else if (end == END_RESET && flow->excused[by])
+        c->transport = TRANSPORT_OPAQUE;
     if (end == END_RESET)
         side_ended(c, by, true, where);
     d->sink.closed(d->sink.context, flow, end, by, where);
