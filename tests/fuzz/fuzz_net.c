@@ -18,8 +18,8 @@ struct told {
     int closed;
 };
 
-/* Set once a segment was urgent: then a stream may leave single bytes out. */
-static int urgent;
+/* Urgent segments so far: each may leave one byte out of a stream. */
+static uint64_t urgent;
 
 /* One entry for each connection that the sink heard of; flow->user points into it. */
 static struct told told[4096];
@@ -41,11 +41,17 @@ static struct told *told_of(struct flow *flow)
     return flow->user;
 }
 
+static void leave_out(struct told *t, enum side from, uint64_t offset)
+{
+    if (offset - t->length[from] <= urgent)
+        t->length[from] = offset;
+}
+
 static void on_bytes(void *context, struct flow *flow, enum side from, struct view bytes, const struct segment *where)
 {
     (void)context;
     struct told *t = told_of(flow);
-    t->length[from] += urgent && where->stream_offset == t->length[from] + 1;
+    leave_out(t, from, where->stream_offset);
     must(!t->closed && !t->finished[from] && bytes.length && where->stream_offset == t->length[from]);
     volatile uint8_t touched = bytes.bytes[0];
     touched = bytes.bytes[bytes.length - 1];
@@ -57,7 +63,7 @@ static void on_gap(void *context, struct flow *flow, enum side from, uint64_t lo
 {
     (void)context;
     struct told *t = told_of(flow);
-    t->length[from] += urgent && where->stream_offset == t->length[from] + 1;
+    leave_out(t, from, where->stream_offset);
     must(!t->closed && !t->finished[from] && lost && where->stream_offset == t->length[from]);
     t->length[from] += lost;
 }
@@ -66,7 +72,7 @@ static void on_finished(void *context, struct flow *flow, enum side from, const 
 {
     (void)context;
     struct told *t = told_of(flow);
-    t->length[from] += urgent && where->stream_offset == t->length[from] + 1;
+    leave_out(t, from, where->stream_offset);
     must(!t->closed && !t->finished[from] && where->stream_offset == t->length[from]);
     t->finished[from] = 1;
 }
@@ -146,7 +152,7 @@ static void play(struct net *n, struct script *s, const uint8_t code[8], struct 
         p.options.length = lengths[kind];
     }
     p.urgent = p.flags & TCP_URG ? code[6] : 0;
-    urgent |= p.flags & TCP_URG;
+    urgent += (p.flags & TCP_URG) != 0;
     p.ttl = (uint8_t)(64 + (code[1] >> 7) * 8);
     seal(&p, header, !(code[1] & 0x40));
     if (code[7] & 2)
