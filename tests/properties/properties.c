@@ -19,6 +19,7 @@
 #define APART_NS INT64_C(90000000) /* packets further apart come in order: the net waits 100 ms for what was acknowledged */
 
 enum { HEADER_LEAST = 20, HEADER_MOST = 60, HEADERS_MOST = 1 << 21, PACKETS_MAX = 100000, LINES_MAX = 4096, LINE_BYTES = 224, EACH_ONE_MAX = 400, SAMPLED = 200, BYTEWISE_MAX = 30000, WINDOW = 4 };
+enum { TRIES_LEAST = 4, PACKETS_PER_ROUND = 25000 };
 
 struct packet {
     struct raw_packet raw;
@@ -328,8 +329,15 @@ static const char *added(void)
 
 struct verdict_of {
     const char *file, *property;
-    unsigned tried, failed;
+    unsigned rounds, tried, failed;
+    size_t played;
 };
+
+/* A large capture is tried less often: what a property may play of one is so many packets for each round. */
+static bool enough(const struct verdict_of *v)
+{
+    return v->tried >= TRIES_LEAST && v->played >= (size_t)v->rounds * PACKETS_PER_ROUND;
+}
 
 /* With PROPERTIES_DUMP set: the packets of a failed try, to find out which change it was. */
 static void dump(const struct tape *t)
@@ -344,6 +352,7 @@ static void dump(const struct tape *t)
 static void count_try(struct verdict_of *v, const struct tape *t, bool good, size_t position, const char *word)
 {
     v->tried++;
+    v->played += t->used;
     if (good)
         return;
     if (v->failed++ < 3) {
@@ -377,13 +386,13 @@ static size_t payload_bytes(const struct tape *t)
 static unsigned any_segmentation(const char *file, const struct tape *t, struct tape *changed, unsigned rounds)
 {
     static const size_t most[] = {3, 17, 200, 1400};
-    struct verdict_of v = {file, "any segmentation says the same", 0, 0};
+    struct verdict_of v = {file, "any segmentation says the same", rounds, 0, 0, 0};
     if (payload_bytes(t) <= BYTEWISE_MAX) {
         cut(t, changed, 1);
         play(changed, &got);
         count_try(&v, changed, same(), 1, "single bytes,");
     }
-    for (unsigned round = 0; round < rounds * 4; round++) {
+    for (unsigned round = 0; round < rounds * 4 && !enough(&v); round++) {
         cut(t, changed, most[round % 4]);
         play(changed, &got);
         count_try(&v, changed, same(), most[round % 4], "pieces of at most");
@@ -393,8 +402,8 @@ static unsigned any_segmentation(const char *file, const struct tape *t, struct 
 
 static unsigned any_order(const char *file, const struct tape *t, struct tape *changed, unsigned rounds)
 {
-    struct verdict_of v = {file, "any order within a few packets says the same", 0, 0};
-    for (unsigned round = 0; round < rounds * 4; round++) {
+    struct verdict_of v = {file, "any order within a few packets says the same", rounds, 0, 0, 0};
+    for (unsigned round = 0; round < rounds * 4 && !enough(&v); round++) {
         shuffle(t, changed);
         play(changed, &got);
         count_try(&v, changed, same(), round, "round");
@@ -404,8 +413,8 @@ static unsigned any_order(const char *file, const struct tape *t, struct tape *c
 
 static unsigned copies(const char *file, const struct tape *t, struct tape *changed, unsigned rounds)
 {
-    struct verdict_of v = {file, "copies of packets change nothing", 0, 0};
-    for (unsigned round = 0; round < rounds * 2; round++) {
+    struct verdict_of v = {file, "copies of packets change nothing", rounds, 0, 0, 0};
+    for (unsigned round = 0; round < rounds * 2 && !enough(&v); round++) {
         duplicate(t, changed);
         play(changed, &got);
         count_try(&v, changed, same(), round, "round");
@@ -415,9 +424,9 @@ static unsigned copies(const char *file, const struct tape *t, struct tape *chan
 
 static unsigned one_lost(const char *file, const struct tape *t, struct tape *changed, unsigned rounds)
 {
-    struct verdict_of v = {file, "one lost packet adds nothing wrong", 0, 0};
+    struct verdict_of v = {file, "one lost packet adds nothing wrong", rounds, 0, 0, 0};
     size_t tries = t->used <= EACH_ONE_MAX ? t->used : SAMPLED * rounds;
-    for (size_t i = 0; i < tries; i++) {
+    for (size_t i = 0; i < tries && (t->used <= EACH_ONE_MAX || !enough(&v)); i++) {
         size_t lost = t->used <= EACH_ONE_MAX ? i : random_below(t->used);
         changed->used = 0;
         for (size_t k = 0; k < t->used; k++)
@@ -432,8 +441,8 @@ static unsigned one_lost(const char *file, const struct tape *t, struct tape *ch
 /* In small pieces, so that a loss hits any place of a message. */
 static unsigned some_lost(const char *file, const struct tape *t, struct tape *changed, struct tape *left, unsigned rounds)
 {
-    struct verdict_of v = {file, "lost pieces add nothing wrong", 0, 0};
-    for (unsigned round = 0; round < rounds * 25; round++) {
+    struct verdict_of v = {file, "lost pieces add nothing wrong", rounds, 0, 0, 0};
+    for (unsigned round = 0; round < rounds * 25 && !enough(&v); round++) {
         cut(t, changed, round % 2 ? 20 : 300);
         left->used = 0;
         size_t first = random_below(changed->used), many = 1 + random_below(3);
@@ -448,9 +457,9 @@ static unsigned some_lost(const char *file, const struct tape *t, struct tape *c
 
 static unsigned any_beginning(const char *file, const struct tape *t, unsigned rounds)
 {
-    struct verdict_of v = {file, "a lost beginning adds nothing wrong", 0, 0};
+    struct verdict_of v = {file, "a lost beginning adds nothing wrong", rounds, 0, 0, 0};
     size_t tries = t->used <= EACH_ONE_MAX ? t->used : SAMPLED * rounds;
-    for (size_t i = 0; i < tries; i++) {
+    for (size_t i = 0; i < tries && (t->used <= EACH_ONE_MAX || !enough(&v)); i++) {
         size_t first = t->used <= EACH_ONE_MAX ? i : random_below(t->used);
         const struct tape rest = {t->packets + first, t->used - first, 0};
         play(&rest, &got);
@@ -461,7 +470,7 @@ static unsigned any_beginning(const char *file, const struct tape *t, unsigned r
 
 static unsigned one_side(const char *file, const struct tape *t, struct tape *changed)
 {
-    struct verdict_of v = {file, "one side alone adds nothing wrong", 0, 0};
+    struct verdict_of v = {file, "one side alone adds nothing wrong", 1, 0, 0, 0};
     for (unsigned side = 0; side < 2; side++) {
         changed->used = 0;
         for (size_t k = 0; k < t->used; k++)
