@@ -21,6 +21,7 @@ struct worker {
     struct outlet outlet;
     unsigned index;
     int64_t now_ns;
+    int64_t clock_ns; /* of the last lot, for everybody the same */
     uint64_t by_time; /* 0: because of a packet; else the room whose time has come */
     uint64_t alerts;  /* the last alert's key */
     struct net_packet packets[BATCH];
@@ -211,7 +212,7 @@ struct worker *worker_open(const struct worker_options *options, const struct ou
         error_set(why, EXIT_INTERNAL, "out of memory");
         return NULL;
     }
-    *w = (struct worker){.counters = counters, .rules = options->rules, .spread = options->spread, .turns = options->turns,
+    *w = (struct worker){.clock_ns = INT64_MIN, .counters = counters, .rules = options->rules, .spread = options->spread, .turns = options->turns,
                          .outlet = *outlet, .index = options->index};
     size_t most = share_of(options, SHARE_ALL, 1) + options->flight_packets * FLIGHT_ENTRY + SMALL_THINGS;
     if (!arena_open(&w->arena, most, why)) {
@@ -307,6 +308,9 @@ void worker_take(struct worker *w, const struct lot *lot)
     for (uint32_t at = 0; at < lot->count;) {
         uint32_t used, next = 0, end = decode_batch(w, lot, at, &used);
         for (; at < end; at++) {
+            int64_t before = at ? lot->clock_ns[at - 1] : w->clock_ns;
+            if (lot->clock_ns[at] < before) /* a step back: every worker makes it from the same time */
+                worker_at(w, lot->packets[at].number * 2, before);
             if (next < used && w->own[next] == at) {
                 if (w->decoded[next])
                     process(w, &w->packets[next], lot->stable, lot->clock_ns[at]);
@@ -318,6 +322,7 @@ void worker_take(struct worker *w, const struct lot *lot)
             }
         }
     }
+    w->clock_ns = lot->clock_ns[lot->count - 1];
     if (w->turns)
         turns_pass(w->turns, w->index, lot->packets[lot->count - 1].number * 2 + 1);
 }
