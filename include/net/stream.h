@@ -60,7 +60,7 @@ struct stream_sink {
     void (*closed)(void *context, struct flow *flow, enum flow_end end, enum side by, const struct segment *where);
     /* Whether a server is known at this address and port: decides the sides of a connection without a start. May be NULL. */
     bool (*is_server)(void *context, const struct endpoint *endpoint);
-    /* A segment is odd (model/anomalies/tcp.def), once per connection and kind. `where` is its place in the stream. `mine` is
+    /* A segment is odd (model/anomalies/tcp.def, ip.def), once per connection and kind. `where` is its place in the stream. `mine` is
      * what the stream has there and `theirs` what the segment says, both from the first byte that differs; of what is about
      * numbers, `got` and `usual`. flow->user may be NULL: also after the connection is over. May be NULL. */
     void (*odd)(void *context, struct flow *flow, enum side from, const struct oddity *oddity, const struct segment *where);
@@ -93,6 +93,8 @@ void net_tick(struct net *n);
 struct flow *net_flow(struct net *n, const struct net_packet *packet);
 /* Gives the packet to its connection: state, reassembly, the sink. `flow` from net_flow; its ticket is set by the caller. */
 void net_segment(struct net *n, struct flow *flow, const struct net_packet *packet);
+/* Something odd about the IP fragments of a packet: tells the sink, once per connection, if its connection is known. */
+void net_odd_fragments(struct net *n, const struct net_packet *packet, const struct oddity *oddity);
 /* Which side of the flow sent this packet. */
 enum side net_side(const struct flow *flow, const struct net_packet *packet);
 /* Sequence number of stream offset 0 of a side; false when not known. Used to find secrets in kept packets. */

@@ -26,6 +26,9 @@ struct worker {
     struct net_packet packets[BATCH];
     uint32_t own[BATCH];
     bool decoded[BATCH];
+    const struct datagram *datagrams[BATCH]; /* of those that are not decoded */
+    struct fragments *fragments;             /* NULL: the feed has them */
+    uint8_t *datagram;
 };
 
 enum { BY_TIME_NET = 1, BY_TIME_DIALOGUE = 2 };
@@ -198,6 +201,9 @@ static bool open_rooms(struct worker *w, const struct worker_options *options)
         !(w->dialogue = dialogue_open(&w->arena, &dialogue, &messages, w->counters)))
         return false;
     struct stream_sink streams = dialogue_sink(w->dialogue);
+    if (!(w->datagram = arena_take(&w->arena, DATAGRAM_BYTES_MAX)) ||
+        (options->fragment_bytes && !(w->fragments = fragments_open(&w->arena, options->fragment_bytes, w->counters))))
+        return false;
     net.flight = w->flight;
     return (w->net = net_open(&w->arena, &net, &streams, w->counters)) &&
            (w->evidence = evidence_open(&w->arena, &evidence, w->flight, &w->outlet, w->counters));
@@ -213,7 +219,7 @@ struct worker *worker_open(const struct worker_options *options, const struct ou
     }
     *w = (struct worker){.counters = counters, .rules = options->rules, .spread = options->spread, .turns = options->turns,
                          .outlet = *outlet, .index = options->index};
-    size_t most = share_of(options, SHARE_ALL, 1) + options->flight_packets * FLIGHT_ENTRY + SMALL_THINGS;
+    size_t most = share_of(options, SHARE_ALL, 1) + options->fragment_bytes + options->flight_packets * FLIGHT_ENTRY + SMALL_THINGS;
     if (!arena_open(&w->arena, most, why)) {
         free(w);
         return NULL;
@@ -260,6 +266,26 @@ static void process(struct worker *w, const struct net_packet *packet, bool stab
         evidence_packet(w->evidence, flow, packet->raw, flow->ticket);
 }
 
+/* A datagram is one packet from here on, in samples, too: masking needs its bytes in one piece. */
+static void process_datagram(struct worker *w, const struct datagram *datagram, const struct raw_packet *last, int64_t clock_ns)
+{
+    struct raw_packet raw;
+    struct net_packet packet;
+    struct oddity oddity;
+    enum counter skipped = COUNT_SKIPPED_FRAGMENT;
+    datagram_write(datagram, last, w->datagram, &raw);
+    bool decoded = net_decode(&raw, &packet, &skipped), whole = datagram_is_whole(datagram);
+    if (decoded && whole)
+        process(w, &packet, false, clock_ns);
+    else
+        count(w->counters, whole ? skipped : COUNT_SKIPPED_FRAGMENT);
+    if (!decoded || !datagram_oddity(datagram, &oddity))
+        return;
+    w->outlet.latest = last->number;
+    worker_at(w, last->number * 2, clock_ns);
+    net_odd_fragments(w->net, &packet, &oddity);
+}
+
 static void time_passes(struct worker *w, uint64_t when, int64_t now_ns)
 {
     worker_at(w, when, now_ns);
@@ -277,12 +303,25 @@ void worker_tick(struct worker *w, int64_t now_ns)
     time_passes(w, w->outlet.latest * 2 + 1, now_ns);
 }
 
+/* A packet that is not decoded: counts it, unless it is part of a datagram that comes to something now. */
+static const struct datagram *undecoded(struct worker *w, const struct lot *lot, uint32_t at, enum counter skipped)
+{
+    const struct datagram *datagram = NULL;
+    if (lot->mark[at] & LOT_DATAGRAM)
+        datagram = lot->datagrams[at];
+    else if (skipped == COUNT_SKIPPED_FRAGMENT && w->fragments)
+        datagram = fragments_take(w->fragments, &lot->packets[at], lot->first + at, lot->clock_ns[at]);
+    if (!datagram)
+        count(w->counters, skipped);
+    return datagram;
+}
+
 /* Decodes own packets from the lot's position on, until the batch is full; returns the position behind. */
 static uint32_t decode_batch(struct worker *w, const struct lot *lot, uint32_t from, uint32_t *used)
 {
     uint32_t at = from, own = 0;
     for (; at < lot->count && own < BATCH; at++) {
-        if ((lot->mark[at] & ~LOT_TICK) != w->index)
+        if ((lot->mark[at] & ~(LOT_TICK | LOT_DATAGRAM)) != w->index)
             continue;
         w->own[own++] = at;
         __builtin_prefetch(&lot->packets[at]);
@@ -296,7 +335,7 @@ static uint32_t decode_batch(struct worker *w, const struct lot *lot, uint32_t f
         if (w->decoded[i])
             net_prefetch(w->net, &w->packets[i]);
         else
-            count(w->counters, skipped);
+            w->datagrams[i] = undecoded(w, lot, w->own[i], skipped);
     }
     *used = own;
     return at;
@@ -310,6 +349,8 @@ void worker_take(struct worker *w, const struct lot *lot)
             if (next < used && w->own[next] == at) {
                 if (w->decoded[next])
                     process(w, &w->packets[next], lot->stable, lot->clock_ns[at]);
+                else if (w->datagrams[next])
+                    process_datagram(w, w->datagrams[next], &lot->packets[at], lot->clock_ns[at]);
                 next++;
             }
             if (lot->mark[at] & LOT_TICK) {

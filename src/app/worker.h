@@ -20,6 +20,7 @@ struct worker_options {
     unsigned index;
     struct turns *turns;    /* NULL with a worker alone */
     const struct spread *spread;
+    size_t fragment_bytes;  /* of memory for fragments; 0: the feed puts them together */
 };
 
 struct worker;

@@ -16,7 +16,7 @@
 enum sums { SUMS_UNKNOWN, SUMS_TELL, SUMS_LEFT_TO_THE_CARD };
 
 /* What was told of a connection already; and resets that were not believed, by side. */
-enum odd { ODD_OVERLAP, ODD_TTL, ODD_URGENT, ODD_INJECTED, ODD_LATE, ODD_SUSPECT };
+enum odd { ODD_OVERLAP, ODD_TTL, ODD_URGENT, ODD_INJECTED, ODD_LATE, ODD_SUSPECT, ODD_FRAGMENTS = ODD_SUSPECT + 2 };
 enum { ODD_SUSPECTS = 1 << ODD_SUSPECT | 1 << (ODD_SUSPECT + 1), TTL_TOLERANCE = 2 };
 
 struct half {

@@ -76,6 +76,7 @@ enum layer decode_pppoe(struct decoding *d)
     uint32_t length = wire_u16(header + 4), protocol = wire_u16(header + 6);
     if (header[0] != PPPOE_VERSION_TYPE || header[1] || length < 2)
         return decode_skip(d, COUNT_SKIPPED_MALFORMED);
+    decode_enclose(d, header + 4, UINT16_MAX);
     decode_bound(d, length - 2);
     return protocol == PPP_IPV4 ? LAYER_IPV4 : protocol == PPP_IPV6 ? LAYER_IPV6 : decode_skip(d, COUNT_SKIPPED_NOT_IP);
 }

@@ -267,6 +267,7 @@ static struct report odd_report(const struct oddity *oddity, size_t length)
 {
     struct report r = {.anomaly = (uint16_t)oddity->what, .field = FIELD_TCP_BYTES, .relation = MUST_BE, .length = (uint32_t)length};
     switch (oddity->what) {
+    case ANOMALY_IP_FRAGMENT_OVERLAP:
     case ANOMALY_TCP_OVERLAP_DIFFERS:
         r.note = "what was sent first for this place (tcp.bytes_before)";
         break;
