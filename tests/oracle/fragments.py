@@ -141,6 +141,7 @@ def shuffles(seed, count):
             a = dice.randrange(0, units)
             b = dice.randrange(a, min(a + 6, units + 2))
             pieces.append(dice.choice((dice.choice(pieces)[:3] + (dice.randrange(4),), (a, b, dice.random() < .8, dice.randrange(4)))))
+        pieces = [p if p[0] >= HEADER else p[:3] + (0,) for p in pieces]  # the TCP header stays what it is
         if dice.random() < .5:
             dice.shuffle(pieces)
         if dice.random() < .2:

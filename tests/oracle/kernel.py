@@ -119,7 +119,7 @@ class Kernel:
     def send(self, frame):
         """Headers and payload apart, as a card splits them; it does not look into fragments."""
         at = 14 + (20 if frame[12] == 8 else 40)
-        if not is_fragment(frame):
+        if not is_fragment(frame) and len(frame) >= at + 20:
             at += (frame[at + 12] >> 4) * 4
         os.writev(self.tap, [frame[:at], frame[at:]] if at < len(frame) else [frame])
 
