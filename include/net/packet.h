@@ -21,6 +21,7 @@ struct net_packet {
     uint32_t tenant;        /* network identifier of the innermost tunnel that has one (VXLAN, Geneve, GRE key), 0 none */
     uint8_t flags;          /* enum tcp_flags */
     uint8_t ttl;            /* or hop limit */
+    uint16_t id;            /* identification of IPv4; 0 with IPv6 */
     struct view payload;    /* what was captured of it */
     uint32_t payload_length;/* what was on the wire (from the IP length), >= payload.length */
     struct view options;    /* of TCP */

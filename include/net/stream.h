@@ -26,7 +26,7 @@ struct flow {
     uint64_t ticket;                /* of its newest packet in the flight recorder */
     int64_t first_ns, last_ns;
     uint64_t packets[2], bytes[2];  /* by enum side; bytes of TCP payload on the wire */
-    uint16_t vlan;
+    uint16_t vlan;                  /* of its first packet */
     bool midstream;                 /* its start was not seen */
     bool one_sided;                 /* only one side was ever seen, after at least 16 packets */
     bool excused[2];                /* by enum side: one position was acknowledged and never seen; a FIN, or else a byte */
@@ -71,7 +71,7 @@ struct net_options {
     size_t held_bytes;            /* for out-of-order segments, all connections together */
     bool check_checksums;         /* -k all */
     bool ignore_checksums;        /* -k none. Neither: a wrong one counts where the client's others are right */
-    const struct flight *flight;  /* in which bytes that were handed on are found for comparison, or NULL */
+    const struct flight *flight;  /* in which bytes that were handed on are found for comparison, and copies of packets; or NULL */
     uint64_t flight_reach;        /* packets of the run that it may look back */
     int64_t idle_ns;              /* a connection without packets for so long is over; 0: never */
 };
@@ -88,8 +88,8 @@ void net_at(struct net *n, int64_t now_ns);
 /* Gives up what was waited for long enough and closes connections that are over. Cheap; call after each packet or few, always
  * after the same ones if the order of what comes out matters. */
 void net_tick(struct net *n);
-/* The connection of a packet (made when new), or NULL when there is no memory for it or its checksum is wrong and that
- * matters (both counted). Connections that are over, or that must make room, are closed here; the packet does nothing yet. */
+/* The connection of a packet (made when new), or NULL when there is no memory for it, its checksum is wrong and that
+ * matters, or it is a copy that a mirror made of a packet just seen (all counted). Connections that are over, or that must make room, are closed here; the packet does nothing yet. */
 struct flow *net_flow(struct net *n, const struct net_packet *packet);
 /* Gives the packet to its connection: state, reassembly, the sink. `flow` from net_flow; its ticket is set by the caller. */
 void net_segment(struct net *n, struct flow *flow, const struct net_packet *packet);

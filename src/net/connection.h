@@ -77,8 +77,10 @@ struct connection {
     bool syn_pending;          /* a SYN on an open connection: the server's answer decides */
     uint8_t end, end_by;       /* how it ended; enum flow_end, enum side */
     uint8_t odd;               /* bits: 1 << enum odd */
+    uint16_t vlan_other;       /* flow.vlan, or a second VLAN on which its packets come */
     uint32_t hash;
     uint32_t syn_pending_seq;
+    uint64_t copies;           /* marks of its newest packets, the last one lowest: see copies.c */
     uint64_t last_number;      /* of its newest packet */
     struct half half[2];
     struct rare *rare;         /* NULL: nothing of it */
@@ -152,6 +154,10 @@ static inline bool half_has_reached(const struct half *h, int64_t ack)
 bool table_open(struct flow_table *t, struct arena *from, size_t connections) MUST_CHECK;
 uint64_t table_hash(const struct flow_table *t, const struct net_packet *p);
 struct connection *table_find(const struct flow_table *t, uint64_t hash, const struct net_packet *p);
+/* One of the same endpoints whose numbers the packet continues, on another VLAN: the packet's is its second one from now on. */
+struct connection *table_find_on_other_vlan(const struct flow_table *t, uint64_t hash, const struct net_packet *p);
+/* Of at least `most` connections with this hash, the one that is silent for longest; NULL when there are fewer. */
+struct connection *table_stalest_alike(const struct flow_table *t, uint64_t hash, unsigned most);
 void table_prefetch(struct flow_table *t, uint64_t hash);
 /* A new, embryonic one; NULL when every slot is taken, or all that such ones may have. */
 struct connection *table_add(struct flow_table *t, uint64_t hash, int64_t now_ns);
@@ -241,6 +247,12 @@ static inline bool odd_ttl(const struct half *h, const struct net_packet *p)
 {
     return (uint8_t)(p->ttl - h->ttl + TTL_TOLERANCE) > 2 * TTL_TOLERANCE;
 }
+
+/* copies.c: packets that the mirror delivers twice */
+/* Remembers a packet that the caller notes in the flight recorder. */
+void copies_note(struct connection *c, const struct net_packet *p);
+/* Whether it is one of the newest packets once more; with a flight recorder only. */
+bool copies_find(const struct net *n, const struct connection *c, const struct net_packet *p);
 
 /* rare.c: NULL when memory ran out */
 struct rare_half *rare_take(struct net *n, struct connection *c, enum side from);

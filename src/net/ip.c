@@ -40,6 +40,7 @@ enum layer decode_ipv4(struct decoding *d)
     d->ip_headers = 0;
     d->ip = header;
     d->out->ttl = header[8];
+    d->out->id = wire_u16(header + 4);
     decode_map_ipv4(d->out->source.address, header + 12);
     decode_map_ipv4(d->out->target.address, header + 16);
     if (wire_u16(header + 6) & (IPV4_MORE_FRAGMENTS | IPV4_FRAGMENT_OFFSET))
@@ -67,6 +68,7 @@ enum layer decode_ipv6(struct decoding *d)
     d->next = header + 6;
     d->fragmented = header == d->whole;
     d->out->ttl = header[7];
+    d->out->id = 0;
     memcpy(d->out->source.address, header + 8, 16);
     memcpy(d->out->target.address, header + 24, 16);
     return decode_carried(d, BY_IP_PROTOCOL, header[6]);

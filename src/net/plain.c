@@ -36,6 +36,7 @@ bool decode_plain(const struct raw_packet *raw, struct net_packet *out)
     out->vlan = 0;
     out->tenant = 0;
     out->ttl = frame[22];
+    out->id = wire_u16(frame + 18);
     out->source.port = wire_u16(frame + TCP_AT);
     out->target.port = wire_u16(frame + TCP_AT + 2);
     out->seq = wire_u32(frame + TCP_AT + 4);
