@@ -30,6 +30,7 @@ struct pipeline {
     struct feed *feed;
     struct merge *merge;
     struct turns turns;
+    struct sides sides;
     unsigned workers; /* threads */
     unsigned hands_used;
     struct hand hands[WORKERS_MAX];
@@ -132,7 +133,7 @@ static bool open_shared(struct pipeline *p, const struct pipeline_options *optio
     if (!arena_open(&p->arena, SHARED + (size_t)count * PER_WORKER + fragment_bytes(options), why))
         return false;
     bool several = p->workers > 1;
-    bool fits = turns_open(&p->turns, &p->arena, count) &&
+    bool fits = sides_open(&p->sides, &p->arena) && turns_open(&p->turns, &p->arena, count) &&
                 (p->feed = feed_open(&p->arena, count, fragment_bytes(options), p->counters)) &&
                 (p->directory = directory_open(&p->arena, SERVERS_KNOWN, several ? &p->turns : NULL)) &&
                 (!p->workers || (p->merge = merge_open(&p->arena, count, &p->turns, p->recorder)));
@@ -256,6 +257,8 @@ void pipeline_tick(struct pipeline *p, int64_t now_ns)
 void pipeline_finish(struct pipeline *p)
 {
     pipeline_do(p, TASK_FINISH);
+    for (unsigned i = 0; i < p->hands_used; i++)
+        sides_add(&p->sides, worker_sides(p->hands[i].worker));
     for (unsigned i = 0; p->workers && i < p->hands_used; i++)
         for (unsigned c = 0; c < COUNTERS; c++)
             p->counters->value[c] += p->hands[i].counters.value[c];
@@ -275,4 +278,9 @@ uint64_t pipeline_messages(const struct pipeline *p, enum protocol protocol)
     for (unsigned i = 0; i < p->hands_used; i++)
         sum += worker_messages(p->hands[i].worker, protocol);
     return sum;
+}
+
+const struct sides *pipeline_sides(const struct pipeline *p)
+{
+    return &p->sides;
 }

@@ -19,6 +19,7 @@ struct worker {
     const struct spread *spread;
     struct turns *turns;
     struct outlet outlet;
+    struct sides sides;
     unsigned index;
     int64_t now_ns;
     uint64_t by_time; /* 0: because of a packet; else the room whose time has come */
@@ -136,6 +137,9 @@ static bool wants_messages(void *context, enum protocol protocol, enum side from
 static void take_closed(void *context, struct flow *flow, enum flow_end end, enum side by, const struct segment *where)
 {
     struct worker *w = context;
+    const struct decoder *decoder = dialogue_decoder(flow);
+    if (decoder)
+        sides_note(&w->sides, flow, decoder->protocol);
     if (!flow->sample)
         return;
     worker_place(w, flow);
@@ -201,7 +205,7 @@ static bool open_rooms(struct worker *w, const struct worker_options *options)
         !(w->dialogue = dialogue_open(&w->arena, &dialogue, &messages, w->counters)))
         return false;
     struct stream_sink streams = dialogue_sink(w->dialogue);
-    if (!(w->datagram = arena_take(&w->arena, DATAGRAM_BYTES_MAX)) ||
+    if (!sides_open(&w->sides, &w->arena) || !(w->datagram = arena_take(&w->arena, DATAGRAM_BYTES_MAX)) ||
         (options->fragment_bytes && !(w->fragments = fragments_open(&w->arena, options->fragment_bytes, w->counters))))
         return false;
     net.flight = w->flight;
@@ -385,4 +389,9 @@ uint64_t worker_flows(const struct worker *w, enum protocol protocol)
 uint64_t worker_messages(const struct worker *w, enum protocol protocol)
 {
     return dialogue_messages(w->dialogue, protocol);
+}
+
+const struct sides *worker_sides(const struct worker *w)
+{
+    return &w->sides;
 }
