@@ -11,6 +11,7 @@
 #include "net/hash.h"
 #include "net/reassembly.h"
 #include "net/stream.h"
+#include "net/wire.h"
 
 /* Whether wrong checksums of a side say anything: where it is captured before its network card filled them in, all are. */
 enum sums { SUMS_UNKNOWN, SUMS_TELL, SUMS_LEFT_TO_THE_CARD };
@@ -249,10 +250,24 @@ static inline bool odd_ttl(const struct half *h, const struct net_packet *p)
 }
 
 /* copies.c: packets that the mirror delivers twice */
-/* Remembers a packet that the caller notes in the flight recorder. */
-void copies_note(struct connection *c, const struct net_packet *p);
-/* Whether it is one of the newest packets once more; with a flight recorder only. */
-bool copies_find(const struct net *n, const struct connection *c, const struct net_packet *p);
+enum { CHECKSUM_BEFORE_OPTIONS = 4 };
+static inline uint8_t copies_mark(const struct net_packet *p)
+{
+    uint32_t sum = wire_u16(p->options.bytes - CHECKSUM_BEFORE_OPTIONS);
+    uint32_t mixed = (p->seq * 0x9e3779b1u + p->ack) ^ (sum << 16 | p->id);
+    return (uint8_t)(mixed * 0x85ebca6bu >> 24);
+}
+
+/* Which of the newest packets have this mark: the high bit of each byte, the newest one's lowest. Only the first is sure. */
+static inline uint64_t copies_marked(const struct connection *c, uint8_t mark)
+{
+    const uint64_t every = UINT64_C(0x0101010101010101);
+    uint64_t other = c->copies ^ every * mark;
+    return (other - every) & ~other & every << 7;
+}
+
+/* Whether it is one of those once more; with a flight recorder only. */
+bool copies_find(const struct net *n, const struct connection *c, const struct net_packet *p, uint64_t marked);
 
 /* rare.c: NULL when memory ran out */
 struct rare_half *rare_take(struct net *n, struct connection *c, enum side from);

@@ -7,25 +7,9 @@
  * Eight marks of 8 bits, of the connection's newest packets, say where to look; what is found is compared byte for byte.
  */
 #include "net/connection.h"
-#include "net/tcp_header.h"
-#include "net/wire.h"
 
-enum { MARKS = 8, CHECKSUM_BEFORE_OPTIONS = 4 };
+enum { MARKS = 8 };
 static const int64_t COPY_NS = INT64_C(10000000); /* of TCP's own repetitions hardly any is as quick */
-static const uint64_t EVERY_MARK = UINT64_C(0x0101010101010101);
-
-static uint8_t copies_mark(const struct net_packet *p)
-{
-    uint32_t sum = wire_u16(p->options.bytes - CHECKSUM_BEFORE_OPTIONS);
-    uint32_t mixed = (p->seq * 0x9e3779b1u + p->ack) ^ (sum << 16 | p->id);
-    uint8_t mark = (uint8_t)(mixed * 0x85ebca6bu >> 24);
-    return mark ? mark : 1;
-}
-
-void copies_note(struct connection *c, const struct net_packet *p)
-{
-    c->copies = c->copies << 8 | copies_mark(p);
-}
 
 static bool copies_equal(const struct net_packet *a, const struct net_packet *b)
 {
@@ -37,14 +21,10 @@ static bool copies_equal(const struct net_packet *a, const struct net_packet *b)
            view_equal(a->options, b->options) && view_equal(a->payload, b->payload);
 }
 
-bool copies_find(const struct net *n, const struct connection *c, const struct net_packet *p)
+bool copies_find(const struct net *n, const struct connection *c, const struct net_packet *p, uint64_t maybe)
 {
-    uint64_t other = c->copies ^ EVERY_MARK * copies_mark(p);
-    uint64_t maybe = (other - EVERY_MARK) & ~other & EVERY_MARK << 7;
     uint64_t ticket = c->flow.ticket;
     struct raw_packet raw;
-    if (!maybe)
-        return false;
     for (unsigned i = 0; i < MARKS && flight_get(n->options.flight, ticket, &raw, &ticket); i++) {
         struct net_packet earlier;
         enum counter skipped;

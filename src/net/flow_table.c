@@ -66,17 +66,17 @@ static bool endpoint_equal(const struct endpoint *a, const struct endpoint *b)
            load_u64(a->address + 8) == load_u64(b->address + 8);
 }
 
-static bool connection_is_between(const struct connection *c, const struct net_packet *p)
+static inline bool connection_is_between(const struct connection *c, const struct net_packet *p)
 {
-    if (c->flow.tenant != p->tenant)
-        return false;
     return (endpoint_equal(&p->source, &c->flow.client) && endpoint_equal(&p->target, &c->flow.server)) ||
            (endpoint_equal(&p->source, &c->flow.server) && endpoint_equal(&p->target, &c->flow.client));
 }
 
 static bool connection_matches(const struct connection *c, const struct net_packet *p)
 {
-    return (c->flow.vlan == p->vlan || c->vlan_other == p->vlan) && connection_is_between(c, p);
+    if ((c->flow.vlan != p->vlan && c->vlan_other != p->vlan) || c->flow.tenant != p->tenant)
+        return false;
+    return connection_is_between(c, p);
 }
 
 /* Where a side's numbers are, as far as anything is known of it. */
@@ -95,7 +95,7 @@ static bool is_near(uint32_t a, uint32_t b)
 /* A packet on a VLAN of which the connection has none yet, with numbers that a stranger would have to guess. */
 static bool connection_fits(const struct connection *c, const struct net_packet *p)
 {
-    if (c->vlan_other != c->flow.vlan || !connection_is_between(c, p))
+    if (c->vlan_other != c->flow.vlan || c->flow.tenant != p->tenant || !connection_is_between(c, p))
         return false;
     enum side from = net_side(&c->flow, p);
     uint32_t mine, theirs;
@@ -112,13 +112,13 @@ static struct connection *connection_at(const struct flow_table *t, uint64_t ent
 }
 
 static inline struct connection *index_find(const struct flow_table *t, const struct flow_index *x, uint32_t hash,
-                                            const struct net_packet *p, bool (*is_it)(const struct connection *, const struct net_packet *))
+                                            const struct net_packet *p)
 {
     for (uint32_t i = hash & x->mask; x->entries[i]; i = (i + 1) & x->mask) {
         if (x->entries[i] >> 32 != hash)
             continue;
         struct connection *c = connection_at(t, x->entries[i]);
-        if (is_it(c, p))
+        if (connection_matches(c, p))
             return c;
     }
     return NULL;
@@ -126,18 +126,22 @@ static inline struct connection *index_find(const struct flow_table *t, const st
 
 struct connection *table_find(const struct flow_table *t, uint64_t hash, const struct net_packet *p)
 {
-    struct connection *c = index_find(t, &t->known, (uint32_t)hash, p, connection_matches);
-    return c ? c : index_find(t, &t->embryonic, (uint32_t)hash, p, connection_matches);
+    struct connection *c = index_find(t, &t->known, (uint32_t)hash, p);
+    return c ? c : index_find(t, &t->embryonic, (uint32_t)hash, p);
 }
 
 struct connection *table_find_on_other_vlan(const struct flow_table *t, uint64_t hash, const struct net_packet *p)
 {
-    struct connection *c = index_find(t, &t->known, (uint32_t)hash, p, connection_fits);
-    if (!c)
-        c = index_find(t, &t->embryonic, (uint32_t)hash, p, connection_fits);
-    if (c)
-        c->vlan_other = p->vlan;
-    return c;
+    const struct flow_index *both[] = {&t->known, &t->embryonic};
+    for (unsigned b = 0; b < 2; b++)
+        for (uint32_t i = (uint32_t)hash & both[b]->mask; both[b]->entries[i]; i = (i + 1) & both[b]->mask) {
+            struct connection *c = connection_at(t, both[b]->entries[i]);
+            if (both[b]->entries[i] >> 32 != (uint32_t)hash || !connection_fits(c, p))
+                continue;
+            c->vlan_other = p->vlan;
+            return c;
+        }
+    return NULL;
 }
 
 struct connection *table_stalest_alike(const struct flow_table *t, uint64_t hash, unsigned most)

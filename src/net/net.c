@@ -190,7 +190,9 @@ struct flow *net_flow(struct net *n, const struct net_packet *packet)
     struct connection *c = table_find(&n->table, hash, packet);
     if (!c)
         c = table_find_on_other_vlan(&n->table, hash, packet);
-    if (c && n->options.flight && copies_find(n, c, packet)) {
+    uint8_t mark = n->options.flight ? copies_mark(packet) : 0;
+    uint64_t marked = c && n->options.flight ? copies_marked(c, mark) : 0;
+    if (marked && copies_find(n, c, packet, marked)) {
         count(n->counters, COUNT_SKIPPED_COPY);
         return NULL;
     }
@@ -210,8 +212,7 @@ struct flow *net_flow(struct net *n, const struct net_packet *packet)
         count(n->counters, COUNT_SKIPPED_NO_MEMORY);
         return NULL;
     }
-    if (n->options.flight)
-        copies_note(c, packet);
+    c->copies = c->copies << 8 | mark;
     return &c->flow;
 }
 
