@@ -7,6 +7,10 @@
 enum { BATCH = 32, IDLE_SECONDS = 3600, INCOMPLETE_SECONDS = 30, BY_TIME_SHIFT = 56, SMALL_THINGS = 4 * 1024 * 1024, FLIGHT_ENTRY = 48 };
 static const uint64_t WHEN_FINISHED = UINT64_MAX - 2; /* odd: by time alone */
 
+/* A packet is counted and nothing else, a TCP segment, a fragment of a datagram that comes to something now, or a UDP datagram
+ * for a decoder. */
+enum what { WHAT_SKIPPED, WHAT_SEGMENT, WHAT_FRAGMENT, WHAT_UDP };
+
 struct worker {
     struct arena arena;
     struct counters *counters;
@@ -26,8 +30,8 @@ struct worker {
     uint64_t alerts;  /* the last alert's key */
     struct net_packet packets[BATCH];
     uint32_t own[BATCH];
-    bool decoded[BATCH];
-    const struct datagram *datagrams[BATCH]; /* of those that are not decoded */
+    uint8_t what[BATCH];                     /* enum what */
+    const struct datagram *datagrams[BATCH]; /* WHAT_FRAGMENT */
     struct fragments *fragments;             /* NULL: the feed has them */
     uint8_t *datagram;
 };
@@ -61,8 +65,10 @@ static void raise_alert(void *context, const struct alert *found, const struct m
     rules_facts(w->rules, alert.rule, &rule);
     sentence_of(&comment, &alert, &rule);
     uint64_t key = ++w->alerts;
-    alert.sample = evidence_alert(w->evidence, message->flow, key, where->ticket, comment.chars,
-                                  outlet_may_store(&w->outlet, &alert));
+    bool may_store = outlet_may_store(&w->outlet, &alert);
+    /* Secrets are masked by their place in a stream: a datagram has none. */
+    if (!message->datagram || !message->findings->secret)
+        alert.sample = evidence_alert(w->evidence, message->flow, key, where->ticket, comment.chars, may_store);
     outlet_alert(&w->outlet, &alert, key);
 }
 
@@ -270,8 +276,45 @@ static void process(struct worker *w, const struct net_packet *packet, bool stab
         evidence_packet(w->evidence, flow, packet->raw, flow->ticket);
 }
 
-/* A datagram is one packet from here on, in samples, too: masking needs its bytes in one piece. */
-static void process_datagram(struct worker *w, const struct datagram *datagram, const struct raw_packet *last, int64_t clock_ns)
+/* Its server is who has the port that a decoder knows. */
+static bool takes_udp(const struct net_packet *packet, enum side *from)
+{
+    *from = dialogue_datagram_decoder(packet->target.port) ? FROM_CLIENT : FROM_SERVER;
+    return *from == FROM_CLIENT || dialogue_datagram_decoder(packet->source.port);
+}
+
+/* Of a datagram no connection is kept: each has one of its own, and a sample of itself. */
+static void process_udp(struct worker *w, const struct net_packet *packet, bool stable, int64_t clock_ns)
+{
+    const struct raw_packet *raw = packet->raw;
+    enum side from;
+    if (!takes_udp(packet, &from)) {
+        count(w->counters, COUNT_SKIPPED_NOT_TCP);
+        return;
+    }
+    struct flow flow = {
+        .client = from == FROM_CLIENT ? packet->source : packet->target,
+        .server = from == FROM_CLIENT ? packet->target : packet->source,
+        .tenant = packet->tenant,
+        .vlan = packet->vlan,
+        .id = raw->number,
+        .first_ns = raw->time_ns,
+        .last_ns = raw->time_ns,
+    };
+    flow.packets[from] = 1;
+    flow.bytes[from] = packet->payload_length;
+    flow.ticket = flight_note(w->flight, raw, 0, stable);
+    w->outlet.latest = raw->number;
+    worker_at(w, raw->number * 2, clock_ns);
+    count(w->counters, COUNT_PACKETS_DECODED);
+    const struct segment where = {.ticket = flow.ticket, .packet_number = raw->number, .time_ns = raw->time_ns};
+    dialogue_datagram(w->dialogue, &flow, from, packet->payload, packet->payload_length, &where);
+    if (flow.sample)
+        evidence_close(w->evidence, &flow, flow.ticket);
+}
+
+/* What was in fragments is one packet from here on, in samples, too: masking needs its bytes in one piece. */
+static void process_whole(struct worker *w, const struct datagram *datagram, const struct raw_packet *last, int64_t clock_ns)
 {
     struct raw_packet raw;
     struct net_packet packet;
@@ -281,6 +324,8 @@ static void process_datagram(struct worker *w, const struct datagram *datagram, 
     bool decoded = net_decode(&raw, &packet, &skipped), whole = datagram_is_whole(datagram);
     if (decoded && whole)
         process(w, &packet, false, clock_ns);
+    else if (whole && skipped == COUNT_SKIPPED_NOT_TCP && packet.udp)
+        process_udp(w, &packet, false, clock_ns);
     else
         count(w->counters, whole ? skipped : COUNT_SKIPPED_FRAGMENT);
     if (!decoded || !datagram_oddity(datagram, &oddity))
@@ -307,17 +352,22 @@ void worker_tick(struct worker *w, int64_t now_ns)
     time_passes(w, w->outlet.latest * 2 + 1, now_ns);
 }
 
-/* A packet that is not decoded: counts it, unless it is part of a datagram that comes to something now. */
-static const struct datagram *undecoded(struct worker *w, const struct lot *lot, uint32_t at, enum counter skipped)
+/* A packet that is no TCP segment: is there more to it than its count? */
+static enum what undecoded(struct worker *w, const struct lot *lot, uint32_t at, enum counter skipped, const struct net_packet *packet,
+                           const struct datagram **datagram)
 {
-    const struct datagram *datagram = NULL;
+    enum side from;
+    *datagram = NULL;
     if (lot->mark[at] & LOT_DATAGRAM)
-        datagram = lot->datagrams[at];
+        *datagram = lot->datagrams[at];
     else if (skipped == COUNT_SKIPPED_FRAGMENT && w->fragments)
-        datagram = fragments_take(w->fragments, &lot->packets[at], lot->first + at, lot->clock_ns[at]);
-    if (!datagram)
-        count(w->counters, skipped);
-    return datagram;
+        *datagram = fragments_take(w->fragments, &lot->packets[at], lot->first + at, lot->clock_ns[at]);
+    if (*datagram)
+        return WHAT_FRAGMENT;
+    if (skipped == COUNT_SKIPPED_NOT_TCP && packet->udp && takes_udp(packet, &from))
+        return WHAT_UDP;
+    count(w->counters, skipped);
+    return WHAT_SKIPPED;
 }
 
 /* Decodes own packets from the lot's position on, until the batch is full; returns the position behind. */
@@ -335,11 +385,11 @@ static uint32_t decode_batch(struct worker *w, const struct lot *lot, uint32_t f
         __builtin_prefetch(lot->packets[w->own[i]].bytes + 20);
     for (uint32_t i = 0; i < own; i++) {
         enum counter skipped;
-        w->decoded[i] = net_decode(&lot->packets[w->own[i]], &w->packets[i], &skipped);
-        if (w->decoded[i])
+        w->what[i] = WHAT_SEGMENT;
+        if (net_decode(&lot->packets[w->own[i]], &w->packets[i], &skipped))
             net_prefetch(w->net, &w->packets[i]);
         else
-            w->datagrams[i] = undecoded(w, lot, w->own[i], skipped);
+            w->what[i] = (uint8_t)undecoded(w, lot, w->own[i], skipped, &w->packets[i], &w->datagrams[i]);
     }
     *used = own;
     return at;
@@ -351,10 +401,12 @@ void worker_take(struct worker *w, const struct lot *lot)
         uint32_t used, next = 0, end = decode_batch(w, lot, at, &used);
         for (; at < end; at++) {
             if (next < used && w->own[next] == at) {
-                if (w->decoded[next])
+                if (w->what[next] == WHAT_SEGMENT)
                     process(w, &w->packets[next], lot->stable, lot->clock_ns[at]);
-                else if (w->datagrams[next])
-                    process_datagram(w, w->datagrams[next], &lot->packets[at], lot->clock_ns[at]);
+                else if (w->what[next] == WHAT_FRAGMENT)
+                    process_whole(w, w->datagrams[next], &lot->packets[at], lot->clock_ns[at]);
+                else if (w->what[next] == WHAT_UDP)
+                    process_udp(w, &w->packets[next], lot->stable, lot->clock_ns[at]);
                 next++;
             }
             if (lot->mark[at] & LOT_TICK) {

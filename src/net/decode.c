@@ -74,6 +74,7 @@ bool decode_walk(struct decoding *d, const struct raw_packet *raw, const uint8_t
     d->on_wire = raw->length > raw->captured ? raw->length : raw->captured;
     d->out = out;
     out->raw = raw;
+    out->udp = false;
     out->vlan = 0;
     out->tenant = 0;
     enum layer layer = decode_carried(d, BY_LINK_TYPE, raw->link_type);

@@ -33,6 +33,7 @@ bool decode_plain(const struct raw_packet *raw, struct net_packet *out)
     memcpy(out->target.address, &target[0], 8);
     memcpy(out->target.address + 8, &target[1], 8);
     out->raw = raw;
+    out->udp = false;
     out->vlan = 0;
     out->tenant = 0;
     out->ttl = frame[22];
