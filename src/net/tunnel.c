@@ -173,7 +173,7 @@ static enum layer datagram(struct decoding *d, const uint8_t *header)
 {
     uint32_t length = wire_u16(header + 4);
     if (length < 8)
-        return decode_skip(d, COUNT_SKIPPED_MALFORMED);
+        return decode_skip(d, COUNT_SKIPPED_NOT_TCP);
     decode_bound(d, length - 8 < d->on_wire ? length - 8 : d->on_wire);
     d->out->source.port = wire_u16(header);
     d->out->target.port = wire_u16(header + 2);
