@@ -21,6 +21,8 @@ struct recorder *recorder_open(const struct rule_set *rules, struct store *store
 void recorder_close(struct recorder *r);
 /* Every alert that gets a row of its own is also told here. */
 void recorder_listen(struct recorder *r, void (*told)(void *, const struct alert *, const struct rule_facts *), void *context);
+/* Every alert that is kept, as a row or counted into one, is also told here. */
+void recorder_follow(struct recorder *r, void (*kept)(void *, const struct alert *, const struct rule_facts *), void *context);
 /* `key` is unique in the run and never 0: verdicts and samples name the alert by it. Alerts of one sample share
  * alert->sample. */
 void recorder_alert(struct recorder *r, const struct alert *alert, uint64_t key);
