@@ -178,6 +178,8 @@ static void ask_lane(struct round *round, const struct index_lane *lane)
     ask_list(round, &lane->slots[FIELD_NONE]);
     if (lane->messages && f->message < INDEX_MESSAGES)
         ask_list(round, &lane->slots[FIELDS + f->message]);
+    for (uint32_t facts = lane->facts ? f->facts_seen : 0; facts; facts &= facts - 1)
+        ask_list(round, &lane->slots[INDEX_FACT_AT + (unsigned)__builtin_ctz(facts)]);
     for (unsigned i = 0; i < lane->derived_used; i++)
         if (ask_derived(&round->asked, (enum field)lane->derived[i], &value, &derived))
             intervals_find(lane->numbers[lane->derived[i]], value, ask_once, round);

@@ -50,15 +50,16 @@ class File:
         with open(name, "wb") as f:
             f.write(b"".join(self.records))
 
-    def connection(self, number, port, events):
-        """Events: ("C" or "S", bytes), ("C.", None) a FIN, ("C!", None) a reset, ("wait", seconds)."""
-        client, ports = client_of(number), {"C": (40000 + number, port), "S": (port, 40000 + number)}
+    def connection(self, number, port, events, client=None, server=SERVER):
+        """`client` is an address, or None for the number's own. Events: ("C" or "S", bytes), ("C.", None) a FIN, ("C!", None) a reset, ("C,", None) an acknowledgement,
+        ("wait", seconds)."""
+        client, ports = client or client_of(number), {"C": (40000 + number, port), "S": (port, 40000 + number)}
         next_seq = {"C": 1000 + number, "S": 500000 + number}
         ended = set()
 
         def send(side, flags, payload=b""):
             other = "S" if side == "C" else "C"
-            source, target = (client, SERVER) if side == "C" else (SERVER, client)
+            source, target = (client, server) if side == "C" else (server, client)
             ack = next_seq[other] if flags & ACK else 0
             data = frame(source, target, ports[side], next_seq[side], ack, flags, payload, len(self.records))
             self.now += 250
@@ -74,6 +75,8 @@ class File:
             elif what.endswith("."):
                 send(what[0], FIN | ACK)
                 ended.add(what[0])
+            elif what.endswith(","):
+                send(what[0], ACK)
             elif what.endswith("!"):
                 send(what[0], RST | ACK)
                 ended |= {"C", "S"}
