@@ -44,7 +44,7 @@ bool rules_add_tuning_file(struct rule_set *set, const char *path, struct error 
 struct tuning_facts {
     const char *file;
     unsigned line;
-    const char *text, *reason;
+    const char *text, *reason, *author; /* "" not said */
     int64_t until_ns; /* INT64_MAX: for ever */
     bool hides;
 };

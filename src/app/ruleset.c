@@ -13,7 +13,7 @@ void ruleset_print_problems(const struct rule_set *set)
         log_error("%s:%u:%u: %s", problem.file, problem.line, problem.column, problem.text);
 }
 
-struct rule_set *ruleset_open(const struct options *o, struct error *why)
+struct rule_set *ruleset_open_plain(const struct options *o, struct error *why)
 {
     struct rule_set *set = rules_open();
     const char *only = options_text(o, OPTION_ONLY_RULES);
@@ -28,6 +28,19 @@ struct rule_set *ruleset_open(const struct options *o, struct error *why)
         rules_add_anomalies(set);
     for (size_t i = 0; good && options_nth(o, OPTION_RULES, i); i++)
         good = rules_add_file(set, options_nth(o, OPTION_RULES, i), why);
+    if (good)
+        return set;
+    rules_close(set);
+    return NULL;
+}
+
+struct rule_set *ruleset_open(const struct options *o, struct error *why)
+{
+    struct rule_set *set = ruleset_open_plain(o, why);
+    const char *only = options_text(o, OPTION_ONLY_RULES);
+    if (!set)
+        return NULL;
+    bool good = true;
     for (size_t i = 0; good && options_nth(o, OPTION_TUNING, i); i++)
         good = rules_add_tuning_file(set, options_nth(o, OPTION_TUNING, i), why);
     if (!good || !rules_ready(set, why)) {
