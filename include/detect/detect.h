@@ -26,9 +26,10 @@ unsigned detector_message(struct detector *d, const struct message *message, ale
 uint64_t detector_passed(const struct detector *d);
 /* Searches (pcre and what follows a byte_extract) that gave up at their bound and so did not match. */
 uint64_t detector_limits_met(const struct detector *d);
-/* How often a rule was asked about a message, was true, and was suppressed by a pass rule although true. */
+/* How often a rule was asked about a message, was true, and was suppressed by a pass rule although true; what asking it
+ * took, estimated from one time in 256. */
 struct rule_stats {
-    uint64_t evaluated, matched, suppressed;
+    uint64_t evaluated, matched, suppressed, cost_ns;
 };
 void detector_rule_stats(const struct detector *d, uint32_t rule, struct rule_stats *out);
 

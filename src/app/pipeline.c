@@ -267,3 +267,10 @@ uint64_t pipeline_messages(const struct pipeline *p, enum protocol protocol)
         sum += worker_messages(p->hands[i].worker, protocol);
     return sum;
 }
+
+void pipeline_rule_stats(const struct pipeline *p, uint32_t rule, struct rule_stats *out)
+{
+    *out = (struct rule_stats){0};
+    for (unsigned i = 0; i < p->hands_used; i++)
+        worker_rule_stats(p->hands[i].worker, rule, out);
+}

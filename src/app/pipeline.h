@@ -33,6 +33,8 @@ void pipeline_tick(struct pipeline *p, int64_t now_ns);
 void pipeline_finish(struct pipeline *p);
 uint64_t pipeline_flows(const struct pipeline *p, enum protocol protocol);
 uint64_t pipeline_messages(const struct pipeline *p, enum protocol protocol);
+/* What all workers came to with a rule of the set. Between runs. */
+void pipeline_rule_stats(const struct pipeline *p, uint32_t rule, struct rule_stats *out);
 void pipeline_close(struct pipeline *p);
 
 #endif

@@ -109,6 +109,20 @@ static void fill_summary(struct run *r)
     }
 }
 
+static bool store_stats(struct run *r, struct error *why)
+{
+    for (uint32_t i = 0; i < rules_loaded(r->rules); i++) {
+        struct rule_stats stats;
+        struct rule_facts rule;
+        pipeline_rule_stats(r->pipeline, i, &stats);
+        rules_facts(r->rules, i, &rule);
+        const uint64_t sums[] = {stats.evaluated, stats.matched, stats.suppressed, stats.cost_ns};
+        if (stats.evaluated && !store_add_rule_stats(r->store, rule.sid, sums, why))
+            return false;
+    }
+    return true;
+}
+
 int run_end(struct run *r, const struct command *command)
 {
     struct error why, later;
@@ -118,6 +132,8 @@ int run_end(struct run *r, const struct command *command)
     int result = run_result(r);
     bool stored = recorder_healthy(r->recorder, &why);
     if (!store_commit(r->store, stored ? &why : &later))
+        stored = false;
+    if (!store_stats(r, stored ? &why : &later))
         stored = false;
     store_count_losses(r->store, &r->counters);
     if (!store_end_run(r->store, &r->counters, stored ? result : EXIT_IO, stored ? &why : &later))

@@ -345,3 +345,13 @@ uint64_t worker_messages(const struct worker *w, enum protocol protocol)
 {
     return dialogue_messages(w->dialogue, protocol);
 }
+
+void worker_rule_stats(const struct worker *w, uint32_t rule, struct rule_stats *sum)
+{
+    struct rule_stats own;
+    detector_rule_stats(w->detector, rule, &own);
+    sum->evaluated += own.evaluated;
+    sum->matched += own.matched;
+    sum->suppressed += own.suppressed;
+    sum->cost_ns += own.cost_ns;
+}

@@ -234,6 +234,18 @@ static bool write_counters(struct store *s, const struct counters *counters, str
     return true;
 }
 
+bool store_add_rule_stats(struct store *s, uint32_t sid, const uint64_t sums[4], struct error *why)
+{
+    sqlite3_stmt *add = store_ready(s, DO_ADD_RULE_STATS, why);
+    if (!add)
+        return false;
+    sqlite3_bind_int64(add, 1, s->run_id);
+    sqlite3_bind_int64(add, 2, sid);
+    for (int i = 0; i < 4; i++)
+        sqlite3_bind_int64(add, 3 + i, integer(sums[i]));
+    return store_run(s, add, why);
+}
+
 bool store_end_run(struct store *s, const struct counters *counters, int result, struct error *why)
 {
     struct counters settled = *counters;
