@@ -51,6 +51,9 @@ enum limited {
 
 struct limiter *limiter_open(const struct rule_set *rules);
 void limiter_close(struct limiter *l);
+/* Other rules from now on. What is remembered of a rule goes on under its gid and sid, and what a line of threshold.config has
+ * hidden under its text. False: no memory; the rules are the same as before. */
+bool limiter_change(struct limiter *l, const struct rule_set *rules) MUST_CHECK;
 /* Alerts in packet order. `key` is the number under which the caller stores this alert, if it does. The first
  * ALERTS_PER_CONNECTION of a rule on a connection are stored and later ones fold into the last of these, so that every connection keeps a
  * row of its own; after ALERTS_IN_FULL rows of a rule for one client address and server, new connections fold too. */

@@ -5,7 +5,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "app/run.h"
+#include "app/reload.h"
 #include "base/log.h"
 #include "serve/fast.h"
 
@@ -50,6 +50,12 @@ static uint64_t interface_packets(const char *interface)
         packets = 0;
     fclose(file);
     return packets;
+}
+
+static void read_rules_again(int signal_number)
+{
+    (void)signal_number;
+    reload_ask();
 }
 
 static bool is_filtered(const struct watch *w)
@@ -120,6 +126,7 @@ static void watch_until_stopped(struct watch *w)
         pipeline_run(w->run.pipeline, w->run.source, &run_stopped, look_around, w);
         let_time_pass(w);
         look_around(w);
+        reload_look(w->run.reload, &w->run);
     }
     /* What the kernel still holds was on the wire before we were told to stop. */
     run_stopped = true;
@@ -178,7 +185,7 @@ static int watch_run(const struct options *o)
     w.lines = !options_have(o, OPTION_QUIET) && !options_have(o, OPTION_JSON);
     if (open_interface(&w, filter, &why) && run_open(&w.run, "watch", w.interface, &why)) {
         run_catch_signals();
-        signal(SIGHUP, SIG_IGN); /* a terminal that goes away does not end the watch */
+        signal(SIGHUP, read_rules_again); /* a terminal that goes away does not end the watch */
         if (w.lines)
             recorder_listen(w.run.recorder, print_line, NULL);
         log_notice("watching %s; Ctrl-C ends it", w.interface);

@@ -33,6 +33,8 @@ void pipeline_tick(struct pipeline *p, int64_t now_ns);
 void pipeline_finish(struct pipeline *p);
 uint64_t pipeline_flows(const struct pipeline *p, enum protocol protocol);
 uint64_t pipeline_messages(const struct pipeline *p, enum protocol protocol);
+/* Other rules, between runs, when every worker has passed. False: nothing has changed. The old set is nobody's then. */
+bool pipeline_change_rules(struct pipeline *p, const struct rule_set *rules, struct error *why) MUST_CHECK;
 /* What all workers came to with a rule of the set. Between runs. */
 void pipeline_rule_stats(const struct pipeline *p, uint32_t rule, struct rule_stats *out);
 void pipeline_close(struct pipeline *p);

@@ -65,6 +65,26 @@ void recorder_listen(struct recorder *r, void (*told)(void *, const struct alert
     r->told_context = context;
 }
 
+bool recorder_change(struct recorder *r, const struct rule_set *rules)
+{
+    uint64_t *counts = calloc(rules_loaded(rules) + 1, sizeof *counts);
+    if (!counts || !limiter_change(r->limiter, rules)) {
+        free(counts);
+        return false;
+    }
+    for (uint32_t i = 0; i < rules_loaded(r->rules); i++) {
+        struct rule_facts rule;
+        uint32_t now;
+        rules_facts(r->rules, i, &rule);
+        if (rules_find(rules, rule.gid, rule.sid, &now))
+            counts[now] = r->rule_counts[i];
+    }
+    free(r->rule_counts);
+    r->rule_counts = counts;
+    r->rules = rules;
+    return true;
+}
+
 void recorder_follow(struct recorder *r, void (*kept)(void *, const struct alert *, const struct rule_facts *), void *context)
 {
     r->followed = kept;

@@ -15,6 +15,7 @@ int rules_backtest_run(const struct options *o);
 int rules_suggest_run(const struct options *o);
 int rules_stats_run(const struct options *o);
 int rules_from_alert_run(const struct options *o);
+int rules_reload_run(const struct options *o);
 int rules_test_run(const struct options *o);
 int rules_explain_run(const struct options *o);
 

@@ -2,11 +2,13 @@
 #include "app/run.h"
 
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "app/privileges.h"
+#include "app/reload.h"
 #include "app/ruleset.h"
 #include "app/spread.h"
 #include "base/log.h"
@@ -79,7 +81,8 @@ bool run_open(struct run *r, const char *command, const char *sources, struct er
     if (!(r->recorder = recorder_open(r->rules, r->store, &r->counters)))
         return error_set(why, EXIT_INTERNAL, "out of memory");
     r->began = run_seconds_now();
-    return open_pipeline(r, why) && privileges_confine(r->live, why);
+    return open_pipeline(r, why) && (!r->live || (r->reload = reload_open(r, why))) &&
+           privileges_confine(r->live, why);
 }
 
 static int run_result(const struct run *r)
@@ -109,18 +112,39 @@ static void fill_summary(struct run *r)
     }
 }
 
-static bool store_stats(struct run *r, struct error *why)
+static struct rule_stats *collect_stats(const struct run *r)
 {
-    for (uint32_t i = 0; i < rules_loaded(r->rules); i++) {
-        struct rule_stats stats;
+    struct rule_stats *all = calloc(rules_loaded(r->rules) + 1, sizeof *all);
+    for (uint32_t i = 0; all && i < rules_loaded(r->rules); i++)
+        pipeline_rule_stats(r->pipeline, i, &all[i]);
+    return all;
+}
+
+static bool store_stats(const struct run *r, const struct rule_stats *all, struct error *why)
+{
+    for (uint32_t i = 0; all && i < rules_loaded(r->rules); i++) {
         struct rule_facts rule;
-        pipeline_rule_stats(r->pipeline, i, &stats);
         rules_facts(r->rules, i, &rule);
-        const uint64_t sums[] = {stats.evaluated, stats.matched, stats.suppressed, stats.cost_ns};
-        if (stats.evaluated && !store_add_rule_stats(r->store, rule.sid, sums, why))
+        const uint64_t sums[] = {all[i].evaluated, all[i].matched, all[i].suppressed, all[i].cost_ns};
+        if (all[i].evaluated && !store_add_rule_stats(r->store, rule.sid, sums, why))
             return false;
     }
     return true;
+}
+
+bool run_change_rules(struct run *r, struct rule_set *rules, struct error *why)
+{
+    struct error later;
+    struct rule_stats *stats = collect_stats(r);
+    const bool changed = pipeline_change_rules(r->pipeline, rules, why);
+    if (changed) {
+        if (!store_stats(r, stats, &later))
+            log_error("%s", later.text);
+        rules_close(r->rules);
+        r->rules = rules;
+    }
+    free(stats);
+    return changed;
 }
 
 int run_end(struct run *r, const struct command *command)
@@ -133,8 +157,10 @@ int run_end(struct run *r, const struct command *command)
     bool stored = recorder_healthy(r->recorder, &why);
     if (!store_commit(r->store, stored ? &why : &later))
         stored = false;
-    if (!store_stats(r, stored ? &why : &later))
+    struct rule_stats *stats = collect_stats(r);
+    if (!store_stats(r, stats, stored ? &why : &later))
         stored = false;
+    free(stats);
     store_count_losses(r->store, &r->counters);
     if (!store_end_run(r->store, &r->counters, stored ? result : EXIT_IO, stored ? &why : &later))
         stored = false;
@@ -154,6 +180,7 @@ int run_refuse(const struct command *command, const struct error *why)
 
 void run_close(struct run *r)
 {
+    reload_close(r->reload);
     pipeline_close(r->pipeline);
     recorder_close(r->recorder);
     if (r->source)

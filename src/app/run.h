@@ -24,6 +24,7 @@ struct run {
     struct source *source; /* opened by the command, before run_open; closed by run_close */
     struct recorder *recorder;
     struct pipeline *pipeline;
+    struct reload *reload; /* live: rules may change */
     struct counters counters;
     struct source_damage damages[RUN_DAMAGES_MAX];
     struct summary summary;
@@ -37,6 +38,8 @@ void run_catch_signals(void);
 
 /* `command` and `sources` (one a line) name the run in the store. Privileges are given up on the way. */
 bool run_open(struct run *r, const char *command, const char *sources, struct error *why) MUST_CHECK;
+/* Other rules, between two runs of the pipeline: *r owns them, and the old ones are freed. False: nothing has changed. */
+bool run_change_rules(struct run *r, struct rule_set *rules, struct error *why) MUST_CHECK;
 /* Closes every connection, commits, prints the sum; returns the exit code. */
 int run_end(struct run *r, const struct command *command);
 /* For a run that could not be opened. */

@@ -35,6 +35,10 @@ void worker_tick(struct worker *w, int64_t now_ns);
 void worker_finish(struct worker *w, uint64_t latest);
 uint64_t worker_flows(const struct worker *w, enum protocol protocol);
 uint64_t worker_messages(const struct worker *w, enum protocol protocol);
+/* Other rules: first the new detector, then, when every worker has one, the change. Connections keep what is known of them. */
+bool worker_prepare_rules(struct worker *w, const struct rule_set *rules, struct error *why) MUST_CHECK;
+void worker_forget_rules(struct worker *w);
+void worker_change_rules(struct worker *w);
 /* Adds what the worker came to with a rule of the set. */
 void worker_rule_stats(const struct worker *w, uint32_t rule, struct rule_stats *sum);
 void worker_close(struct worker *w);
