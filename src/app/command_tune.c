@@ -305,7 +305,7 @@ const struct command tune_command = {
     .summary = "write lines of threshold.config, and say how many stored alerts they would have hidden",
     .examples = "dbhound tune except 9002008 \"db.user == 'etl' and net.client in {10.0.0.0/8}\" --reason 'INC-4711 nightly load'\n"
                 "dbhound tune suppress 9002008 'track by_src, ip 10.0.0.5' --reason 'old driver' --until 2027-03-31\n"
-                "dbhound tune threshold 9000501 'type limit, track by_src, count 1, seconds 3600' --reason 'one is enough'\n"
+                "dbhound tune threshold 9100001 'type limit, track by_src, count 1, seconds 3600' --reason 'one is enough'\n"
                 "dbhound tune rm 9002008\n",
     .exits = "0 written; 64 usage; 65 the line, or another of the file, does not load: nothing was changed; 66 no such line, rules or store; "
              "73 and 74 the file cannot be written",

@@ -7,7 +7,7 @@ from wire import SERVER, octets
 
 OUTSIDE = "203.0.113.%d"
 CLIENT_ENDS, SERVER_ENDS = ("C.", None), ("S.", None)
-TO_CLIENT = {9000109, 9000203, 9000303, 9000501, 9000505, 9000507, 9000512, 9000513, 9000514}
+TO_CLIENT = {9000109, 9000203, 9000303, 9100001, 9100005, 9100007, 9100012, 9100013, 9100014}
 
 
 def side_of(sid, client):
@@ -62,35 +62,35 @@ ZEROS = bytes(60000)
 COPY_IN = pg.LOGIN + [pg.C("Q", "'copy t from stdin' 00"), pg.S("G", "00 0001 0000")]
 COPY_OUT = pg.LOGIN + [pg.C("Q", "'copy t to stdout' 00"), pg.S("H", "00 0001 0000")]
 BEHAVIOUR_MYSQL = [
-    Row(9000501, my_login("app"), times=10),
-    Row(9000502, lambda i: my_login("user%d" % i, my.TRACKED_OK), times=10),
-    Row(9000503, my.MARIADB + [my.C(0, "11 'app' 00 14 " + my.RESPONSE + " 'shop' 00 2d00 " + my.NATIVE), my.S(1, my.OK)] * 100 + [CLIENT_ENDS]),
-    Row(9000504, my_login("root", my.TRACKED_OK), outside=9),
-    Row(9000505, my.MARIADB + FAILED_QUERY * 100 + [CLIENT_ENDS]),
-    Row(9000506, my_login("app", my.TRACKED_OK), times=10, servers=True, client=190),
-    Row(9000507, [my.S(0, my.GREETING), CLIENT_ENDS], times=10, servers=True, client=191),
-    Row(9000509, my.MARIADB + [("C", b"\xff\xff\xef\x00\x03select 1"), CLIENT_ENDS]),
-    Row(9000510, my.MARIADB + [("C", b"\x40\0\0\0\x03select 1"), CLIENT_ENDS], times=10),
-    Row(9000514, my.MARIADB + [my.C(0, "03 'load data local infile \"a.csv\" into table t'"), my.S(1, "fb '/etc/passwd'"), my.C(2, ""), my.S(3, my.OK),
+    Row(9100001, my_login("app"), times=10),
+    Row(9100002, lambda i: my_login("user%d" % i, my.TRACKED_OK), times=10),
+    Row(9100003, my.MARIADB + [my.C(0, "11 'app' 00 14 " + my.RESPONSE + " 'shop' 00 2d00 " + my.NATIVE), my.S(1, my.OK)] * 100 + [CLIENT_ENDS]),
+    Row(9100004, my_login("root", my.TRACKED_OK), outside=9),
+    Row(9100005, my.MARIADB + FAILED_QUERY * 100 + [CLIENT_ENDS]),
+    Row(9100006, my_login("app", my.TRACKED_OK), times=10, servers=True, client=190),
+    Row(9100007, [my.S(0, my.GREETING), CLIENT_ENDS], times=10, servers=True, client=191),
+    Row(9100009, my.MARIADB + [("C", b"\xff\xff\xef\x00\x03select 1"), CLIENT_ENDS]),
+    Row(9100010, my.MARIADB + [("C", b"\x40\0\0\0\x03select 1"), CLIENT_ENDS], times=10),
+    Row(9100014, my.MARIADB + [my.C(0, "03 'load data local infile \"a.csv\" into table t'"), my.S(1, "fb '/etc/passwd'"), my.C(2, ""), my.S(3, my.OK),
                                CLIENT_ENDS]),
-    Row(9000515, my.MARIADB + [my.C(0, "15 02000000 00 00 00 ea0c 00000000 00000000"), my.S(1, my.OK), CLIENT_ENDS], outside=15),
-    Row(9000518, my.MARIADB + [my.C(0, "08 00"), my.S(1, my.EOF), SERVER_ENDS], outside=18),
+    Row(9100015, my.MARIADB + [my.C(0, "15 02000000 00 00 00 ea0c 00000000 00000000"), my.S(1, my.OK), CLIENT_ENDS], outside=15),
+    Row(9100018, my.MARIADB + [my.C(0, "08 00"), my.S(1, my.EOF), SERVER_ENDS], outside=18),
 ]
 BEHAVIOUR_PGSQL = [
-    Row(9000508, [("C", b"SSH-2.0-OpenSSH_9.2\r\n"), SERVER_ENDS], times=5, servers=True, client=192),
-    Row(9000516, pg.REPLICA + [CLIENT_ENDS], outside=16),
+    Row(9100008, [("C", b"SSH-2.0-OpenSSH_9.2\r\n"), SERVER_ENDS], times=5, servers=True, client=192),
+    Row(9100016, pg.REPLICA + [CLIENT_ENDS], outside=16),
 ]
 BEHAVIOUR_COPY = [
-    Row(9000511, COPY_IN + [pg.C("d", ZEROS), ("S,", None)] * 1130 + [pg.C("c"), pg.S("C", "'COPY 1' 00"), pg.READY, CLIENT_ENDS], segment=60100),
-    Row(9000512, COPY_OUT + [pg.S("d", ZEROS), ("C,", None)] * 1130 + [pg.S("c"), pg.S("C", "'COPY 1' 00"), pg.READY, CLIENT_ENDS], segment=60100),
+    Row(9100011, COPY_IN + [pg.C("d", ZEROS)] * 1130 + [pg.C("c"), pg.S("C", "'COPY 1' 00"), pg.READY, CLIENT_ENDS], segment=60100),
+    Row(9100012, COPY_OUT + [pg.S("d", ZEROS)] * 1130 + [pg.S("c"), pg.S("C", "'COPY 1' 00"), pg.READY, CLIENT_ENDS], segment=60100),
 ]
 BEHAVIOUR_REDIS = [
-    Row(9000517, rd.COPYING + [CLIENT_ENDS], outside=17),
-    Row(9000519, [rd.C(rd.request("CONFIG", "GET", "dir")), rd.S("*2\r\n$3\r\ndir\r\n$1\r\n/\r\n"), CLIENT_ENDS], outside=19),
+    Row(9100017, rd.COPYING + [CLIENT_ENDS], outside=17),
+    Row(9100019, [rd.C(rd.request("CONFIG", "GET", "dir")), rd.S("*2\r\n$3\r\ndir\r\n$1\r\n/\r\n"), CLIENT_ENDS], outside=19),
 ]
 BEHAVIOUR_MEMCACHED = [
-    Row(9000513, mc.GREETING + [mc.C("get a"), ("S", b"VALUE a 0 120000\r\n" + bytes(120000) + b"\r\nEND\r\n")] * 150 + [CLIENT_ENDS], segment=60100),
-    Row(9000520, mc.GREETING + [mc.C("flush_all"), mc.S("OK"), CLIENT_ENDS], outside=20),
+    Row(9100013, mc.GREETING + [mc.C("get a"), ("S", b"VALUE a 0 120000\r\n" + bytes(120000) + b"\r\nEND\r\n")] * 150 + [CLIENT_ENDS], segment=60100),
+    Row(9100020, mc.GREETING + [mc.C("flush_all"), mc.S("OK"), CLIENT_ENDS], outside=20),
 ]
 
 # ---- SQL
@@ -110,37 +110,37 @@ def rd_request(sid, *words):
 
 
 SQL_MYSQL = [
-    my_query("select '<?php' into outfile '/var/www/x.php'", 9000601),
-    my_query("select load_file('/etc/passwd')", 9000602),
-    my_query("create function sys_exec returns int soname 'udf.so'", 9000603),
-    my_query("set global general_log_file = '/etc/my.cnf'", 9000604),
-    my_query("grant all on %s.* to a@b" % ("d" * 193), 9000605),
-    my_query("use " + "d" * 200, 9000606),
-    Row(9000607, my.MARIADB + [my.C(0, "04 '../mysql/user' 00"), my.S(1, my.UNKNOWN_COMMAND), CLIENT_ENDS]),
-    my_query("create function %s returns int soname 'a.so'" % ("f" * 50), (9000603, 9000608)),
-    my_query("select date_format('%d%s', 1)", 9000609),
-    my_query("select 1 union select table_name from information_schema.tables", 9000610),
-    my_query("select * from t where id = 1 and sleep(5)", 9000611),
+    my_query("select '<?php' into outfile '/var/www/x.php'", 9200001),
+    my_query("select load_file('/etc/passwd')", 9200002),
+    my_query("create function sys_exec returns int soname 'udf.so'", 9200003),
+    my_query("set global general_log_file = '/etc/my.cnf'", 9200004),
+    my_query("grant all on %s.* to a@b" % ("d" * 193), 9200005),
+    my_query("use " + "d" * 200, 9200006),
+    Row(9200007, my.MARIADB + [my.C(0, "04 '../mysql/user' 00"), my.S(1, my.UNKNOWN_COMMAND), CLIENT_ENDS]),
+    my_query("create function %s returns int soname 'a.so'" % ("f" * 50), (9200003, 9200008)),
+    my_query("select date_format('%d%s', 1)", 9200009),
+    my_query("select 1 union select table_name from information_schema.tables", 9200010),
+    my_query("select * from t where id = 1 and sleep(5)", 9200011),
 ]
 SQL_PGSQL = [
-    pg_query("copy t from program 'id'", 9000651),
-    pg_query("select pg_read_file('/etc/passwd')", 9000652),
-    pg_query("select lo_export(1, '/tmp/x')", 9000653),
-    pg_query("create function system(cstring) returns int as '/lib/x86_64-linux-gnu/libc.so.6', 'system' language c", 9000654),
-    pg_query("select passwd from pg_shadow", 9000655),
-    pg_query(b"select '\xc0'; select 1 --'", 9000656),
-    pg_query("select 1 where 1 = 1 or pg_sleep(5) is null", 9000657),
+    pg_query("copy t from program 'id'", 9200051),
+    pg_query("select pg_read_file('/etc/passwd')", 9200052),
+    pg_query("select lo_export(1, '/tmp/x')", 9200053),
+    pg_query("create function system(cstring) returns int as '/lib/x86_64-linux-gnu/libc.so.6', 'system' language c", 9200054),
+    pg_query("select passwd from pg_shadow", 9200055),
+    pg_query(b"select '\xc0'; select 1 --'", 9200056),
+    pg_query("select 1 where 1 = 1 or pg_sleep(5) is null", 9200057),
 ]
 SQL_REDIS = [
-    rd_request(9000701, "CONFIG", "SET", "proto-max-bulk-len", "99999999999"),
-    rd_request(9000702, "SCRIPT", "DEBUG", "YES"),
-    rd_request(9000703, "STRALGO", "LCS", "KEYS", "a", "b"),
-    rd_request(9000704, "EVAL", "return package.loadlib('/lib/x.so', 'luaopen_io')()", "0"),
-    rd_request(9000705, "SRANDMEMBER", "s", "-9223372036854775808"),
-    rd_request(9000706, "SETRANGE", "k", "9223372036854775800", "x"),
-    rd_request(9000707, "XAUTOCLAIM", "s", "g", "c", "0", "0", "COUNT", "1152921504606846976"),
-    rd_request(9000708, "XACKDEL", "s", "g", "IDS", "9", *["%d-0" % i for i in range(9)]),
-    rd_request(9000709, "RESTORE", "k", "0", b"\x00\x01a\x0b\x00"),
+    rd_request(9200101, "CONFIG", "SET", "proto-max-bulk-len", "99999999999"),
+    rd_request(9200102, "SCRIPT", "DEBUG", "YES"),
+    rd_request(9200103, "STRALGO", "LCS", "KEYS", "a", "b"),
+    rd_request(9200104, "EVAL", "return package.loadlib('/lib/x.so', 'luaopen_io')()", "0"),
+    rd_request(9200105, "SRANDMEMBER", "s", "-9223372036854775808"),
+    rd_request(9200106, "SETRANGE", "k", "9223372036854775800", "x"),
+    rd_request(9200107, "XAUTOCLAIM", "s", "g", "c", "0", "0", "COUNT", "1152921504606846976"),
+    rd_request(9200108, "XACKDEL", "s", "g", "IDS", "9", *["%d-0" % i for i in range(9)]),
+    rd_request(9200109, "RESTORE", "k", "0", b"\x00\x01a\x0b\x00"),
 ]
 
 FILES = [
@@ -173,4 +173,5 @@ RECORDED = {"attacks.rules": {
     "memcached/attack-auth-login.pcap": {9000411: 1},
     "memcached/attack-line-feed.pcap": {9000404: 1},
     "memcached/attack-sasl-retry.pcap": {9000405: 1},
+    "drda/damage-state.pcap": {9000901: 1, 9000902: 3, 9000903: 1, 9000904: 1},
 }}
