@@ -22,6 +22,10 @@ struct detector *detector_open(const struct rule_set *rules, struct arena *from)
 typedef void (*alert_sink)(void *context, const struct alert *alert, const struct message *message);
 unsigned detector_message(struct detector *d, const struct message *message, alert_sink raise, void *context);
 
+/* Where clients are, or NULL. Asked once for a connection that alerts or that a rule asks about. */
+struct geo;
+void detector_set_geo(struct detector *d, const struct geo *geo);
+
 /* Alerts that a pass rule suppressed: they were never raised. */
 uint64_t detector_passed(const struct detector *d);
 /* Searches (pcre and what follows a byte_extract) that gave up at their bound and so did not match. */

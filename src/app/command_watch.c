@@ -5,6 +5,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "app/places.h"
 #include "app/reload.h"
 #include "base/log.h"
 #include "serve/fast.h"
@@ -127,6 +128,7 @@ static void watch_until_stopped(struct watch *w)
         let_time_pass(w);
         look_around(w);
         reload_look(w->run.reload, &w->run);
+        places_look(w->run.places, w->run.pipeline);
     }
     /* What the kernel still holds was on the wire before we were told to stop. */
     run_stopped = true;

@@ -56,6 +56,9 @@ void kept_rebuild(struct kept_message *k, const struct shown *a)
     k->flow.client.port = (uint16_t)shown_number(a, "client_port");
     k->flow.server.port = (uint16_t)shown_number(a, "server_port");
     read_login(&k->session, a);
+    k->session.placed = true;
+    memcpy(k->session.country, strlen(shown_text(a, "client_country")) == 2 ? shown_text(a, "client_country") : "\0", 2);
+    k->session.asn = (uint32_t)shown_number(a, "client_asn");
     k->findings.session = &k->session;
     k->findings.message_length = (uint64_t)json_integer_value(json_object_get(why, "message_length"));
     if (k->decoder.protocol != PROTOCOL_NONE && name_value(message_names(k->decoder.protocol), shown_text(a, "message_type"), &kind))

@@ -152,6 +152,7 @@ static bool open_hand(struct pipeline *p, const struct pipeline_options *options
         .ignore_checksums = options->ignore_checksums,
         .evidence = options->evidence,
         .rules = rules,
+        .geo = options->geo,
         .directory = p->directory,
         .index = index,
         .turns = p->workers ? &p->turns : NULL,
@@ -299,4 +300,10 @@ bool pipeline_change_rules(struct pipeline *p, const struct rule_set *rules, str
     if (changed)
         p->rules = rules;
     return changed;
+}
+
+void pipeline_set_geo(struct pipeline *p, const struct geo *geo)
+{
+    for (unsigned i = 0; i < p->hands_used; i++)
+        worker_set_geo(p->hands[i].worker, geo);
 }

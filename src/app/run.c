@@ -7,6 +7,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "app/places.h"
 #include "app/privileges.h"
 #include "app/reload.h"
 #include "app/ruleset.h"
@@ -48,6 +49,8 @@ static bool open_pipeline(struct run *r, struct error *why)
     if (!options_size(r->options, OPTION_MEMORY, 64 << 20, UINT64_C(1) << 40, &memory, why) ||
         !options_number(r->options, OPTION_WORKERS, 0, WORKERS_MAX, &workers, why))
         return false;
+    r->places = places_open(r->options);
+    options.geo = places_geo(r->places);
     options.workers = (unsigned)workers;
     options.memory_bytes = (size_t)memory;
     if (checksums && strcmp(checksums, "all") != 0 && strcmp(checksums, "none") != 0 && strcmp(checksums, "auto") != 0)
@@ -182,6 +185,7 @@ void run_close(struct run *r)
 {
     reload_close(r->reload);
     pipeline_close(r->pipeline);
+    places_close(r->places);
     recorder_close(r->recorder);
     if (r->source)
         source_close(r->source);

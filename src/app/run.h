@@ -12,7 +12,7 @@ enum { RUN_DAMAGES_MAX = 64 };
 
 /* What replay and watch share of the command line. */
 #define RUN_OPTIONS                                                                                                    \
-    (TAKES(FILTER) | TAKES(CHECKSUMS) | TAKES(MEMORY) | TAKES(WORKERS) | TAKES(RULES) | TAKES(ONLY_RULES) | TAKES(TUNING) | TAKES(FAIL_ON) | TAKES(DB) | \
+    (TAKES(FILTER) | TAKES(CHECKSUMS) | TAKES(MEMORY) | TAKES(WORKERS) | TAKES(RULES) | TAKES(ONLY_RULES) | TAKES(TUNING) | TAKES(GEOIP) | TAKES(FAIL_ON) | TAKES(DB) | \
      TAKES(JSON))
 
 struct run {
@@ -20,6 +20,7 @@ struct run {
     bool live;        /* keeps what capturing needs; see privileges.h */
     const char *user; /* live: to become, or NULL */
     struct rule_set *rules;
+    struct places *places; /* --geoip, or NULL */
     struct store *store;
     struct source *source; /* opened by the command, before run_open; closed by run_close */
     struct recorder *recorder;

@@ -19,6 +19,7 @@ struct worker {
     struct net *net;
     struct dialogue *dialogue;
     struct evidence *evidence;
+    const struct geo *geo;
     const struct spread *spread;
     struct turns *turns;
     struct outlet outlet;
@@ -213,7 +214,7 @@ struct worker *worker_open(const struct worker_options *options, const struct ou
         error_set(why, EXIT_INTERNAL, "out of memory");
         return NULL;
     }
-    *w = (struct worker){.counters = counters, .spread = options->spread, .turns = options->turns,
+    *w = (struct worker){.counters = counters, .geo = options->geo, .spread = options->spread, .turns = options->turns,
                          .outlet = *outlet, .index = options->index};
     size_t most = share_of(options, SHARE_ALL, 1) + options->flight_packets * FLIGHT_ENTRY + SMALL_THINGS;
     if (!arena_open(&w->arena, most, why)) {
@@ -271,8 +272,15 @@ void worker_change_rules(struct worker *w)
     arena_close(&w->now.arena);
     w->now = w->next;
     w->next = (struct generation){0};
+    detector_set_geo(w->now.detector, w->geo);
     if (w->dialogue)
         dialogue_ask_wants(w->dialogue);
+}
+
+void worker_set_geo(struct worker *w, const struct geo *geo)
+{
+    w->geo = geo;
+    detector_set_geo(w->now.detector, geo);
 }
 
 /* ---- packets */

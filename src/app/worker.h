@@ -16,6 +16,7 @@ struct worker_options {
     bool check_checksums, ignore_checksums;
     struct evidence_options evidence;
     const struct rule_set *rules;
+    const struct geo *geo; /* may be NULL */
     struct directory *directory;
     unsigned index;
     struct turns *turns;    /* NULL with a worker alone */
@@ -39,6 +40,7 @@ uint64_t worker_messages(const struct worker *w, enum protocol protocol);
 bool worker_prepare_rules(struct worker *w, const struct rule_set *rules, struct error *why) MUST_CHECK;
 void worker_forget_rules(struct worker *w);
 void worker_change_rules(struct worker *w);
+void worker_set_geo(struct worker *w, const struct geo *geo);
 /* Adds what the worker came to with a rule of the set. */
 void worker_rule_stats(const struct worker *w, uint32_t rule, struct rule_stats *sum);
 void worker_close(struct worker *w);

@@ -34,6 +34,11 @@ struct detector *detector_open(const struct rule_set *rules, struct arena *from)
     return d;
 }
 
+void detector_set_geo(struct detector *d, const struct geo *geo)
+{
+    d->asker.geo = geo;
+}
+
 uint64_t detector_passed(const struct detector *d)
 {
     return d->passed;
@@ -130,6 +135,9 @@ static void ask_rule(struct round *round, uint32_t rule)
         d->passed++;
     } else if (round->outcome == OUTCOME_RAISE) {
         alert_fill(&d->alert, d->rules, rule, round->asked.message, &why);
+        const struct geo_place place = ask_place(&round->asked);
+        memcpy(d->alert.country, place.country, sizeof place.country);
+        d->alert.asn = place.asn;
         if (r->tunings.count)
             d->alert.exception = tuning_excepts(d->rules, r, &round->asked, d->alert.time_ns);
         round->raise(round->context, &d->alert, round->asked.message);

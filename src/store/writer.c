@@ -112,6 +112,9 @@ static int64_t alert_row(struct store *s, const struct alert *alert, int64_t rul
     if (alert->sample)
         sqlite3_bind_int64(add, 25, (int64_t)alert->sample);
     sqlite3_bind_int64(add, 26, ++s->last_alert_id);
+    store_bind_text(add, 27, alert->country, true);
+    if (alert->asn)
+        sqlite3_bind_int64(add, 28, alert->asn);
     return store_run(s, add, why) ? s->last_alert_id : 0;
 }
 
