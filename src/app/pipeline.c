@@ -153,6 +153,7 @@ static bool open_hand(struct pipeline *p, const struct pipeline_options *options
         .evidence = options->evidence,
         .rules = rules,
         .geo = options->geo,
+        .known = options->known,
         .directory = p->directory,
         .index = index,
         .turns = p->workers ? &p->turns : NULL,
@@ -306,4 +307,10 @@ void pipeline_set_geo(struct pipeline *p, const struct geo *geo)
 {
     for (unsigned i = 0; i < p->hands_used; i++)
         worker_set_geo(p->hands[i].worker, geo);
+}
+
+void pipeline_settle_habits(struct pipeline *p, struct habits *known)
+{
+    for (unsigned i = 0; i < p->hands_used; i++)
+        worker_settle_habits(p->hands[i].worker, known);
 }

@@ -18,6 +18,7 @@ struct pipeline_options {
     bool check_checksums;   /* -k all */
     bool ignore_checksums;  /* -k none */
     struct evidence_options evidence;
+    const struct habits *known; /* --habits, or NULL */
     const struct geo *geo;  /* where clients are, or NULL */
 };
 
@@ -36,6 +37,8 @@ uint64_t pipeline_flows(const struct pipeline *p, enum protocol protocol);
 uint64_t pipeline_messages(const struct pipeline *p, enum protocol protocol);
 /* Other rules, between runs, when every worker has passed. False: nothing has changed. The old set is nobody's then. */
 bool pipeline_change_rules(struct pipeline *p, const struct rule_set *rules, struct error *why) MUST_CHECK;
+/* Between runs: what the workers have learned is known from now on. */
+void pipeline_settle_habits(struct pipeline *p, struct habits *known);
 /* Between runs. */
 void pipeline_set_geo(struct pipeline *p, const struct geo *geo);
 /* What all workers came to with a rule of the set. Between runs. */

@@ -4,6 +4,8 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "detect/habits.h"
+
 enum { BATCH = 32, IDLE_SECONDS = 3600, INCOMPLETE_SECONDS = 30, BY_TIME_SHIFT = 56, SMALL_THINGS = 4 * 1024 * 1024, FLIGHT_ENTRY = 48 };
 static const uint64_t WHEN_FINISHED = UINT64_MAX - 2; /* odd: by time alone */
 
@@ -20,6 +22,8 @@ struct worker {
     struct dialogue *dialogue;
     struct evidence *evidence;
     const struct geo *geo;
+    struct habits *habits; /* learned; NULL: nothing is */
+    const struct habits *known;
     const struct spread *spread;
     struct turns *turns;
     struct outlet outlet;
@@ -125,13 +129,15 @@ static void take_message(void *context, const struct message *message)
     worker_place(w, message->flow);
     if (message->findings->facts_used)
         take_facts(w, message);
+    if (w->habits)
+        habits_message(w->habits, w->known, message);
     detector_message(w->now.detector, message, raise_alert, w);
 }
 
 static bool wants_messages(void *context, enum protocol protocol, enum side from)
 {
     struct worker *w = context;
-    return detector_wants(w->now.detector, protocol, from);
+    return w->habits || detector_wants(w->now.detector, protocol, from);
 }
 
 static void take_closed(void *context, struct flow *flow, enum flow_end end, enum side by, const struct segment *where)
@@ -214,7 +220,7 @@ struct worker *worker_open(const struct worker_options *options, const struct ou
         error_set(why, EXIT_INTERNAL, "out of memory");
         return NULL;
     }
-    *w = (struct worker){.counters = counters, .geo = options->geo, .spread = options->spread, .turns = options->turns,
+    *w = (struct worker){.counters = counters, .geo = options->geo, .known = options->known, .spread = options->spread, .turns = options->turns,
                          .outlet = *outlet, .index = options->index};
     size_t most = share_of(options, SHARE_ALL, 1) + options->flight_packets * FLIGHT_ENTRY + SMALL_THINGS;
     if (!arena_open(&w->arena, most, why)) {
@@ -226,6 +232,11 @@ struct worker *worker_open(const struct worker_options *options, const struct ou
         return NULL;
     }
     worker_change_rules(w);
+    if (options->known && !(w->habits = habits_open())) {
+        worker_close(w);
+        error_set(why, EXIT_INTERNAL, "out of memory");
+        return NULL;
+    }
     if (!open_rooms(w, options)) {
         error_set(why, EXIT_USAGE, "--memory is too small: 64 MiB for each worker are enough");
         worker_close(w);
@@ -240,6 +251,7 @@ void worker_close(struct worker *w)
         return;
     arena_close(&w->arena);
     worker_forget_rules(w);
+    habits_close(w->habits);
     arena_close(&w->now.arena);
     free(w);
 }
@@ -275,6 +287,12 @@ void worker_change_rules(struct worker *w)
     detector_set_geo(w->now.detector, w->geo);
     if (w->dialogue)
         dialogue_ask_wants(w->dialogue);
+}
+
+void worker_settle_habits(struct worker *w, struct habits *known)
+{
+    if (w->habits)
+        habits_merge(known, w->habits);
 }
 
 void worker_set_geo(struct worker *w, const struct geo *geo)

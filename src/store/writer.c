@@ -237,6 +237,36 @@ static bool write_counters(struct store *s, const struct counters *counters, str
     return true;
 }
 
+bool store_put_habits(struct store *s, const struct endpoint *server, enum protocol protocol, struct view bytes, struct error *why)
+{
+    sqlite3_stmt *put = store_ready(s, DO_PUT_HABITS, why);
+    if (!put)
+        return false;
+    bind_address(put, 1, server);
+    store_bind_text(put, 3, protocol_name(protocol), false);
+    sqlite3_bind_blob64(put, 4, bytes.bytes, bytes.length, SQLITE_STATIC);
+    sqlite3_bind_int64(put, 5, wall_clock_ns());
+    const bool done = store_run(s, put, why);
+    sqlite3_clear_bindings(put);
+    return done && store_row_done(s, why);
+}
+
+bool store_read_habits(struct store *s, void (*tell)(void *context, const char *address, uint16_t port, const char *protocol, struct view bytes),
+                       void *context, struct error *why)
+{
+    sqlite3_stmt *rows = NULL;
+    int result = sqlite3_prepare_v2(s->db, "SELECT server_ip, server_port, proto, state FROM baselines ORDER BY server_ip, server_port, proto", -1, &rows, NULL);
+    while (result == SQLITE_OK || result == SQLITE_ROW) {
+        if ((result = sqlite3_step(rows)) != SQLITE_ROW)
+            break;
+        const void *bytes = sqlite3_column_blob(rows, 3);
+        tell(context, (const char *)sqlite3_column_text(rows, 0), (uint16_t)sqlite3_column_int(rows, 1), (const char *)sqlite3_column_text(rows, 2),
+             view_of(bytes ? bytes : "", (size_t)sqlite3_column_bytes(rows, 3)));
+    }
+    sqlite3_finalize(rows);
+    return result == SQLITE_DONE || error_set(why, EXIT_IO, "what servers are used to cannot be read");
+}
+
 bool store_add_rule_stats(struct store *s, uint32_t sid, const uint64_t sums[4], struct error *why)
 {
     sqlite3_stmt *add = store_ready(s, DO_ADD_RULE_STATS, why);
