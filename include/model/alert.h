@@ -39,6 +39,8 @@ struct alert {
     char got[ALERT_TEXT_MAX];      /* escaped, ready to print */
     char expected[ALERT_TEXT_MAX];
     char user[ALERT_NAME_MAX], database[ALERT_NAME_MAX]; /* escaped, "" unknown */
+    char country[3];           /* of the client: ISO 3166 code, "" unknown */
+    uint32_t asn;              /* of the client's network; 0 unknown */
     uint64_t sample;           /* key that sample records carry; 0 none */
     uint16_t head_length;
     uint8_t fields_used;

@@ -41,7 +41,7 @@ struct message_sink {
     void *context;
     /* The kinds of facts that the sink wants to hear of (bits 1 << FACT_...). */
     uint32_t facts;
-    /* Whether it wants every message of a protocol and direction; may be NULL. Asked once, at dialogue_open. */
+    /* Whether it wants every message of a protocol and direction; may be NULL. Asked at dialogue_open, and by dialogue_ask_wants. */
     bool (*wants)(void *context, enum protocol protocol, enum side from);
     /* A message with a report, with a fact that is wanted, of a kind that is wanted, or on a connection of which a sample is
      * gathered. */
@@ -72,6 +72,8 @@ struct dialogue;
 
 struct dialogue *dialogue_open(struct arena *from, const struct dialogue_options *options, const struct message_sink *sink,
                                struct counters *counters);
+/* What the sink wants has changed. */
+void dialogue_ask_wants(struct dialogue *d);
 /* What net_open needs. */
 struct stream_sink dialogue_sink(struct dialogue *d);
 /* Where the run has come to: `when` as in proto/directory.h, and packet time. Optional, before each packet and tick; without

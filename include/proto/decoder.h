@@ -38,6 +38,9 @@ struct session {
     bool tls;
     bool midstream;      /* joined without its start, or after a gap: what was negotiated is not known */
     uint64_t flowbits;   /* of the rules; no decoder knows them */
+    bool placed;         /* of the rules, too: country and asn were looked up */
+    char country[2];     /* zeros: unknown */
+    uint32_t asn;
     uint8_t user_length, database_length;
     char user[SESSION_TEXT_MAX], database[SESSION_TEXT_MAX]; /* cut when longer; bytes as on the wire */
 };

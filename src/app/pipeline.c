@@ -26,6 +26,7 @@ struct pipeline {
     struct arena arena; /* what workers share */
     struct counters *counters;
     struct recorder *recorder;
+    const struct rule_set *rules;
     struct directory *directory;
     struct feed *feed;
     struct merge *merge;
@@ -160,6 +161,8 @@ static bool open_hand(struct pipeline *p, const struct pipeline_options *options
         .ignore_checksums = options->ignore_checksums,
         .evidence = options->evidence,
         .rules = rules,
+        .geo = options->geo,
+        .known = options->known,
         .directory = p->directory,
         .index = index,
         .turns = p->workers ? &p->turns : NULL,
@@ -184,7 +187,7 @@ struct pipeline *pipeline_open(const struct pipeline_options *options, const str
         error_set(why, EXIT_INTERNAL, "out of memory");
         return NULL;
     }
-    *p = (struct pipeline){.counters = counters, .recorder = recorder, .workers = options->workers};
+    *p = (struct pipeline){.counters = counters, .recorder = recorder, .rules = rules, .workers = options->workers};
     pthread_mutex_init(&p->lock, NULL);
     pthread_cond_init(&p->called, NULL);
     bool open = open_shared(p, options, why);
@@ -283,4 +286,48 @@ uint64_t pipeline_messages(const struct pipeline *p, enum protocol protocol)
 const struct sides *pipeline_sides(const struct pipeline *p)
 {
     return &p->sides;
+}
+
+void pipeline_rule_stats(const struct pipeline *p, uint32_t rule, struct rule_stats *out)
+{
+    *out = (struct rule_stats){0};
+    for (unsigned i = 0; i < p->hands_used; i++)
+        worker_rule_stats(p->hands[i].worker, rule, out);
+}
+
+static bool change_limiters(struct pipeline *p, const struct rule_set *rules)
+{
+    bool changed = recorder_change(p->recorder, rules);
+    for (unsigned i = 0; changed && i < p->hands_used; i++)
+        changed = !p->hands[i].limiter || limiter_change(p->hands[i].limiter, rules);
+    return changed;
+}
+
+bool pipeline_change_rules(struct pipeline *p, const struct rule_set *rules, struct error *why)
+{
+    unsigned prepared = 0;
+    while (prepared < p->hands_used && worker_prepare_rules(p->hands[prepared].worker, rules, why))
+        prepared++;
+    bool changed = prepared == p->hands_used;
+    if (changed && !change_limiters(p, rules)) {
+        (void)change_limiters(p, p->rules);
+        changed = error_set(why, EXIT_INTERNAL, "out of memory");
+    }
+    for (unsigned i = 0; i < prepared; i++)
+        (changed ? worker_change_rules : worker_forget_rules)(p->hands[i].worker);
+    if (changed)
+        p->rules = rules;
+    return changed;
+}
+
+void pipeline_set_geo(struct pipeline *p, const struct geo *geo)
+{
+    for (unsigned i = 0; i < p->hands_used; i++)
+        worker_set_geo(p->hands[i].worker, geo);
+}
+
+void pipeline_settle_habits(struct pipeline *p, struct habits *known)
+{
+    for (unsigned i = 0; i < p->hands_used; i++)
+        worker_settle_habits(p->hands[i].worker, known);
 }

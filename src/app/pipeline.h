@@ -19,6 +19,8 @@ struct pipeline_options {
     bool check_checksums;   /* -k all */
     bool ignore_checksums;  /* -k none */
     struct evidence_options evidence;
+    const struct habits *known; /* --habits, or NULL */
+    const struct geo *geo;  /* where clients are, or NULL */
 };
 
 struct pipeline;
@@ -36,6 +38,14 @@ void pipeline_finish(struct pipeline *p);
 const struct sides *pipeline_sides(const struct pipeline *p);
 uint64_t pipeline_flows(const struct pipeline *p, enum protocol protocol);
 uint64_t pipeline_messages(const struct pipeline *p, enum protocol protocol);
+/* Other rules, between runs, when every worker has passed. False: nothing has changed. The old set is nobody's then. */
+bool pipeline_change_rules(struct pipeline *p, const struct rule_set *rules, struct error *why) MUST_CHECK;
+/* Between runs: what the workers have learned is known from now on. */
+void pipeline_settle_habits(struct pipeline *p, struct habits *known);
+/* Between runs. */
+void pipeline_set_geo(struct pipeline *p, const struct geo *geo);
+/* What all workers came to with a rule of the set. Between runs. */
+void pipeline_rule_stats(const struct pipeline *p, uint32_t rule, struct rule_stats *out);
 void pipeline_close(struct pipeline *p);
 
 #endif

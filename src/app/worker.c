@@ -4,6 +4,8 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "detect/habits.h"
+
 enum { BATCH = 32, IDLE_SECONDS = 3600, INCOMPLETE_SECONDS = 30, BY_TIME_SHIFT = 56, SMALL_THINGS = 4 * 1024 * 1024, FLIGHT_ENTRY = 48 };
 static const uint64_t WHEN_FINISHED = UINT64_MAX - 2; /* odd: by time alone */
 
@@ -13,13 +15,19 @@ enum what { WHAT_SKIPPED, WHAT_SEGMENT, WHAT_FRAGMENT, WHAT_UDP };
 
 struct worker {
     struct arena arena;
+    struct generation {
+        struct arena arena; /* of the detector */
+        struct detector *detector;
+        const struct rule_set *rules;
+    } now, next;
     struct counters *counters;
     struct flight *flight;
     struct net *net;
     struct dialogue *dialogue;
-    struct detector *detector;
     struct evidence *evidence;
-    const struct rule_set *rules;
+    const struct geo *geo;
+    struct habits *habits; /* learned; NULL: nothing is */
+    const struct habits *known;
     const struct spread *spread;
     struct turns *turns;
     struct outlet outlet;
@@ -63,7 +71,7 @@ static void raise_alert(void *context, const struct alert *found, const struct m
     alert.packet_number = where->packet_number;
     alert.time_ns = where->time_ns;
     alert.first_packet = message->first->packet_number;
-    rules_facts(w->rules, alert.rule, &rule);
+    rules_facts(w->now.rules, alert.rule, &rule);
     sentence_of(&comment, &alert, &rule);
     uint64_t key = ++w->alerts;
     bool may_store = outlet_may_store(&w->outlet, &alert);
@@ -132,13 +140,15 @@ static void take_message(void *context, const struct message *message)
     worker_place(w, message->flow);
     if (message->findings->facts_used)
         take_facts(w, message);
-    detector_message(w->detector, message, raise_alert, w);
+    if (w->habits)
+        habits_message(w->habits, w->known, message);
+    detector_message(w->now.detector, message, raise_alert, w);
 }
 
 static bool wants_messages(void *context, enum protocol protocol, enum side from)
 {
     struct worker *w = context;
-    return detector_wants(w->detector, protocol, from);
+    return w->habits || detector_wants(w->now.detector, protocol, from);
 }
 
 static void take_closed(void *context, struct flow *flow, enum flow_end end, enum side by, const struct segment *where)
@@ -208,7 +218,6 @@ static bool open_rooms(struct worker *w, const struct worker_options *options)
         evidence.samples = share_of(options, SHARE_SAMPLES, evidence_sample_cost());
     evidence.reach = options->flight_packets;
     if (!(w->flight = flight_open(&w->arena, options->flight_packets, share_of(options, SHARE_COPIES, 1))) ||
-        !(w->detector = detector_open(options->rules, &w->arena)) ||
         !(w->dialogue = dialogue_open(&w->arena, &dialogue, &messages, w->counters)))
         return false;
     struct stream_sink streams = dialogue_sink(w->dialogue);
@@ -228,11 +237,22 @@ struct worker *worker_open(const struct worker_options *options, const struct ou
         error_set(why, EXIT_INTERNAL, "out of memory");
         return NULL;
     }
-    *w = (struct worker){.clock_ns = INT64_MIN, .counters = counters, .rules = options->rules, .spread = options->spread, .turns = options->turns,
+    *w = (struct worker){.clock_ns = INT64_MIN, .counters = counters, .geo = options->geo, .known = options->known, .spread = options->spread,
+                         .turns = options->turns,
                          .outlet = *outlet, .index = options->index};
     size_t most = share_of(options, SHARE_ALL, 1) + options->fragment_bytes + options->flight_packets * FLIGHT_ENTRY + SMALL_THINGS;
     if (!arena_open(&w->arena, most, why)) {
         free(w);
+        return NULL;
+    }
+    if (!worker_prepare_rules(w, options->rules, why)) {
+        worker_close(w);
+        return NULL;
+    }
+    worker_change_rules(w);
+    if (options->known && !(w->habits = habits_open())) {
+        worker_close(w);
+        error_set(why, EXIT_INTERNAL, "out of memory");
         return NULL;
     }
     if (!open_rooms(w, options)) {
@@ -248,7 +268,55 @@ void worker_close(struct worker *w)
     if (!w)
         return;
     arena_close(&w->arena);
+    worker_forget_rules(w);
+    habits_close(w->habits);
+    arena_close(&w->now.arena);
     free(w);
+}
+
+/* ---- rules */
+
+/* Reserved, not used: pages cost memory once they are touched. */
+enum { DETECTOR_MOST = 32 << 20, DETECTOR_PER_RULE = 256 };
+
+bool worker_prepare_rules(struct worker *w, const struct rule_set *rules, struct error *why)
+{
+    if (!arena_open(&w->next.arena, DETECTOR_MOST + rules_loaded(rules) * DETECTOR_PER_RULE, why))
+        return false;
+    w->next.rules = rules;
+    w->next.detector = detector_open(rules, &w->next.arena);
+    if (w->next.detector)
+        return true;
+    worker_forget_rules(w);
+    return error_set(why, EXIT_INTERNAL, "no memory to match so many rules");
+}
+
+void worker_forget_rules(struct worker *w)
+{
+    arena_close(&w->next.arena);
+    w->next = (struct generation){0};
+}
+
+void worker_change_rules(struct worker *w)
+{
+    arena_close(&w->now.arena);
+    w->now = w->next;
+    w->next = (struct generation){0};
+    detector_set_geo(w->now.detector, w->geo);
+    if (w->dialogue)
+        dialogue_ask_wants(w->dialogue);
+}
+
+void worker_settle_habits(struct worker *w, struct habits *known)
+{
+    if (w->habits)
+        habits_merge(known, w->habits);
+}
+
+void worker_set_geo(struct worker *w, const struct geo *geo)
+{
+    w->geo = geo;
+    detector_set_geo(w->now.detector, geo);
 }
 
 /* ---- packets */
@@ -451,4 +519,14 @@ uint64_t worker_messages(const struct worker *w, enum protocol protocol)
 const struct sides *worker_sides(const struct worker *w)
 {
     return &w->sides;
+}
+
+void worker_rule_stats(const struct worker *w, uint32_t rule, struct rule_stats *sum)
+{
+    struct rule_stats own;
+    detector_rule_stats(w->now.detector, rule, &own);
+    sum->evaluated += own.evaluated;
+    sum->matched += own.matched;
+    sum->suppressed += own.suppressed;
+    sum->cost_ns += own.cost_ns;
 }
