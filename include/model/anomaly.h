@@ -3,7 +3,7 @@
  * `dbhound explain` and the store's words. Numbers and names are permanent; a number is never used again.
  *
  * Blocks of 1,000: 1 the engine and what all protocols share, 2 mysql, 3 pgsql, 4 redis, 5 memcached, 6 mongodb, 7 tds,
- * 8 tns, 9 cql, 10 drda, 11 ip, 12 tcp. Numbers below 1,000 belong to the hand-written rules in rules/.
+ * 8 tns, 9 cql, 10 drda, 11 ip, 12 tcp, 14 tls. Numbers below 1,000 belong to the hand-written rules in rules/.
  */
 #ifndef DBHOUND_MODEL_ANOMALY_H
 #define DBHOUND_MODEL_ANOMALY_H

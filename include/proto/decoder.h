@@ -115,7 +115,8 @@ struct frame {
 
 enum verdict {
     VERDICT_OK,
-    VERDICT_TLS,         /* after this message both directions speak TLS */
+    VERDICT_TLS,         /* after this message, or from this TLS record on, both directions speak TLS */
+    VERDICT_TLS_OFFERED, /* this message is a TLS record of the client, which the server may still refuse */
     VERDICT_COMPRESSED,  /* after this message both directions are wrapped (see struct wrapper) */
     VERDICT_OPAQUE,      /* both directions are encrypted or of a kind that is not decoded */
     VERDICT_BROKEN,      /* the message's framing is wrong: what follows cannot be trusted; find the next boundary */

@@ -241,10 +241,9 @@ static void verdict_apply(struct conversation *c, enum side from, enum verdict v
     case VERDICT_TLS:
         c->transport = TRANSPORT_TLS;
         c->session.tls = true;
-        if (c->sides[from].skip) { /* the message was the head of a record, and the rest of it follows */
-            c->sides[from].skip = c->sides[from].declared = 0;
-            c->sides[from].tls_seen = TLS_BYTES_JUDGED;
-        }
+        c->sides[from].skip = c->sides[from].declared = 0;
+        return;
+    case VERDICT_TLS_OFFERED:
         return;
     case VERDICT_COMPRESSED:
         c->transport = c->decoder->wrapper ? TRANSPORT_WRAPPED : TRANSPORT_OPAQUE;
@@ -258,6 +257,22 @@ static void verdict_apply(struct conversation *c, enum side from, enum verdict v
         c->decoder->gap(c->state, from, 0);
         return;
     }
+}
+
+/* A message that is the beginning of TLS itself is read as such. */
+static void record_apply(struct conversation *c, enum side from, enum verdict verdict, struct view record, const struct segment *where)
+{
+    if ((verdict != VERDICT_TLS && verdict != VERDICT_TLS_OFFERED) || !tls_is_record(record))
+        return;
+    c->sides[from].tls_seen = TLS_BYTES_JUDGED;
+    tls_read(c, from, record, where);
+}
+
+/* The rest of a record that the server has not answered yet. */
+static void offered_bytes(struct conversation *c, enum side from, struct view bytes, const struct segment *where, size_t offset)
+{
+    struct segment here = segment_at(where, offset);
+    tls_read(c, from, bytes, &here);
 }
 
 /* The first messages behind a boundary that was found, not known: what is wrong with them is more likely the boundary. */
@@ -381,8 +396,10 @@ static size_t continue_held(struct conversation *c, enum side from, struct view 
     side->arrived = held->length;
     struct segment first = side->first;
     enum verdict verdict = decode(c, from, view_of(held->bytes, frame.wanted), frame.total, &first, 0, where, held);
-    if (verdict != VERDICT_OK)
+    if (verdict != VERDICT_OK) {
+        record_apply(c, from, verdict, view_of(held->bytes, held->length), &first);
         verdict_apply(c, from, verdict);
+    }
     if (verdict == VERDICT_BROKEN)
         taken -= held->length - frame.wanted;
     pool_give(held->home, held);
@@ -410,8 +427,11 @@ static size_t begin_message(struct conversation *c, enum side from, struct view 
                 side->incomplete_told = false;
             }
             enum verdict verdict = decode(c, from, view_of(bytes.bytes, frame.wanted), frame.total, where, offset, where, NULL);
-            if (verdict != VERDICT_OK)
+            if (verdict != VERDICT_OK) {
+                struct segment begin = segment_at(where, offset);
+                record_apply(c, from, verdict, view_head(bytes, here), &begin);
                 verdict_apply(c, from, verdict);
+            }
             /* What a broken message says of its length means nothing: the search begins behind its head. */
             return verdict == VERDICT_BROKEN ? frame.wanted : here;
         }
@@ -451,6 +471,8 @@ void conversation_bytes(struct conversation *c, enum side from, struct view byte
             done += passed;
         } else if (side->skip) {
             size_t passed = side->skip < rest.length ? (size_t)side->skip : rest.length;
+            if (side->tls_seen)
+                offered_bytes(c, from, view_head(rest, passed), where, done);
             side->skip -= passed;
             side->arrived += passed;
             done += passed;

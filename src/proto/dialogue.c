@@ -142,7 +142,7 @@ struct conversation *conversation_open(struct dialogue *d, struct flow *flow, co
  * are cut into segments. */
 static void tls_bytes(struct conversation *c, enum side from, struct view bytes, const struct segment *where)
 {
-    enum { CONTENT_CHANGE_CIPHER_SPEC = 0x14, CONTENT_APPLICATION_DATA = 0x17, VERSION_MAJOR = 3 };
+    enum { VERSION_MAJOR = 3 };
     struct direction *side = &c->sides[from];
     count_many(c->dialogue->counters, COUNT_BYTES_ENCRYPTED, bytes.length);
     size_t at = 0;
@@ -151,9 +151,12 @@ static void tls_bytes(struct conversation *c, enum side from, struct view bytes,
         if (side->tls_seen == 0 ? byte < CONTENT_CHANGE_CIPHER_SPEC || byte > CONTENT_APPLICATION_DATA : byte != VERSION_MAJOR)
             break;
     }
-    if (side->tls_seen == TLS_BYTES_JUDGED || at == bytes.length)
+    if (side->tls_seen == TLS_BYTES_JUDGED || at == bytes.length) {
+        tls_read(c, from, bytes, where);
         return;
+    }
     side->tls_seen = TLS_BYTES_JUDGED;
+    tls_stop(c, from);
     if (c->flow->midstream)
         return;
     struct findings *f = findings_begin(c, bytes.length - at);
@@ -228,6 +231,8 @@ static void take_gap(void *context, struct flow *flow, enum side from, uint64_t 
         unwrap_gap(c, from, lost);
     else
         c->sides[from].tls_seen = TLS_BYTES_JUDGED;
+    if (c->sides[from].tls_seen)
+        tls_stop(c, from);
 }
 
 static void side_ended(struct conversation *c, enum side from, bool reset, const struct segment *where)
@@ -273,6 +278,7 @@ static void take_closed(void *context, struct flow *flow, enum flow_end end, enu
         waiting_leave(d, &c->sides[from]);
         if (c->sides[from].held)
             pool_give(c->sides[from].held->home, c->sides[from].held);
+        tls_stop(c, from);
     }
     unwrap_close(c);
     notes_clear(&c->notes);

@@ -6,6 +6,7 @@
 
 #include "proto/notes.h"
 #include "proto/conversation.h"
+#include "proto/tls.h"
 
 struct inflater;
 
@@ -41,6 +42,8 @@ struct direction {
     uint8_t reading;
     uint8_t length_at, length_bytes, length_excludes; /* of the current message, see struct frame */
     bool waiting, incomplete_told;
+    struct held *hello;      /* a TLS handshake message that is split */
+    struct tls_reading tls;
     uint8_t tls_seen;        /* bytes after the agreement on TLS that were judged */
     uint8_t unsure;          /* sound messages that must come before a found boundary is believed altogether */
 };

@@ -233,7 +233,9 @@ static enum verdict tls_record(struct memcached_reading *r)
     if (r->from == FROM_SERVER && !s->tls[FROM_CLIENT] && !s->joined)
         memcached_remark(r, (struct report){.anomaly = ANOMALY_MEMCACHED_REPLY_BYTES, .field = FIELD_DB_TLS, .relation = MUST_BE,
                                             .offset = 0, .length = 1, .got = 0x16, .note = "an answer in clear text"});
-    return r->from == FROM_SERVER && s->tls[FROM_CLIENT] ? VERDICT_TLS : VERDICT_OK;
+    if (r->from == FROM_CLIENT)
+        return VERDICT_TLS_OFFERED;
+    return s->tls[FROM_CLIENT] ? VERDICT_TLS : VERDICT_OK;
 }
 
 static enum verdict from_client(struct memcached_reading *r)

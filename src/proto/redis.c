@@ -143,7 +143,7 @@ static enum verdict tls_message(struct redis_reading *r)
     r->out->message = REDIS_TLS_RECORD;
     r->state->tls_asked = true;
     if (r->from == FROM_CLIENT)
-        return VERDICT_OK;
+        return VERDICT_TLS_OFFERED;
     observe(r->out, (struct fact){.kind = FACT_TLS});
     return VERDICT_TLS;
 }
