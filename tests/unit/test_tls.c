@@ -74,7 +74,7 @@ static void expect_text(const struct read *r, struct view message, enum field fi
 /* The example of FoxIO's specification, with GREASE, and its order shuffled. */
 static const char EXAMPLE[] =
     "00 0020 1a1a 1301 1303 1302 c02b c02f c02c c030 cca9 cca8 c013 c014 009c 009d 002f 0035 01 00 "
-    "00a0 2a2a0000 00000010000e00000b 'example.org' 00170000 ff01000100 000a0004 0002001d 000b00020100 00230000 "
+    "0093 2a2a0000 00000010000e00000b 'example.org' 00170000 ff01000100 000a0004 0002001d 000b00020100 00230000 "
     "0010000e000c02 'h2' 08 'http/1.1' 00050000 000d0014 0012 0403 0804 0401 0503 0805 0501 0806 0601 1a1a 00120000 0033 0000 002d00020101 "
     "002b0007 06 4a4a 0304 0303 001b0000 44690000 0015000d00000000000000000000000000";
 
@@ -454,16 +454,20 @@ static void hellos_in_any_pieces(void **state)
 static void tls_from_the_first_byte(void **state)
 {
     (void)state;
-    static const uint16_t ports[] = {5432, 6379, 11211, 50000};
+    static const uint16_t ports[] = {5432, 6379, 11211};
     static uint8_t stream[MESSAGE_MAX];
     struct view hello = hello_of(1, "0303", "00 0003 130113 01 00"); /* odd, so that it is seen that it was read */
     size_t length = records_of(hello, 1000, stream);
+    agree(); /* PostgreSQL 17: from then on its server is known */
+    drive_end(&drive, END_CAPTURE, FROM_CLIENT);
     for (size_t p = 0; p < sizeof ports / sizeof ports[0]; p++) {
         for (size_t segment = 5; segment <= length; segment += 13) {
             drive_start(&drive, ports[p], false);
             for (size_t at = 0; at < length; at += segment)
                 drive_bytes(&drive, FROM_CLIENT, view_head(view_from(view_of(stream, length), at), segment));
             say(FROM_SERVER, "15 0303 0002 01 00");
+            if (drive.lines_used != 1)
+                print_error("port %u, pieces of %zu\n", ports[p], segment);
             expect("tls.handshake-malformed client 5+39 tls.length");
             drive_end(&drive, END_FIN, FROM_CLIENT);
         }

@@ -150,7 +150,7 @@ ANSWER_ROWS = [
     Row("value: longer than it says", ASKED, S("VALUE a 0 5", "hello", "END"), instead("VALUE a 0 3", "helloEND"), "memcached.reply-data-end memcached.data_end 3", [CLIENT_ENDS]),
     Row("response: begins with 0x80", BASKED, binary("S", 0, status=1), put(0, "82"), "memcached.response-magic memcached.magic 0", [CLIENT_ENDS]),
     Row("response: a key longer than the body", BASKED, binary("S", 0, status=1), put(2, "0005"), "memcached.response-length memcached.body_length 8", [CLIENT_ENDS]),
-    Row("TLS: to a server without it", [], C("version"), lambda b: octets("16 0301 0005 0100000100"), "S: memcached.tls-unexpected db.tls 0", [S("ERROR"), CLIENT_ENDS]),
+    Row("TLS: to a server without it", [], C("version"), lambda b: octets("16 0301 002d 01000029 0303" + "00" * 33 + "0002 1301 0100"), "S: memcached.tls-unexpected db.tls 0", [S("ERROR"), CLIENT_ENDS]),
 ]
 
 GROUPS = {"text": TEXT_ROWS, "binary": BINARY_ROWS, "answer": ANSWER_ROWS}

@@ -206,7 +206,7 @@ LOGIN_ROWS = [
     Row("login: TLS that was not offered", GREETED, LOGIN, both(cut(36), put(4, "cefb")),
         "mysql.ssl-not-offered mysql.capabilities 4", refused(2, BAD_HANDSHAKE)),
     Row("login: request for TLS with a whole login in it", GREETED_TLS, LOGIN, put(4, "cefb"),
-        "mysql.ssl-request-length mysql.length 0", [("C", octets("16030100050100000100")), CLIENT_ENDS]),
+        "mysql.ssl-request-length mysql.length 0", [("C", octets("16 0301 002d 01000029 0303" + "00" * 33 + "0002 1301 0100")), CLIENT_ENDS]),
     Row("login: a query injected after the request for TLS", GREETED_TLS, C(1, "cefbba00 00000001 e0 " + "00" * 23),
         lambda b: [("C", b), ("C", C(2, "03 'drop table customer'")[1])], "db.clear-after-tls - 0", [SERVER_ENDS]),
     Row("login: level of zstd that does not exist", GREETED_8, C(1, login("05a20e04", "00" + NATIVE + "03")),
