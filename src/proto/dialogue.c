@@ -278,7 +278,7 @@ static void take_closed(void *context, struct flow *flow, enum flow_end end, enu
         waiting_leave(d, &c->sides[from]);
         if (c->sides[from].held)
             pool_give(c->sides[from].held->home, c->sides[from].held);
-        tls_stop(c, from);
+        tls_stop(c, (enum side)from);
     }
     unwrap_close(c);
     notes_clear(&c->notes);

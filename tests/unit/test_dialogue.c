@@ -285,8 +285,9 @@ static void clear_bytes_where_tls_was_agreed(void **state)
     static const struct {
         const char *client, *line;
     } rows[] = {
-        {"16 03 01 00 05 01 00 00 01 00", NULL},
-        {"15 03 01 00 02 02 28", NULL},
+        {"16 03 01 00 30 01 00 00 2c 03", NULL},
+        {"15 03 01 00 02 01 00", NULL},
+        {"15 03 01 00 02 02 28", "tls.handshake-failed client 13+1 tls.alert"},
         {"'Q' 0000000d 'SELECT 1' 00", "db.clear-after-tls client 8+0 none"},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
@@ -294,7 +295,7 @@ static void clear_bytes_where_tls_was_agreed(void **state)
         say(FROM_CLIENT, "00000008 04d2162f");
         say(FROM_SERVER, "'S'");
         say(FROM_CLIENT, rows[i].client);
-        say(FROM_SERVER, "16 03 03 00 05 02 00 00 01 00");
+        say(FROM_SERVER, "16 03 03 00 30 02 00 00 2c 03");
         drive_end(&drive, END_FIN, FROM_CLIENT);
         expect(rows[i].line);
     }
