@@ -250,13 +250,14 @@ class Client:
         os.environ["DEATHS_BIND"] = self.me["ip"]
         time.sleep(self.rng.uniform(0, 0.3))
         style, think = MIX[self.me["style"]]
+        think *= self.plan["slowness"]
         while True:
             if self.shots and self.at() >= self.shots[0]["at"]:
                 self.shoot(self.shots.pop(0))
             if self.hoard_from is not None and self.at() >= self.hoard_from:
                 self.hoard()
             wait = min(self.rng.expovariate(1 / think), 2.0)
-            if self.me["style"] == "quiet" and self.rng.random() < 0.3:
+            if self.me["style"] == "quiet" and self.rng.random() < 0.3 and self.plan["slowness"] == 1:
                 wait += 1
             if self.shots:
                 wait = min(wait, max(0, self.shots[0]["at"] - self.at()))

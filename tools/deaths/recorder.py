@@ -22,7 +22,7 @@ COLUMNS = ("file", "protocol", "scenario", "seed", "death", "expected", "allowed
 class Place:
     """a scratch directory in memory: templates of data directories, the preloaded library, the runs"""
 
-    def __init__(self, protocols):
+    def __init__(self):
         self.root = tempfile.mkdtemp(prefix="dbhdeath-", dir="/dev/shm" if os.path.isdir("/dev/shm") else None)
         os.chmod(self.root, 0o755)
         self.templates, self.runs = os.path.join(self.root, "templates"), os.path.join(self.root, "runs")
@@ -31,6 +31,8 @@ class Place:
         os.chmod(self.runs, 0o777)
         self.library, self.trigger = os.path.join(self.root, "preload.so"), os.path.join(self.root, "trigger")
         subprocess.run(["cc", "-O2", "-Wall", "-shared", "-fPIC", "-o", self.library, os.path.join(HERE, "preload.c"), "-ldl"], check=True)
+
+    def fill(self, protocols):
         for p in protocols:
             servers.OF[p].prepare(self)
 
@@ -39,7 +41,8 @@ class Place:
 
 
 class Run:
-    def __init__(self, place, network, scenario, seed, out):
+    def __init__(self, place, network, scenario, seed, out, small=False):
+        self.small = small
         self.place, self.net, self.scenario, self.seed, self.out = place, network, scenario, seed, out
         self.proto = scenario.proto
         self.rng = random.Random("%d-%s" % (seed, scenario.name))
@@ -53,6 +56,8 @@ class Run:
         self.capture_late = self.rng.random() < 0.15
         self.before = self.rng.uniform(1.2, 2.4)        # work before it happens
         self.rest = self.rng.uniform(2.6, 3.6)          # and after it
+        if small:
+            self.capture_late, self.before, self.rest = False, 1.3, 1.8
         self.zero, self.thinned, self.cut = 0.0, 0.0, 0
         self.deaths = []                                # (time, server ip)
         self.notes = []
@@ -82,7 +87,7 @@ class Run:
                             "turn_after": self.rng.randint(1, 4)})
         targets = [net.SERVER_IP] + ([net.BACKUP_IP] if self.backup else [])
         self.plan = {"proto": self.proto, "seed": self.seed, "targets": targets, "clients": clients, "events": self.events_path,
-                     "trigger": self.place.trigger}
+                     "trigger": self.place.trigger, "slowness": 5 if self.small else 1}
 
     def crowd(self, plan=None):
         plan = dict(plan or self.plan, zero=self.zero)
@@ -255,19 +260,20 @@ def read_truth(directory):
         return [dict(zip(names, line.rstrip("\n").split("\t"))) for line in f]
 
 
-def run(chosen, seed, count, out):
+def run(chosen, seed, count, out, small):
     """plays `count` runs, the scenarios in turn; returns how many could not be recorded"""
     if os.geteuid() != 0:
         raise SystemExit("deaths: recording needs root (network namespaces, tcpdump)")
     os.makedirs(out, exist_ok=True)
-    place = Place(sorted({s.proto for s in chosen}))
-    network, failed = net.Net(), 0
+    failed, place, network = 0, Place(), None
     try:
+        place.fill(sorted({s.proto for s in chosen}))
+        network = net.Net()
         for i in range(count):
             scenario = chosen[(seed + i - 1) % len(chosen)]
             started = time.time()
             for attempt in (1, 2):
-                r = Run(place, network, scenario, seed + i, out)
+                r = Run(place, network, scenario, seed + i, out, small)
                 try:
                     row = r.play()
                     write_truth(out, row)
@@ -279,6 +285,7 @@ def run(chosen, seed, count, out):
                     print("%s: attempt %d: %s" % (r.name, attempt, e), flush=True)
                     failed += attempt == 2
     finally:
-        network.close()
+        if network:
+            network.close()
         place.close()
     return failed

@@ -167,8 +167,6 @@ class Death(Scenario):
         """the killer comes back and the restart was in vain; afterwards all is well"""
         run.pause(0.3, 0.8)
         run.trigger.fire(0)
-        if self.how == "kill9" and isinstance(run.sniffer, object) and run.sniffer is not None:
-            run.write_pids()
         # A second, small crowd: the killer's process has no further shots.
         killer = run.killer_plan
         shot = dict(killer["shots"][0], at=run.at() + 0.25, new=True)

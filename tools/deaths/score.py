@@ -158,7 +158,7 @@ def score(a):
     truth = [t for t in recorder.read_truth(a.dir) if not a.only or any(fnmatch.fnmatch(t["scenario"], n) for n in a.only)]
     if not truth:
         sys.exit("deaths: no recordings in " + a.dir)
-    results, backups, troubles = [], [], []
+    results, backups, troubles, told = [], [], [], 0
     for t in truth:
         try:
             incidents, suspects, trouble = look(a.dbhound, os.path.join(a.dir, t["file"]))
@@ -166,10 +166,13 @@ def score(a):
             sys.exit("deaths: %s has no incident views yet (%s): nothing can be scored" % (a.dbhound, e))
         if trouble:
             troubles.append("%s: %s" % (t["file"], trouble))
+        told += len(incidents)
         r = judge(t, incidents, suspects)
         results.append((t, r))
         if t["backup"] and t["death"] == "yes":
             backups.append(any("%s:%s" % (i["backup_ip"], i["backup_port"]) == t["backup"] for i in ours(incidents, t["server"])))
+    if not told:
+        print("dbhound told of no incident in any recording: its views are there, its detector is not")
     killers = [r for _, r in results if r["first"] is not None]
     print("%d recordings: %d deaths, %d partial, %d look-alikes" % (len(truth), *(sum(t["death"] == d for t in truth) for d in ("yes", "partial", "no"))))
     ok = [share(GOALS[0][0], [r["found"] for _, r in results], GOALS[0][1]), share(GOALS[1][0], [r["right"] for _, r in results], GOALS[1][1]),

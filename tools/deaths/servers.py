@@ -184,7 +184,7 @@ ALTER TABLE item OWNER TO app; ALTER TABLE sale OWNER TO app;
             f.write("local all postgres trust\nhost all all all scram-sha-256\n")
         with open(os.path.join(at, "postgresql.conf"), "a", encoding="ascii") as f:
             f.write("fsync = off\nsynchronous_commit = off\nshared_buffers = 16MB\nautovacuum = off\nmax_wal_size = 64MB\nmin_wal_size = 2MB\n"
-                    "superuser_reserved_connections = 2\nwal_level = minimal\nmax_wal_senders = 0\n")
+                    "dynamic_shared_memory_type = mmap\nsuperuser_reserved_connections = 2\nwal_level = minimal\nmax_wal_senders = 0\n")
         sql = os.path.join(place.root, "pgsql.sql")
         with open(sql, "w", encoding="ascii") as f:
             f.write(cls.SQL)
@@ -273,11 +273,22 @@ ALTER TABLE item OWNER TO app; ALTER TABLE sale OWNER TO app;
     def stop(self, how):
         return self.signal({"term": signal.SIGINT, "fast": signal.SIGINT, "smart": signal.SIGTERM, "immediate": signal.SIGQUIT}[how])
 
+    def segment(self):
+        """the id of its System V segment, which outlives a postmaster that is killed"""
+        try:
+            with open(os.path.join(self.data, "postmaster.pid"), encoding="ascii") as f:
+                return f.read().split("\n")[6].split()[1]
+        except (OSError, IndexError):
+            return None
+
     def end(self):
         if self.process is not None:
             self.signal_all(signal.SIGCONT)
             pids = self.crowd()[1:] if self.process.poll() is None else []
+            segment = self.segment()
             super().end()
+            if segment:
+                subprocess.run(["ipcrm", "-m", segment], stderr=subprocess.DEVNULL, check=False)
             self.kill_pids([p for p in pids if os.path.exists("/proc/%d" % p) and self.is_ours(p)])
 
     def is_ours(self, pid):
