@@ -343,7 +343,7 @@ class Client:
     def hoard(self):
         """a leak: connections are opened and never used"""
         self.hoard_from += 0.02
-        if len(self.hoarded) > 60:
+        if len(self.hoarded) > 90:
             return
         try:
             self.hoarded.append(self.kind(self.targets[self.target], 1))

@@ -39,7 +39,7 @@ MYSQL = [
     Kind("length-beyond-data", lambda r: my(b"\x03SELECT name FROM item WHERE id = 5", length=r.randint(200, 60000))),
     Kind("length-below-data", lambda r: my(b"\x03SELECT name FROM item WHERE id = 5", length=r.randint(2, 12)), need=6),
     Kind("empty-command", lambda r: my(b"")),
-    Kind("sequence-wrong", lambda r: my(b"\x03SELECT 1", seq=r.randint(2, 250))),
+    Kind("sequence-wrong", lambda r: my(b"\x03SELECT 1", seq=r.randint(2, 250)), need=4),
     Kind("execute-short", lambda r: my(b"\x17" + struct.pack("<I", r.randint(1, 9)) + b"\0" * r.randint(0, 4))),
     Kind("execute-no-such-statement", my_execute_nulls),
     Kind("long-data-short", lambda r: my(b"\x18" + noise(r, r.randint(1, 5)))),

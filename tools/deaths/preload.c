@@ -37,6 +37,7 @@ struct trigger {
 };
 
 static struct trigger *trigger;
+static void *volatile nowhere;
 
 __attribute__((constructor)) static void load(void) {
     const char *name = getenv("DEATHS_TRIGGER");
@@ -57,6 +58,9 @@ static void die(void) {
     int number = (int)trigger->signal;
     switch (trigger->whom) {
     case WHOM_THREAD:
+        // A crash handler that returns must meet the fault again; after a mere signal the thread would go on and answer.
+        if (number == SIGSEGV)
+            *(volatile int *)nowhere = 0;
         raise(number);
         break;
     case WHOM_PROCESS:
@@ -72,34 +76,49 @@ static void die(void) {
     }
 }
 
+static int is_killer(int fd) {
+    struct sockaddr_storage peer;
+    socklen_t length = sizeof peer;
+    if (getpeername(fd, (struct sockaddr *)&peer, &length) != 0)
+        return 0;
+    uint32_t ip = 0, port = 0;
+    if (peer.ss_family == AF_INET) {
+        const struct sockaddr_in *four = (const struct sockaddr_in *)&peer;
+        ip = four->sin_addr.s_addr;
+        port = ntohs(four->sin_port);
+    } else if (peer.ss_family == AF_INET6) {
+        const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)&peer;
+        memcpy(&ip, six->sin6_addr.s6_addr + 12, sizeof ip);
+        port = ntohs(six->sin6_port);
+    }
+    return ip == trigger->ip && port == trigger->port;
+}
+
+/* After a read from the killer: dies when that was enough. */
 static void arrived(int fd, ssize_t got) {
     if (trigger == NULL || got <= 0 || __atomic_load_n(&trigger->armed, __ATOMIC_ACQUIRE) != 1)
         return;
     int kept = errno;
-    struct sockaddr_storage peer;
-    socklen_t length = sizeof peer;
-    if (getpeername(fd, (struct sockaddr *)&peer, &length) == 0) {
-        uint32_t ip = 0, port = 0;
-        if (peer.ss_family == AF_INET) {
-            const struct sockaddr_in *four = (const struct sockaddr_in *)&peer;
-            ip = four->sin_addr.s_addr;
-            port = ntohs(four->sin_port);
-        } else if (peer.ss_family == AF_INET6) {
-            const struct sockaddr_in6 *six = (const struct sockaddr_in6 *)&peer;
-            memcpy(&ip, six->sin6_addr.s6_addr + 12, sizeof ip);
-            port = ntohs(six->sin6_port);
-        }
-        if (ip == trigger->ip && port == trigger->port) {
-            uint32_t read_so_far = __atomic_add_fetch(&trigger->count, (uint32_t)got, __ATOMIC_SEQ_CST);
-            if (read_so_far >= trigger->need && __atomic_exchange_n(&trigger->armed, 0, __ATOMIC_SEQ_CST) != 0)
-                die();
-        }
+    if (is_killer(fd)) {
+        uint32_t read_so_far = __atomic_add_fetch(&trigger->count, (uint32_t)got, __ATOMIC_SEQ_CST);
+        if (read_so_far >= trigger->need && __atomic_exchange_n(&trigger->armed, 0, __ATOMIC_SEQ_CST) != 0)
+            die();
     }
     errno = kept;
 }
 
+/* Before an answer to the killer: the server refuses the message without reading all of it, so it dies here. */
+static void answering(int fd) {
+    if (trigger == NULL || __atomic_load_n(&trigger->armed, __ATOMIC_ACQUIRE) != 1 || trigger->count == 0)
+        return;
+    int kept = errno;
+    if (is_killer(fd) && __atomic_exchange_n(&trigger->armed, 0, __ATOMIC_SEQ_CST) != 0)
+        die();
+    errno = kept;
+}
+
 #define REAL(name) ((__typeof__(&name))dlsym(RTLD_NEXT, #name))
-#define PASS(name, type, fd, ...)                     \
+#define PASS(name, fd, ...)                           \
     static __typeof__(&name) real;                    \
     if (real == NULL)                                 \
         real = REAL(name);                            \
@@ -107,7 +126,7 @@ static void arrived(int fd, ssize_t got) {
     arrived(fd, got);                                 \
     return got
 
-ssize_t read(int fd, void *to, size_t size) { PASS(read, ssize_t, fd, to, size); }
+ssize_t read(int fd, void *to, size_t size) { PASS(read, fd, to, size); }
 ssize_t recv(int fd, void *to, size_t size, int flags) {
     static ssize_t (*real)(int, void *, size_t, int);
     if (real == NULL)
@@ -118,10 +137,10 @@ ssize_t recv(int fd, void *to, size_t size, int flags) {
     return got;
 }
 ssize_t recvfrom(int fd, void *restrict to, size_t size, int flags, struct sockaddr *restrict from, socklen_t *restrict length) {
-    PASS(recvfrom, ssize_t, fd, to, size, flags, from, length);
+    PASS(recvfrom, fd, to, size, flags, from, length);
 }
-ssize_t recvmsg(int fd, struct msghdr *message, int flags) { PASS(recvmsg, ssize_t, fd, message, flags); }
-ssize_t readv(int fd, const struct iovec *to, int count) { PASS(readv, ssize_t, fd, to, count); }
+ssize_t recvmsg(int fd, struct msghdr *message, int flags) { PASS(recvmsg, fd, message, flags); }
+ssize_t readv(int fd, const struct iovec *to, int count) { PASS(readv, fd, to, count); }
 ssize_t __read_chk(int fd, void *to, size_t size, size_t room);
 ssize_t __read_chk(int fd, void *to, size_t size, size_t room) {
     if (size > room)
@@ -134,6 +153,21 @@ ssize_t __recv_chk(int fd, void *to, size_t size, size_t room, int flags) {
         abort();
     return recv(fd, to, size, flags);
 }
+
+#define ANSWER(name, fd, ...)         \
+    static __typeof__(&name) real;    \
+    if (real == NULL)                 \
+        real = REAL(name);            \
+    answering(fd);                    \
+    return real(fd, __VA_ARGS__)
+
+ssize_t write(int fd, const void *from, size_t size) { ANSWER(write, fd, from, size); }
+ssize_t send(int fd, const void *from, size_t size, int flags) { ANSWER(send, fd, from, size, flags); }
+ssize_t sendto(int fd, const void *from, size_t size, int flags, const struct sockaddr *to, socklen_t length) {
+    ANSWER(sendto, fd, from, size, flags, to, length);
+}
+ssize_t sendmsg(int fd, const struct msghdr *message, int flags) { ANSWER(sendmsg, fd, message, flags); }
+ssize_t writev(int fd, const struct iovec *from, int count) { ANSWER(writev, fd, from, count); }
 
 int connect(int fd, const struct sockaddr *to, socklen_t length) {
     static int (*real)(int, const struct sockaddr *, socklen_t);

@@ -273,7 +273,7 @@ def run(chosen, seed, count, out, small):
             scenario = chosen[(seed + i - 1) % len(chosen)]
             started = time.time()
             for attempt in (1, 2):
-                r = Run(place, network, scenario, seed + i, out, small)
+                r = Run(place, network, scenario, seed + i + (attempt - 1) * 100000, out, small)
                 try:
                     row = r.play()
                     write_truth(out, row)
