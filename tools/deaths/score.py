@@ -177,7 +177,7 @@ def score(a):
     print("%d recordings: %d deaths, %d partial, %d look-alikes" % (len(truth), *(sum(t["death"] == d for t in truth) for d in ("yes", "partial", "no"))))
     ok = [share(GOALS[0][0], [r["found"] for _, r in results], GOALS[0][1]), share(GOALS[1][0], [r["right"] for _, r in results], GOALS[1][1]),
           share(GOALS[2][0], [r["first"] for r in killers], GOALS[2][1]), share(GOALS[3][0], [r["third"] for r in killers], GOALS[3][1])]
-    for how in ("read", "arrive", "late"):
+    for how in ("read", "arrive"):
         some = [r for t, r in results if r["first"] is not None and t["how"] == how]
         if some:
             print("  killer %-6s                       first %d, among three %d, of %d" % (how, sum(r["first"] for r in some),
