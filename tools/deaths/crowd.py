@@ -159,7 +159,7 @@ class Redis:
         self.c.blpop("nothing:%d" % r.randint(1, 9), timeout=1)
 
     def work(self, r):
-        self.c.eval("local s = 0 for i = 1, tonumber(ARGV[1]) do s = s + i % 7 end return s", 0, r.randint(4000000, 20000000))
+        self.c.eval("local s = 0 for i = 1, tonumber(ARGV[1]) do s = s + i % 7 end return s", 0, r.randint(500000, 4000000))
 
     def close(self):
         self.c.close()
