@@ -69,7 +69,8 @@ def judge(t, incidents, suspects):
             result["late"] = (int(best["began_ns"]) - at) / 1e9
         if t["killer"]:
             ranked = [s for s in suspects if near and s["incident_id"] == near[0]["incident_id"]]
-            hit = [s["rank"] for s in ranked if "%s:%s" % (s["client_ip"], s["client_port"]) == t["killer"] and -SUSPECT_BEFORE <= int(s["time_ns"]) - int(t["killer_ns"]) <= SUSPECT_AFTER]
+            hit = [s["rank"] for s in ranked if "%s:%s" % (s["client_ip"], s["client_port"]) == t["killer"]
+                   and -SUSPECT_BEFORE <= int(s["time_ns"]) - int(t["killer_ns"]) <= SUSPECT_AFTER]
             result["first"], result["third"] = bool(hit) and min(hit) == 1, bool(hit) and min(hit) <= 3
             result["why"] = "killer %s %s: %s" % (t["killer"], t["kind"], "rank %d" % min(hit) if hit else "not among %d suspects" % len(ranked))
             if not result["first"] and ranked:
