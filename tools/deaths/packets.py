@@ -66,6 +66,26 @@ def connected(data, server_ip, at_ns):
     return {ip for ip, _ in live}
 
 
+def left_open(data, server_ip, at_ns):
+    """how many connections the server ended after that time though the client spoke last"""
+    last, ended = {}, set()
+    for t, src, sport, dst, dport, flags, n in segments(data):
+        if src == server_ip:
+            key = dst, dport
+            if t >= at_ns and flags & (FIN | RST) and key in last:
+                ended.add(key)
+        elif dst == server_ip:
+            key = src, sport
+        else:
+            continue
+        if flags & SYN:
+            last.pop(key, None)
+            ended.discard(key)
+        elif n > 0 and key not in ended:
+            last[key] = src
+    return sum(last[key] != server_ip for key in ended)
+
+
 def message_time(data, ip, port, after_ns):
     """when the first payload of that client arrives after that time, or None"""
     for t, src, sport, _, _, _, n in segments(data):

@@ -231,6 +231,7 @@ class Run:
             t["death_ns"] = self.deaths[0][0]
             t["more_deaths"] = ",".join("%d@%s" % d for d in self.deaths[1:])
             t["clients_affected"] = len(packets.connected(whole, net.SERVER_IP, self.deaths[0][0]))
+            silent_end(t, whole)
         if self.backup:
             t["backup"] = "%s:%d" % (net.BACKUP_IP, self.backup.port)
         if self.notes:
@@ -240,6 +241,12 @@ class Run:
         target = os.path.join(self.out, t["file"])
         subprocess.run(["zstd", "-q", "-12", "-f", "-o", target, "-"], input=data, check=True)
         return t
+
+
+def silent_end(t, data):
+    """a MariaDB that is killed while no request is open looks like one that is stopped"""
+    if t["scenario"].startswith("mysql-kill9-innocent") and packets.left_open(data, net.SERVER_IP, int(t["death_ns"])) == 0:
+        t["allowed"] = "unknown"
 
 
 def write_truth(out, row):
