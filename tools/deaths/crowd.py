@@ -239,6 +239,7 @@ class Client:
         self.overload_from = self.me.get("overload_from")
         self.hoard_from = self.me.get("hoard_from")
         self.hoarded = []
+        self.scan_from, self.scans_left = self.me.get("scan_from"), self.me.get("scans", 0)
 
     def say(self, what, **more):
         os.write(self.events, (json.dumps(dict(more, what=what, client=self.me["ip"], at_ns=time.time_ns())) + "\n").encode())
@@ -256,11 +257,16 @@ class Client:
                 self.shoot(self.shots.pop(0))
             if self.hoard_from is not None and self.at() >= self.hoard_from:
                 self.hoard()
+            if self.scans_left and self.at() >= self.scan_from:
+                self.scan()
+                continue
             wait = min(self.rng.expovariate(1 / think), 2.0)
             if self.me["style"] == "quiet" and self.rng.random() < 0.3 and self.plan["slowness"] == 1:
                 wait += 1
             if self.shots:
                 wait = min(wait, max(0, self.shots[0]["at"] - self.at()))
+            if self.scans_left:
+                wait = min(wait, max(0, self.scan_from - self.at()))
             if self.hoard_from is not None:
                 wait = min(wait, max(0.01, self.hoard_from - self.at()))
             time.sleep(wait)
@@ -350,6 +356,33 @@ class Client:
         except Exception as e:
             self.say("limit", error=repr(e)[:120])
             self.hoard_from += 0.2
+
+    def scan(self):
+        """a scanner or a fuzzer: one wrong message after the other, each over a connection of its own"""
+        self.scans_left -= 1
+        kind = self.rng.choice([k for k in killers.OF[self.plan["proto"]] if k.wrong])
+        data, s, c = kind.build(self.rng), None, None
+        try:
+            if kind.fresh:
+                s = socket.create_connection((self.targets[self.target], self.kind.port), timeout=1)
+                if self.plan["proto"] == "mysql":
+                    s.recv(4096)
+            else:
+                c = self.kind(self.targets[self.target], 1)
+                s = c.sock()
+            s.settimeout(self.rng.choice([0.02, 0.1, 0.3, 1.5]))
+            s.sendall(data)
+            s.recv(4096)
+        except Exception:
+            pass
+        try:
+            if c is not None:
+                c.close()
+            if s is not None:
+                s.close()
+        except Exception:
+            pass
+        time.sleep(self.rng.expovariate(1 / self.me["scan_think"]))
 
     def shoot(self, shot):
         """the message of death, over a connection of the pool or over a new one"""

@@ -409,6 +409,24 @@ class Survived(Scenario):
         run.until(run.before + run.rest)
 
 
+class Scan(Scenario):
+    """a scanner or fuzzer sends many malformed messages; the server refuses them and goes on"""
+
+    def __init__(self, proto, alone, weight=1):
+        super().__init__(proto, "scan-alone" if alone else "scan", weight)
+        self.alone = alone
+
+    def plan(self, run):
+        if self.alone:      # nobody works; many processes, which wait for answers that do not come
+            run.before = 0.3
+            run.plan["clients"] = [dict(c) for c in run.plan["clients"] for _ in range(run.rng.randint(1, 3))]
+        for i in range(len(run.plan["clients"])) if self.alone else run.rng.sample(range(8), run.rng.randint(1, 3)):
+            run.plan["clients"][i].update(scan_from=run.before, scans=run.rng.randint(10, 60), scan_think=run.rng.choice([0.001, 0.02, 0.1]))
+
+    def play(self, run):
+        run.until(run.before + run.rest + 1)
+
+
 class Ends(Scenario):
     """the recording ends in the middle of work, its last packet cut"""
 
@@ -466,7 +484,7 @@ def build():
         stops = {"mysql": ("term", "admin", "client"), "pgsql": ("fast", "smart", "immediate"), "redis": ("term", "admin", "client"),
                  "memcached": ("term", "int", "graceful")}[proto]
         every += [Stop(proto, how) for how in stops]
-        every += [Hang(proto), Starved(proto), OneClientCut(proto), ClientCrash(proto), Deploy(proto), Survived(proto, 2), Ends(proto, 2), Limit(proto)]
+        every += [Hang(proto), Starved(proto), OneClientCut(proto), ClientCrash(proto), Deploy(proto), Survived(proto, 2), Scan(proto, False), Scan(proto, True), Ends(proto, 2), Limit(proto)]
         every += [Network(proto, how) for how in ("drop-server", "drop-client", "drop-replies", "cable")]
         every += [Busy(proto, 0), Busy(proto, 1), Busy(proto, 5)]
         if proto != "memcached":
