@@ -27,6 +27,7 @@ struct alert {
     uint8_t confidence;        /* 0 to 100 */
     uint8_t from;              /* enum side: who sent the message */
     uint8_t protocol;
+    bool datagram;             /* it came by UDP */
     uint16_t anomaly;          /* ANOMALY_NONE for a rule on fields or content */
     uint16_t field;            /* the wrong field, FIELD_NONE when unknown */
     uint16_t exception;        /* the line of threshold.config that excepts it, + 1; 0 none */

@@ -25,6 +25,7 @@ struct message {
     const struct segment_mark *marks; /* of a message in several segments: where each begins in it */
     unsigned marks_used;
     uint8_t confidence;        /* 0 to 100: lower after gaps, mid-stream, one-sided */
+    bool datagram;             /* it came by UDP: `flow` is of this message alone */
 };
 
 /* From this offset of the message on, its bytes came from this segment. */
@@ -76,6 +77,10 @@ struct stream_sink dialogue_sink(struct dialogue *d);
 /* Where the run has come to: `when` as in proto/directory.h, and packet time. Optional, before each packet and tick; without
  * it everything that was learned is known. */
 void dialogue_at(struct dialogue *d, uint64_t when, int64_t now_ns);
+/* Who decodes datagrams to a server's port, or NULL. */
+const struct decoder *dialogue_datagram_decoder(uint16_t port);
+/* One UDP datagram between the flow's endpoints, of a server whose port has such a decoder; `length` as on the wire. */
+void dialogue_datagram(struct dialogue *d, struct flow *flow, enum side from, struct view payload, uint64_t length, const struct segment *where);
 /* Packet time has come to this: raises what timed out. */
 void dialogue_tick(struct dialogue *d, int64_t now_ns);
 /* The decoder of a flow, or NULL. The session of a flow, or NULL. */

@@ -30,6 +30,7 @@ struct pipeline {
     struct feed *feed;
     struct merge *merge;
     struct turns turns;
+    struct sides sides;
     unsigned workers; /* threads */
     unsigned hands_used;
     struct hand hands[WORKERS_MAX];
@@ -118,14 +119,22 @@ static void record(struct pipeline *p, const volatile bool *stop, void (*progres
 
 /* ---- opening */
 
-static bool open_shared(struct pipeline *p, struct error *why)
+/* A fiftieth of the memory, however many workers: what is evicted depends on it. */
+static size_t fragment_bytes(const struct pipeline_options *options)
+{
+    enum { SHARE = 50, LEAST = 2 * 1024 * 1024 };
+    return options->memory_bytes / SHARE > LEAST ? options->memory_bytes / SHARE : LEAST;
+}
+
+static bool open_shared(struct pipeline *p, const struct pipeline_options *options, struct error *why)
 {
     enum { PER_WORKER = 4 * 1024 * 1024, SHARED = 12 * 1024 * 1024 };
     unsigned count = p->workers ? p->workers : 1;
-    if (!arena_open(&p->arena, SHARED + (size_t)count * PER_WORKER, why))
+    if (!arena_open(&p->arena, SHARED + (size_t)count * PER_WORKER + fragment_bytes(options), why))
         return false;
     bool several = p->workers > 1;
-    bool fits = turns_open(&p->turns, &p->arena, count) && (p->feed = feed_open(&p->arena, count)) &&
+    bool fits = sides_open(&p->sides, &p->arena) && turns_open(&p->turns, &p->arena, count) &&
+                (p->feed = feed_open(&p->arena, count, fragment_bytes(options), p->counters)) &&
                 (p->directory = directory_open(&p->arena, SERVERS_KNOWN, several ? &p->turns : NULL)) &&
                 (!p->workers || (p->merge = merge_open(&p->arena, count, &p->turns, p->recorder)));
     return fits || error_set(why, EXIT_INTERNAL, "the workers' shared memory is too small");
@@ -155,6 +164,7 @@ static bool open_hand(struct pipeline *p, const struct pipeline_options *options
         .index = index,
         .turns = p->workers ? &p->turns : NULL,
         .spread = p->workers > 1 ? feed_spread(p->feed) : NULL,
+        .fragment_bytes = p->workers > 1 ? 0 : fragment_bytes(options),
     };
     p->hands_used++;
     h->worker = worker_open(&worker, &outlet, p->workers ? &h->counters : p->counters, why);
@@ -177,7 +187,7 @@ struct pipeline *pipeline_open(const struct pipeline_options *options, const str
     *p = (struct pipeline){.counters = counters, .recorder = recorder, .workers = options->workers};
     pthread_mutex_init(&p->lock, NULL);
     pthread_cond_init(&p->called, NULL);
-    bool open = open_shared(p, why);
+    bool open = open_shared(p, options, why);
     for (unsigned i = 0; open && i < (p->workers ? p->workers : 1); i++)
         open = open_hand(p, options, rules, why);
     if (open)
@@ -247,6 +257,8 @@ void pipeline_tick(struct pipeline *p, int64_t now_ns)
 void pipeline_finish(struct pipeline *p)
 {
     pipeline_do(p, TASK_FINISH);
+    for (unsigned i = 0; i < p->hands_used; i++)
+        sides_add(&p->sides, worker_sides(p->hands[i].worker));
     for (unsigned i = 0; p->workers && i < p->hands_used; i++)
         for (unsigned c = 0; c < COUNTERS; c++)
             p->counters->value[c] += p->hands[i].counters.value[c];
@@ -266,4 +278,9 @@ uint64_t pipeline_messages(const struct pipeline *p, enum protocol protocol)
     for (unsigned i = 0; i < p->hands_used; i++)
         sum += worker_messages(p->hands[i].worker, protocol);
     return sum;
+}
+
+const struct sides *pipeline_sides(const struct pipeline *p)
+{
+    return &p->sides;
 }

@@ -11,6 +11,7 @@
 #include "capture/source.h"
 #include "app/evidence.h"
 #include "app/recorder.h"
+#include "app/sides.h"
 
 struct pipeline_options {
     size_t memory_bytes;    /* --memory: everything on the packet path comes from it */
@@ -31,6 +32,8 @@ void pipeline_run(struct pipeline *p, struct source *source, const volatile bool
 void pipeline_tick(struct pipeline *p, int64_t now_ns);
 /* Delivers what is held and closes every connection. */
 void pipeline_finish(struct pipeline *p);
+/* Complete after pipeline_finish, too. */
+const struct sides *pipeline_sides(const struct pipeline *p);
 uint64_t pipeline_flows(const struct pipeline *p, enum protocol protocol);
 uint64_t pipeline_messages(const struct pipeline *p, enum protocol protocol);
 void pipeline_close(struct pipeline *p);

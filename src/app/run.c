@@ -102,6 +102,7 @@ static void fill_summary(struct run *r)
     s->counters = &r->counters;
     s->rules = r->rules;
     s->recorder = r->recorder;
+    s->sides = pipeline_sides(r->pipeline);
     s->seconds = run_seconds_now() - r->began;
     for (unsigned p = 1; p < PROTOCOLS; p++) {
         s->flows[p] = pipeline_flows(r->pipeline, (enum protocol)p);

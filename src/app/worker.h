@@ -8,6 +8,7 @@
 #include "app/evidence.h"
 #include "app/feed.h"
 #include "app/outlet.h"
+#include "app/sides.h"
 #include "proto/conversation.h"
 
 struct worker_options {
@@ -20,6 +21,7 @@ struct worker_options {
     unsigned index;
     struct turns *turns;    /* NULL with a worker alone */
     const struct spread *spread;
+    size_t fragment_bytes;  /* of memory for fragments; 0: the feed puts them together */
 };
 
 struct worker;
@@ -35,6 +37,8 @@ void worker_tick(struct worker *w, int64_t now_ns);
 void worker_finish(struct worker *w, uint64_t latest);
 uint64_t worker_flows(const struct worker *w, enum protocol protocol);
 uint64_t worker_messages(const struct worker *w, enum protocol protocol);
+/* Of its connections that are over. */
+const struct sides *worker_sides(const struct worker *w);
 void worker_close(struct worker *w);
 
 #endif

@@ -186,6 +186,7 @@ struct rule {
     uint32_t protocols;      /* bit per enum protocol; 0: never matches in this build */
     uint8_t action;          /* enum rule_action */
     uint8_t sides;           /* bit per enum side: who may have sent the message */
+    bool only_tcp, only_udp;
     uint8_t severity, class; /* an anomaly rule without `priority` takes both from the report's row */
     uint8_t flow;            /* enum flow_word, as written */
     uint8_t priority;        /* as written; 0 none */

@@ -52,7 +52,8 @@ static bool rule_matches(struct detector *d, const struct asked *a, uint32_t num
     const struct rule *r = &d->rules->rules[number];
     struct evidence now, chosen = {0};
     d->stats[number].evaluated++;
-    if (!(r->protocols & UINT32_C(1) << a->protocol) || !(r->sides & 1u << a->message->from))
+    if (!(r->protocols & UINT32_C(1) << a->protocol) || !(r->sides & 1u << a->message->from) ||
+        (a->message->datagram ? r->only_tcp : r->only_udp))
         return false;
     const struct report *report = NULL;
     memset(a->asker->search.values, 0, sizeof a->asker->search.values);

@@ -84,7 +84,7 @@ struct dialogue *dialogue_open(struct arena *from, const struct dialogue_options
                 pool_open(&d->large, from, sizeof(struct held) + MESSAGE_BYTES_MAX, options->message_buffers) &&
                 pool_open(&d->note_blocks, from, sizeof(struct note), options->note_blocks) &&
                 pool_open(&d->note_tables, from, sizeof(struct note_table), options->note_blocks / NOTES_PER_TABLE) &&
-                unwrap_pool(d, from, options->inflaters);
+                unwrap_pool(d, from, options->inflaters) && datagrams_open(d, from);
     return fits ? d : NULL;
 }
 
@@ -279,6 +279,7 @@ static struct report odd_report(const struct oddity *oddity, size_t length)
 {
     struct report r = {.anomaly = (uint16_t)oddity->what, .field = FIELD_TCP_BYTES, .relation = MUST_BE, .length = (uint32_t)length};
     switch (oddity->what) {
+    case ANOMALY_IP_FRAGMENT_OVERLAP:
     case ANOMALY_TCP_OVERLAP_DIFFERS:
         r.note = "what was sent first for this place (tcp.bytes_before)";
         break;

@@ -86,7 +86,7 @@ static int64_t alert_row(struct store *s, const struct alert *alert, int64_t rul
     sqlite3_stmt *add = store_ready(s, DO_ADD_ALERT, why);
     if (!add)
         return 0;
-    community_id(community, &alert->client, &alert->server);
+    community_id(community, &alert->client, &alert->server, alert->datagram ? 17 : 6);
     sqlite3_bind_int64(add, 1, s->run_id);
     sqlite3_bind_int64(add, 2, rule_id);
     sqlite3_bind_int64(add, 3, alert->time_ns);
