@@ -32,6 +32,7 @@ struct flow {
     bool excused[2];                /* by enum side: one position was acknowledged and never seen; a FIN, or else a byte */
     void *user;                     /* the sink's; NULL until it sets it */
     void *sample;                   /* the evidence room's: a sample of this connection is being gathered */
+    void *health;                   /* the health room's */
 };
 
 enum flow_end { END_FIN, END_RESET, END_TIMEOUT, END_EVICTED, END_REUSED, END_CAPTURE };
@@ -50,6 +51,15 @@ struct oddity {
     uint32_t got, usual;
 };
 
+/* What one segment says of the path and the hosts. `from` is who sent it. */
+enum segment_sign {
+    SEGMENT_ASKS,        /* the first SYN of a connection; sent again it opens another */
+    SEGMENT_ACCEPTS,     /* SYN-ACK */
+    SEGMENT_REFUSES,     /* RST in answer to a SYN */
+    SEGMENT_REPEATS,     /* all its bytes were seen before */
+    SEGMENT_ZERO_WINDOW, /* its sender takes no more bytes for now */
+};
+
 struct stream_sink {
     void *context;
     void (*bytes)(void *context, struct flow *flow, enum side from, struct view bytes, const struct segment *where);
@@ -64,6 +74,9 @@ struct stream_sink {
      * what the stream has there and `theirs` what the segment says, both from the first byte that differs; of what is about
      * numbers, `got` and `usual`. flow->user may be NULL: also after the connection is over. May be NULL. */
     void (*odd)(void *context, struct flow *flow, enum side from, const struct oddity *oddity, const struct segment *where);
+    /* Told to `watcher`, of every connection, also those without a byte. May be NULL. */
+    void *watcher;
+    void (*sign)(void *watcher, struct flow *flow, enum side from, enum segment_sign sign, const struct segment *where);
 };
 
 struct net_options {
@@ -97,6 +110,8 @@ void net_segment(struct net *n, struct flow *flow, const struct net_packet *pack
 enum side net_side(const struct flow *flow, const struct net_packet *packet);
 /* Sequence number of stream offset 0 of a side; false when not known. Used to find secrets in kept packets. */
 bool net_stream_origin(const struct flow *flow, enum side from, uint32_t *seq);
+/* Whether the other side's host has acknowledged all that we saw this side send. */
+bool net_acknowledged(const struct flow *flow, enum side from);
 /* The end of the capture: every connection gets closed(END_CAPTURE) after what is held is delivered, in order of their ids. */
 void net_finish(struct net *n);
 

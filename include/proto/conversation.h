@@ -45,6 +45,9 @@ struct message_sink {
     /* A message with a report, with a fact that is wanted, of a kind that is wanted, or on a connection of which a sample is
      * gathered. */
     void (*message)(void *context, const struct message *message);
+    /* A side said FIN behind its last message; bytes of a side were lost. Of database connections; may be NULL. */
+    void (*finished)(void *context, struct flow *flow, enum side from, const struct segment *where);
+    void (*gap)(void *context, struct flow *flow, enum side from);
     /* The connection is over: last call for its user data. */
     void (*closed)(void *context, struct flow *flow, enum flow_end end, enum side by, const struct segment *where);
 };
@@ -81,6 +84,14 @@ void dialogue_tick(struct dialogue *d, int64_t now_ns);
 /* The decoder of a flow, or NULL. The session of a flow, or NULL. */
 const struct decoder *dialogue_decoder(const struct flow *flow);
 const struct session *dialogue_session(const struct flow *flow);
+/* The message of a side that began and is not whole: its bytes so far that are kept, how many came and how many it says it has
+ * (0: not known yet), and where it began. False: there is none. */
+struct unfinished {
+    struct view head;
+    uint64_t arrived, declared;
+    struct segment first;
+};
+bool dialogue_unfinished(const struct flow *flow, enum side from, struct unfinished *out);
 /* Stretches of the streams that hold secrets: fills up to `most`, returns how many. */
 struct secret_range {
     enum side from;

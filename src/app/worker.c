@@ -4,7 +4,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
-enum { BATCH = 32, IDLE_SECONDS = 3600, INCOMPLETE_SECONDS = 30, BY_TIME_SHIFT = 56, SMALL_THINGS = 4 * 1024 * 1024, FLIGHT_ENTRY = 48 };
+enum { BATCH = 32, IDLE_SECONDS = 3600, INCOMPLETE_SECONDS = 30, BY_TIME_SHIFT = 56, SMALL_THINGS = 12 * 1024 * 1024, SERVERS_FOLLOWED = 1024, FLIGHT_ENTRY = 48 };
 static const uint64_t WHEN_FINISHED = UINT64_MAX - 2; /* odd: by time alone */
 
 struct worker {
@@ -15,6 +15,7 @@ struct worker {
     struct dialogue *dialogue;
     struct detector *detector;
     struct evidence *evidence;
+    struct pulse *pulse;
     const struct rule_set *rules;
     const struct spread *spread;
     struct turns *turns;
@@ -28,7 +29,7 @@ struct worker {
     bool decoded[BATCH];
 };
 
-enum { BY_TIME_NET = 1, BY_TIME_DIALOGUE = 2 };
+enum { BY_TIME_NET = 1, BY_TIME_DIALOGUE = 2, BY_TIME_PULSE = 3, BY_TIME_TOLD = 4 /* after every worker's pulse */ };
 
 /* ---- what the rooms say */
 
@@ -60,6 +61,7 @@ static void raise_alert(void *context, const struct alert *found, const struct m
     alert.sample = evidence_alert(w->evidence, message->flow, key, where->ticket, comment.chars,
                                   outlet_may_store(&w->outlet, &alert));
     outlet_alert(&w->outlet, &alert, key);
+    pulse_alert(w->pulse, message, key, alert.severity);
 }
 
 static void say_verdict(struct worker *w, const struct message *message, const struct fact *fact)
@@ -103,7 +105,7 @@ static void take_facts(struct worker *w, const struct message *message)
                             message->first->time_ns);
         } else if (fact->kind == FACT_TLS) {
             outlet_server(&w->outlet, &message->flow->server, message->decoder->protocol, "", true, message->first->time_ns);
-        } else if (fact->kind != FACT_REQUEST) {
+        } else if (fact->kind != FACT_REQUEST && message->flow->sample) {
             say_verdict(w, message, fact);
         }
     }
@@ -119,8 +121,9 @@ static void take_message(void *context, const struct message *message)
 {
     struct worker *w = context;
     worker_place(w, message->flow);
-    if (message->findings->facts_used)
+    if (message->flow->sample || message->findings->facts_seen & (1u << FACT_SERVER_HELLO | 1u << FACT_TLS))
         take_facts(w, message);
+    pulse_message(w->pulse, message);
     detector_message(w->detector, message, raise_alert, w);
 }
 
@@ -133,12 +136,42 @@ static bool wants_messages(void *context, enum protocol protocol, enum side from
 static void take_closed(void *context, struct flow *flow, enum flow_end end, enum side by, const struct segment *where)
 {
     struct worker *w = context;
+    worker_place(w, flow);
+    pulse_closed(w->pulse, flow, end, by, where);
     if (!flow->sample)
         return;
-    worker_place(w, flow);
     if (by == FROM_SERVER && (end == END_RESET || end == END_FIN))
         evidence_verdict(w->evidence, flow, end == END_RESET ? "reset the connection" : "closed the connection without an answer");
     evidence_close(w->evidence, flow, where->ticket);
+}
+
+static void take_finished(void *context, struct flow *flow, enum side from, const struct segment *where)
+{
+    struct worker *w = context;
+    worker_place(w, flow);
+    pulse_finished(w->pulse, flow, from, where);
+}
+
+static void take_gap(void *context, struct flow *flow, enum side from)
+{
+    struct worker *w = context;
+    (void)from;
+    pulse_gap(w->pulse, flow);
+}
+
+static void take_segment(void *context, struct flow *flow, enum side from, enum segment_sign sign, const struct segment *where)
+{
+    struct worker *w = context;
+    pulse_segment(w->pulse, flow, from, sign, where);
+}
+
+/* Of the workers' beats of one moment all come before the one that tells the time. */
+static void take_sign(void *context, const struct sign *sign, size_t length)
+{
+    struct worker *w = context;
+    if (sign->kind == SIGN_TIME)
+        w->outlet.moment.place = (uint64_t)BY_TIME_TOLD << BY_TIME_SHIFT;
+    outlet_sign(&w->outlet, sign, length);
 }
 
 /* ---- opening: one budget, split by what each room is worth */
@@ -154,7 +187,8 @@ enum share {
     SHARE_COPIES = 30, /* of packets, for samples, where the source does not keep them */
     SHARE_INFLATERS = 25,
     SHARE_HELD = 20,
-    SHARE_ALL = 1100,
+    SHARE_PULSES = 60,
+    SHARE_ALL = 1160,
 };
 
 static size_t share_of(const struct worker_options *options, enum share share, size_t cost)
@@ -167,10 +201,19 @@ static bool open_rooms(struct worker *w, const struct worker_options *options)
     struct dialogue_costs costs = dialogue_costs();
     struct message_sink messages = {
         .context = w,
-        .facts = 1u << FACT_SERVER_HELLO | 1u << FACT_TLS,
+        .facts = 1u << FACT_SERVER_HELLO | 1u << FACT_TLS | pulse_facts(),
         .wants = wants_messages,
         .message = take_message,
         .closed = take_closed,
+        .finished = take_finished,
+        .gap = take_gap,
+    };
+    struct pulse_options pulse = {
+        .connections = share_of(options, SHARE_PULSES, pulse_connection_cost()),
+        .servers = SERVERS_FOLLOWED,
+        .worker = options->index,
+        .context = w,
+        .tell = take_sign,
     };
     struct dialogue_options dialogue = {
         .conversations = share_of(options, SHARE_CONVERSATIONS, costs.conversation),
@@ -194,11 +237,13 @@ static bool open_rooms(struct worker *w, const struct worker_options *options)
         evidence.samples = share_of(options, SHARE_SAMPLES, evidence_sample_cost());
     evidence.reach = options->flight_packets;
     if (!(w->flight = flight_open(&w->arena, options->flight_packets, share_of(options, SHARE_COPIES, 1))) ||
-        !(w->detector = detector_open(options->rules, &w->arena)) ||
+        !(w->detector = detector_open(options->rules, &w->arena)) || !(w->pulse = pulse_open(&w->arena, &pulse, w->counters)) ||
         !(w->dialogue = dialogue_open(&w->arena, &dialogue, &messages, w->counters)))
         return false;
     struct stream_sink streams = dialogue_sink(w->dialogue);
     net.flight = w->flight;
+    streams.watcher = w;
+    streams.sign = take_segment;
     return (w->net = net_open(&w->arena, &net, &streams, w->counters)) &&
            (w->evidence = evidence_open(&w->arena, &evidence, w->flight, &w->outlet, w->counters));
 }
@@ -267,6 +312,8 @@ static void time_passes(struct worker *w, uint64_t when, int64_t now_ns)
     net_tick(w->net);
     w->by_time = BY_TIME_DIALOGUE;
     dialogue_tick(w->dialogue, now_ns);
+    w->outlet.moment.place = (uint64_t)BY_TIME_PULSE << BY_TIME_SHIFT;
+    pulse_time(w->pulse, now_ns, false);
     w->by_time = 0;
     if (w->turns)
         turns_pass(w->turns, w->index, when);
@@ -329,8 +376,11 @@ void worker_finish(struct worker *w, uint64_t latest)
     w->outlet.latest = latest;
     w->outlet.moment = (struct moment){WHEN_FINISHED, 0};
     dialogue_at(w->dialogue, WHEN_FINISHED, w->now_ns);
+    pulse_beat_now(w->pulse, w->now_ns);
     w->by_time = BY_TIME_NET;
     net_finish(w->net);
+    w->outlet.moment.place = (uint64_t)BY_TIME_PULSE << BY_TIME_SHIFT;
+    pulse_time(w->pulse, w->now_ns, true);
     w->by_time = 0;
     if (w->turns)
         turns_pass(w->turns, w->index, WHEN_FINISHED);

@@ -8,6 +8,7 @@
 #include "app/evidence.h"
 #include "app/feed.h"
 #include "app/outlet.h"
+#include "health/pulse.h"
 #include "proto/conversation.h"
 
 struct worker_options {

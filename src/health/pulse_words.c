@@ -1,0 +1,101 @@
+/* Last words: the newest messages of each client, each with the shape by which it is known again. */
+#include "health/pulse_state.h"
+
+/* Half a doubling: 0 1 2 3 4 6 8 12 16 ... */
+static uint32_t length_bucket(uint64_t length)
+{
+    if (length < 4)
+        return (uint32_t)length;
+    unsigned high = 63 - (unsigned)__builtin_clzll(length);
+    return high * 2 + (uint32_t)(length >> (high - 1) & 1);
+}
+
+/* What a message is without what it says: literals in a statement do not matter, which fields it has does. */
+static uint32_t shape_of(const struct message *m)
+{
+    enum { FIELDS_HASHED = 16 };
+    const struct findings *f = m->findings;
+    uint32_t hash = mix32((uint32_t)m->decoder->protocol << 16 | f->message, f->session->phase);
+    unsigned fields = f->fields_used < FIELDS_HASHED ? f->fields_used : FIELDS_HASHED;
+    for (unsigned i = 0; i < fields; i++)
+        hash = mix32(hash, f->fields[i].field);
+    for (unsigned i = 0; i < f->reports_used; i++)
+        hash = mix32(hash, 0x10000u | f->reports[i].anomaly);
+    hash = mix32(hash, length_bucket(f->message_length));
+    return hash ? hash : 1;
+}
+
+static uint8_t flags_of(const struct message *m, bool request)
+{
+    const struct findings *f = m->findings;
+    uint8_t flags = request ? WORD_REQUEST : 0;
+    for (unsigned i = 0; i < f->reports_used; i++) {
+        const enum anomaly_class class = anomaly_row((enum anomaly)f->reports[i].anomaly)->class;
+        flags |= class == CLASS_MALFORMED || class == CLASS_VIOLATION ? WORD_ANOMALY : WORD_UNUSUAL;
+    }
+    if (f->session->phase == PHASE_PRE_AUTH)
+        flags |= WORD_LOGIN;
+    return flags;
+}
+
+void pulse_word(struct pulse *p, struct pulse_flow *f, const struct message *m, bool request)
+{
+    struct kept_word *kept = &f->words[f->words_next];
+    f->words_next = (uint8_t)((f->words_next + 1) % WORDS_MAX);
+    if (f->words_used < WORDS_MAX)
+        f->words_used++;
+    uint64_t length = m->findings->message_length;
+    kept->serial = f->asked;
+    kept->word = (struct word){
+        .time_ns = m->first->time_ns,
+        .packet = m->first->packet_number,
+        .shape = shape_of(m),
+        .length = length > UINT32_MAX ? UINT32_MAX : (uint32_t)length,
+        .type = m->findings->message,
+        .anomaly = m->findings->reports_used ? m->findings->reports[0].anomaly : 0,
+        .flags = flags_of(m, request),
+    };
+    if (!pulse_shape_is_new(f->server, kept->word.shape))
+        return;
+    struct sign sign = {.kind = SIGN_SHAPE, .protocol = (uint8_t)f->decoder->protocol, .server = f->flow->server, .client = f->flow->client,
+                        .time_ns = kept->word.time_ns, .packet = kept->word.packet, .flow_id = f->flow->id,
+                        .shape.shape = kept->word.shape};
+    pulse_tell(p, &sign);
+}
+
+/* A message that began and did not end is the last word of all. */
+static void unfinished_word(const struct pulse_flow *f, struct word *word)
+{
+    struct unfinished u;
+    if (!dialogue_unfinished(f->flow, FROM_CLIENT, &u))
+        return;
+    *word = (struct word){.time_ns = u.first.time_ns, .packet = u.first.packet_number, .flags = WORD_PARTIAL | WORD_OPEN};
+    word->length = u.declared > UINT32_MAX ? UINT32_MAX : (uint32_t)(u.declared ? u.declared : u.arrived);
+    word->shape = mix32(mix32((uint32_t)f->decoder->protocol << 16, UINT32_C(0xffff)), length_bucket(word->length));
+}
+
+void pulse_last_words(const struct pulse_flow *f, struct sign *sign)
+{
+    struct word *out = sign->ending.words;
+    unsigned used = 0;
+    out[0].flags = 0;
+    unfinished_word(f, &out[0]);
+    used += out[0].flags ? 1u : 0u;
+    for (unsigned i = 0; i < f->words_used && used < WORDS_MAX; i++) {
+        const struct kept_word *kept = &f->words[(f->words_next + 2u * WORDS_MAX - 1 - i) % WORDS_MAX];
+        if (used && out[0].flags & WORD_PARTIAL && kept->word.packet == out[0].packet && !(kept->word.flags & WORD_REQUEST)) {
+            /* It was judged while it came. */
+            uint32_t length = out[0].length;
+            out[0] = kept->word;
+            out[0].length = length > kept->word.length ? length : kept->word.length;
+            out[0].flags |= WORD_PARTIAL | WORD_OPEN;
+            continue;
+        }
+        out[used] = kept->word;
+        bool open = kept->word.flags & WORD_REQUEST ? kept->serial >= f->answered : f->spoke_ns < kept->word.time_ns;
+        if (open)
+            out[used].flags |= WORD_OPEN;
+        used++;
+    }
+    sign->ending.words_used = (uint8_t)used;
+}
