@@ -9,7 +9,7 @@
 enum {
     SUSPECTS_MAX = 5,
     REASONS_MAX = 8,
-    REASON_TEXT_MAX = 96,
+    REASON_TEXT_MAX = 128,
     EVIDENCE_MAX = 14,
     EVIDENCE_TEXT_MAX = 200,
     LAST_WORDS_MAX = 24,    /* connections of an incident whose last words are kept */

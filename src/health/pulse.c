@@ -14,7 +14,7 @@ size_t pulse_connection_cost(void)
 uint32_t pulse_facts(void)
 {
     return 1u << FACT_REQUEST | 1u << FACT_REPLY | 1u << FACT_ERROR | 1u << FACT_VERDICT | 1u << FACT_LOGIN | 1u << FACT_LOGIN_OK |
-           1u << FACT_LOGIN_FAILED | 1u << FACT_SERVER_HELLO | 1u << FACT_SHUTDOWN;
+           1u << FACT_LOGIN_FAILED | 1u << FACT_SERVER_HELLO | 1u << FACT_SHUTDOWN | 1u << FACT_QUIT;
 }
 
 static uint16_t stop_message(const struct decoder *decoder)
@@ -309,6 +309,7 @@ static void client_says(struct pulse *p, struct pulse_flow *f, const struct mess
 {
     const struct findings *found = m->findings;
     bool asks = found->facts_seen & 1u << FACT_REQUEST;
+    f->client_ended |= (found->facts_seen & 1u << FACT_QUIT) != 0;
     uint16_t stop = p->stop_message[f->decoder->protocol];
     if (asks || found->reports_used || found->facts_seen & 1u << FACT_LOGIN) {
         pulse_word(p, f, m, asks);

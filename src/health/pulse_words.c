@@ -10,6 +10,22 @@ static uint32_t length_bucket(uint64_t length)
     return high * 2 + (uint32_t)(length >> (high - 1) & 1);
 }
 
+/* The first words of a statement, without case, digits and what stands in quotes. */
+static uint32_t words_hash(uint32_t hash, struct view text)
+{
+    enum { LOOKED_AT = 64 };
+    bool quoted = false;
+    text = view_head(text, LOOKED_AT);
+    for (size_t i = 0; i < text.length; i++) {
+        uint8_t c = text.bytes[i];
+        uint8_t letter = c | 0x20;
+        quoted ^= c == '\'' || c == '"';
+        if (!quoted && letter >= 'a' && letter <= 'z')
+            hash = (hash ^ letter) * UINT32_C(16777619); /* FNV-1a */
+    }
+    return hash;
+}
+
 /* What a message is without what it says: literals in a statement do not matter, which fields it has does. */
 static uint32_t shape_of(const struct message *m)
 {
@@ -17,8 +33,12 @@ static uint32_t shape_of(const struct message *m)
     const struct findings *f = m->findings;
     uint32_t hash = mix32((uint32_t)m->decoder->protocol << 16 | f->message, f->session->phase);
     unsigned fields = f->fields_used < FIELDS_HASHED ? f->fields_used : FIELDS_HASHED;
-    for (unsigned i = 0; i < fields; i++)
-        hash = mix32(hash, f->fields[i].field);
+    for (unsigned i = 0; i < fields; i++) {
+        const struct field_value *value = &f->fields[i];
+        hash = mix32(hash, value->field);
+        if (field_flags_of[value->field] & FIELD_SHAPE)
+            hash = words_hash(hash, view_head(view_from(m->head, value->offset), value->length));
+    }
     for (unsigned i = 0; i < f->reports_used; i++)
         hash = mix32(hash, 0x10000u | f->reports[i].anomaly);
     hash = mix32(hash, length_bucket(f->message_length));
