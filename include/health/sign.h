@@ -121,7 +121,7 @@ struct sign {
         } shape;
         struct {
             uint64_t requests;    /* of the connection */
-            int64_t opened_ns, last_reply_ns;
+            int64_t opened_ns, last_reply_ns, open_since_ns;
             uint32_t open;        /* requests that are not answered */
             uint8_t words_used;
             uint8_t farewell;     /* what the server said before */

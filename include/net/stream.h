@@ -28,6 +28,7 @@ struct flow {
     uint64_t packets[2], bytes[2];  /* by enum side; bytes of TCP payload on the wire */
     uint16_t vlan;
     bool midstream;                 /* its start was not seen */
+    uint8_t last_data;              /* enum side: who sent the newest segment with data */
     bool one_sided;                 /* only one side was ever seen, after at least 16 packets */
     bool excused[2];                /* by enum side: one position was acknowledged and never seen; a FIN, or else a byte */
     void *user;                     /* the sink's; NULL until it sets it */

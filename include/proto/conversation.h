@@ -91,6 +91,8 @@ struct unfinished {
     uint64_t arrived, declared;
     struct segment first;
 };
+/* Whether the messages of both sides can be read: not behind TLS, or of a feature that is not decoded. */
+bool dialogue_is_read(const struct flow *flow);
 bool dialogue_unfinished(const struct flow *flow, enum side from, struct unfinished *out);
 /* Stretches of the streams that hold secrets: fills up to `most`, returns how many. */
 struct secret_range {

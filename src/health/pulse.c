@@ -226,6 +226,8 @@ static enum farewell farewell_of(const struct fact *fact)
 {
     if (code_is(fact, "57P02"))
         return FAREWELL_CRASH;
+    if (begins(fact->text, "SHUTDOWN") || begins(fact->text, "shutdown"))
+        return FAREWELL_COMMAND; /* as the decoders of Redis and Memcached say when it worked */
     return contains(fact->text, "postmaster") ? FAREWELL_ORPHANED : FAREWELL_ORDERLY;
 }
 
@@ -242,8 +244,10 @@ static void error(struct pulse *p, struct pulse_flow *f, const struct message *m
     enum { CONNECTION_KILLED = 1927 };
     enum error_class class = error_class(f->decoder->protocol, fact);
     f->server->beat.errors[class]++;
-    if (class == ERRORS_LIMIT)
+    if (class == ERRORS_LIMIT) {
         refused(p, f, m, fact);
+        f->farewell = FAREWELL_SESSION;
+    }
     if (class == ERRORS_STARTING || class == ERRORS_STOPPING)
         farewell(p, f, m, class == ERRORS_STOPPING ? FAREWELL_ORDERLY : FAREWELL_SESSION, fact->text);
     if (f->decoder->protocol == PROTOCOL_MYSQL && fact->number == CONNECTION_KILLED)
@@ -292,6 +296,8 @@ static void server_says(struct pulse *p, struct pulse_flow *f, const struct mess
         case FACT_LOGIN_FAILED:
             f->server->beat.logins_failed++;
             error(p, f, m, fact);
+            if (f->farewell == FAREWELL_NONE)
+                f->farewell = FAREWELL_SESSION;
             break;
         case FACT_SERVER_HELLO:
             hello(p, f, m, fact);
@@ -369,6 +375,11 @@ static struct sign ending_of(struct pulse_flow *f, enum sign_kind kind, enum sid
     sign.ending.opened_ns = f->flow->first_ns;
     sign.ending.last_reply_ns = f->reply_ns;
     sign.ending.open = open > UINT32_MAX ? UINT32_MAX : (uint32_t)open;
+    sign.ending.open_since_ns = f->since_ns;
+    if (!dialogue_is_read(f->flow)) { /* whoever spoke last waits for the other */
+        sign.ending.open = f->flow->last_data == FROM_CLIENT;
+        sign.ending.open_since_ns = 0;
+    }
     sign.ending.farewell = f->farewell;
     sign.ending.midstream = f->flow->midstream;
     sign.ending.check = f->asked <= 1 && open == 0 && !f->flow->midstream;

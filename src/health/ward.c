@@ -224,6 +224,9 @@ static void take_door(struct chart *c, const struct sign *sign)
     c->minute.asked += sign->door.asked;
     c->minute.accepted += sign->door.accepted;
     c->minute.refused += sign->door.refused;
+    c->quiet.asked += sign->door.asked;
+    c->quiet.accepted += sign->door.accepted;
+    c->quiet.refused += sign->door.refused;
     if (sign->door.accepted)
         c->last_accepted_ns = sign->time_ns;
     if (!sign->door.refused)
@@ -308,6 +311,7 @@ void ward_take(struct ward *w, const struct sign *sign)
         break;
     case SIGN_OPENED:
         take_opened(c, sign);
+        backup_opened(w, c, sign);
         break;
     case SIGN_HELLO:
         take_hello(c, sign);
@@ -320,6 +324,7 @@ void ward_take(struct ward *w, const struct sign *sign)
         break;
     case SIGN_SHAPE:
         shape_seen(c, sign);
+        backup_shape(w, c, sign->shape.shape);
         break;
     case SIGN_ENDING:
         burst_add(w, c, sign);

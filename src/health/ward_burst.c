@@ -18,19 +18,20 @@ static const int64_t SETTLED_NS = MILLISECONDS(500);
 static const int64_t ALONE_NS = SECONDS(3);
 /* A command or a farewell belongs to endings so long after it: stopping may wait for transactions. */
 static const int64_t STOP_REACH_NS = SECONDS(30);
+/* A few endings that lie so far before the others are not part of it. */
+static const int64_t APART_NS = MILLISECONDS(100);
 /* Of the connections that were open, in hundredths: all, but for those whose end the capture lost. */
 enum { NEARLY_ALL = 75 };
-/* A server that answers so often in the second before is busy: that no request was open is then no accident. */
-enum { BUSY_REPLIES = 50 };
 
-static bool is_open(const struct sign *sign)
+/* Of requests that were there when it began: what came later went to sockets that nobody read any more. */
+static bool is_open(const struct burst *b, const struct sign *sign)
 {
-    return sign->ending.open || sign->ending.pending;
+    return (sign->ending.open && sign->ending.open_since_ns <= b->began_ns) || sign->ending.pending;
 }
 
 static struct burst *burst_begin(struct ward *w, struct chart *c, const struct sign *sign)
 {
-    struct burst *b = NULL;
+    struct burst *b = c->burst;
     for (unsigned i = 0; i < BURSTS_MAX && !b; i++)
         if (!w->bursts[i].chart)
             b = &w->bursts[i];
@@ -46,7 +47,7 @@ static struct burst *burst_begin(struct ward *w, struct chart *c, const struct s
     c->burst = b;
     c->asked = c->accepted = c->refused = 0;
     for (uint32_t i = 0; i < c->clients_used; i++)
-        c->clients[i].lost = false;
+        c->clients[i].lost = c->clients[i].moved = false;
     return b;
 }
 
@@ -64,10 +65,14 @@ static void keep_words(struct burst *b, const struct sign *sign)
 
 void burst_add(struct ward *w, struct chart *c, const struct sign *sign)
 {
-    struct burst *b = c->burst ? c->burst : burst_begin(w, c, sign);
+    if (sign->ending.farewell == FAREWELL_SESSION) /* it said why: this session only */
+        return;
+    struct burst *b = c->burst;
+    if (!b || (sign->time_ns - b->last_ns > APART_NS && b->endings * 100 < b->before * NEARLY_ALL))
+        b = burst_begin(w, c, sign);
     if (!b)
         return;
-    bool open = is_open(sign), fin = sign->manner == ENDING_FIN;
+    bool open = is_open(b, sign), fin = sign->manner == ENDING_FIN;
     b->last_ns = sign->time_ns;
     b->endings++;
     b->open_fins += fin && open;
@@ -77,6 +82,7 @@ void burst_add(struct ward *w, struct chart *c, const struct sign *sign)
     b->idle_resets += !fin && !open;
     b->farewells[sign->ending.farewell]++;
     b->requests_lost += sign->ending.open;
+    b->late += sign->ending.opened_ns > b->began_ns;
     if (sign->ending.last_reply_ns > b->last_reply_ns)
         b->last_reply_ns = sign->ending.last_reply_ns;
     struct seen_client *client = chart_client(c, sign->client.address);
@@ -114,7 +120,7 @@ static void count_impact(const struct chart *c, const struct burst *b, struct in
     for (uint32_t i = 0; i < c->clients_used; i++)
         out->clients_affected += c->clients[i].lost;
     out->connections = b->before;
-    out->connections_lost = b->endings;
+    out->connections_lost = b->endings - b->late;
     out->requests_lost = b->requests_lost;
 }
 
@@ -157,7 +163,7 @@ static struct patient_incident *judged(struct ward *w, struct burst *b, enum inc
     memcpy(i->farewells, b->farewells, sizeof i->farewells);
     count_impact(c, b, &i->told);
     keep_last_words(b, &i->told);
-    suspects_rank(c, b, &i->told);
+    suspects_rank(w, c, b, &i->told);
     return i;
 }
 
@@ -165,8 +171,9 @@ enum finding { FINDING_NOTHING, FINDING_WAIT, FINDING_STOP, FINDING_BACKEND, FIN
 
 static enum finding burst_find(const struct ward *w, const struct chart *c, const struct burst *b)
 {
-    bool whole = b->endings * 100 >= b->before * NEARLY_ALL;
-    bool several = b->endings > 1;
+    uint32_t endings = b->endings - b->late;
+    bool whole = endings * 100 >= b->before * NEARLY_ALL;
+    bool several = endings > 1;
     bool shut = c->refused > 0;
     bool restarted = c->fell_ns > b->began_ns;
     uint32_t ordered = b->farewells[FAREWELL_ORDERLY];
@@ -185,12 +192,40 @@ static enum finding burst_find(const struct ward *w, const struct chart *c, cons
     return FINDING_NOTHING;
 }
 
+/* What the kernel had accepted and nobody will read any more ends a little later: it is the same death. */
+static bool burst_absorbed(const struct chart *c, const struct burst *b)
+{
+    struct patient_incident *i = c->incident;
+    if (!i || i->told.kind > INCIDENT_STOP || c->last_reply_ns > i->told.last_end_ns)
+        return false;
+    i->told.connections_lost += b->endings - b->late;
+    i->told.requests_lost += b->requests_lost;
+    i->dirty = true;
+    return true;
+}
+
+static void remember_death(struct ward *w, const struct patient_incident *i)
+{
+    if (i->told.verdict != CAUSE_SERVER_CRASH || !i->told.suspects_used)
+        return;
+    w->deaths[w->deaths_next].server = i->told.server;
+    w->deaths[w->deaths_next].time_ns = i->told.first_end_ns;
+    w->deaths[w->deaths_next].shape = i->told.suspects[0].word.shape;
+    w->deaths_next = (w->deaths_next + 1) % DEATHS_KEPT;
+    if (w->deaths_used < DEATHS_KEPT)
+        w->deaths_used++;
+}
+
 void burst_look(struct ward *w, struct chart *c)
 {
     struct burst *b = c->burst;
     if (!w->over && w->now_ns - b->last_ns < SETTLED_NS)
         return;
     struct patient_incident *i = NULL;
+    if (burst_absorbed(c, b)) {
+        burst_end(b);
+        return;
+    }
     switch (burst_find(w, c, b)) {
     case FINDING_WAIT:
         return;
@@ -207,9 +242,10 @@ void burst_look(struct ward *w, struct chart *c)
         break;
     }
     if (i) {
-        i->late_answers = replies_before(c, b->began_ns);
+        i->busy_replies = replies_before(c, b->began_ns);
         i->dirty = true;
         death_review(w, i);
+        remember_death(w, i);
     }
     burst_end(b);
 }

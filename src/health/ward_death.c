@@ -38,7 +38,7 @@ static void say_stop(const struct chart *c, const struct patient_incident *p, st
     }
     if (p->open_fins + p->open_resets == 0)
         evidence_say(i, ABOUT_STOP, false, "no request was open when the connections ended%s",
-                     p->late_answers >= BUSY_REPLIES ? ", of a server that was busy" : "");
+                     p->busy_replies >= BUSY_REPLIES ? ", of a server that was busy" : "");
     else if (p->farewells[FAREWELL_ORDERLY] == 0)
         evidence_say(i, ABOUT_STOP, true, "%u connections ended while a request was open, without a word", p->open_fins + p->open_resets);
 }
@@ -66,8 +66,8 @@ static enum incident_verdict verdict_of(const struct chart *c, const struct pati
         return CAUSE_ORDERLY_SHUTDOWN;
     }
     if (!cut_off) {
-        *confidence = p->late_answers >= BUSY_REPLIES ? 75 : 50;
-        return p->late_answers >= BUSY_REPLIES ? CAUSE_ORDERLY_SHUTDOWN : CAUSE_UNKNOWN;
+        *confidence = p->busy_replies >= BUSY_REPLIES ? 75 : 50;
+        return p->busy_replies >= BUSY_REPLIES ? CAUSE_ORDERLY_SHUTDOWN : CAUSE_UNKNOWN;
     }
     if (p->carried_on && !c->refused) {
         *confidence = 60;

@@ -13,7 +13,8 @@ enum {
     CHART_SHAPES = 1024,   /* a power of two; three quarters are used */
     CHART_CLIENTS = 256,
     CHART_BEATS = 64,      /* of the past: 12.8 seconds */
-    CHART_DEATHS = 8,
+    DEATHS_KEPT = 64,      /* of all servers */
+    WAITS_KEPT = 64,       /* clients that went to a backup */
     BURSTS_MAX = 32,
     BURST_ENDINGS = 128,   /* with their last words; the others are counted */
     INCIDENTS_OPEN = 64,
@@ -29,7 +30,8 @@ struct seen_client {
     uint8_t address[16];
     int64_t first_ns, last_ns;
     uint32_t connections;  /* opened */
-    bool lost;             /* a connection of it was ended by the server in the burst that is judged */
+    bool lost;             /* a connection of it was ended by the server in the newest burst */
+    bool moved;            /* ... and it went to another server */
 };
 
 /* Endings by the server of one server's connections, close together. */
@@ -39,7 +41,7 @@ struct burst {
     uint64_t packet;
     uint32_t before;       /* connections open when it began */
     uint32_t endings;      /* of these */
-    uint32_t open_fins, open_resets, idle_fins, idle_resets, bare_open_fins;
+    uint32_t open_fins, open_resets, idle_fins, idle_resets, bare_open_fins, late;
     uint32_t farewells[FAREWELL_SESSION + 1];
     uint32_t requests_lost;
     int64_t last_reply_ns; /* of the server, when it began */
@@ -56,7 +58,11 @@ struct patient_incident {
     uint32_t open_fins, open_resets, bare_open_fins, idle_endings;
     uint32_t farewells[FAREWELL_SESSION + 1];
     bool restarted, carried_on; /* the server's connection numbers fell; went on */
-    uint32_t late_answers;
+    uint32_t busy_replies; /* in the second before */
+    uint32_t late;         /* ended after that, of connections that came later */
+    uint32_t waits_used;
+    int64_t waits_ns[WAITS_KEPT]; /* of clients that went to the backup, ascending */
+    enum incident_verdict said;
 };
 
 struct chart {
@@ -93,16 +99,13 @@ struct chart {
     uint32_t past_next, past_used;
     uint64_t usual_us;     /* a slow average of the time to a reply */
     uint32_t usual_beats;
-    /* A silence: nobody is answered. */
-    int64_t silent_ns;
-    uint32_t silence_repeated;
+    /* Since the last beat with a reply. */
+    struct quiet {
+        uint32_t repeated[2], asked, accepted, refused, requests;
+    } quiet;
+    uint32_t slow_beats, quick_beats; /* in a row */
     struct burst *burst;
     struct patient_incident *incident;
-    struct {
-        int64_t time_ns;
-        uint32_t shape;
-    } deaths[CHART_DEATHS];
-    uint32_t deaths_used;
     struct vitals minute;
     bool minute_used;
     uint32_t spread[LATENCY_BUCKETS];
@@ -117,6 +120,12 @@ struct ward {
     int64_t now_ns;
     bool over;
     uint64_t numbers, shed;
+    struct {
+        struct endpoint server;
+        int64_t time_ns;
+        uint32_t shape;
+    } deaths[DEATHS_KEPT]; /* and the shape of the first suspect */
+    uint32_t deaths_used, deaths_next;
     uint32_t charts_used, index[CHARTS_MAX * 2];
     struct chart charts[CHARTS_MAX];
     struct burst bursts[BURSTS_MAX];
@@ -142,11 +151,15 @@ void burst_look(struct ward *w, struct chart *c);
 void death_review(struct ward *w, struct patient_incident *i);
 
 /* ward_suspects.c */
-void suspects_rank(const struct chart *c, const struct burst *b, struct incident *out);
+void suspects_rank(const struct ward *w, const struct chart *c, const struct burst *b, struct incident *out);
 
 /* ward_silence.c: nobody is answered, or late, or nobody is let in */
 void silence_look(struct ward *w, struct chart *c);
 void limit_look(struct ward *w, struct chart *c);
+
+/* ward_backup.c: where the clients of an incident go */
+void backup_opened(struct ward *w, struct chart *c, const struct sign *sign);
+void backup_shape(struct ward *w, const struct chart *c, uint32_t shape);
 
 /* ward_vitals.c */
 void vitals_beat(struct ward *w, struct chart *c);

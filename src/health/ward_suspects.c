@@ -75,7 +75,7 @@ static void by_message(struct doubt *d, const struct word *word)
         suspect_because(d, POINTS_RARE_LENGTH, "it is %u bytes long", word->length);
 }
 
-static void by_history(struct doubt *d, const struct chart *c, const struct last_words *w, const struct word *word)
+static void by_history(struct doubt *d, const struct ward *all, const struct chart *c, const struct last_words *w, const struct word *word)
 {
     const struct seen_shape *shape = chart_shape(c, word->shape);
     bool watched = word->time_ns - c->first_ns > KNOWN_NS;
@@ -85,24 +85,27 @@ static void by_history(struct doubt *d, const struct chart *c, const struct last
     for (uint32_t i = 0; i < c->clients_used; i++)
         if (watched && memcmp(c->clients[i].address, w->client.address, 16) == 0 && word->time_ns - c->clients[i].first_ns < NEW_NS)
             suspect_because(d, POINTS_NEW_CLIENT, "a client that was not seen before");
-    for (uint32_t i = 0; i < c->deaths_used; i++) {
-        if (c->deaths[i].shape != word->shape)
+    for (uint32_t i = 0; i < all->deaths_used; i++) {
+        if (all->deaths[i].shape != word->shape)
             continue;
         TEXT_ON_STACK(when, 48);
-        text_add_time(&when, c->deaths[i].time_ns);
-        suspect_because(d, POINTS_SEEN_BEFORE, "packet of death, confirmed: this shape came before the death at %.19s too", when.chars);
+        TEXT_ON_STACK(server, 64);
+        text_add_time(&when, all->deaths[i].time_ns);
+        text_add_address(&server, all->deaths[i].server.address);
+        suspect_because(d, POINTS_SEEN_BEFORE, "packet of death, confirmed: this shape came before the death of %s:%u at %.19s too",
+                        server.chars, all->deaths[i].server.port, when.chars);
         break;
     }
 }
 
-static uint32_t judge(const struct chart *c, const struct burst *b, const struct last_words *w, const struct word *word, struct suspect *out)
+static uint32_t judge(const struct ward *all, const struct chart *c, const struct burst *b, const struct last_words *w, const struct word *word, struct suspect *out)
 {
     struct doubt d = {0, out};
     *out = (struct suspect){.client = w->client, .flow_id = w->flow_id, .word = *word};
     memcpy(out->user, w->user, sizeof out->user);
     by_message(&d, word);
     by_ending(&d, w, b, word);
-    by_history(&d, c, w, word);
+    by_history(&d, all, c, w, word);
     int64_t before_ns = b->began_ns - word->time_ns;
     if (before_ns < NEAR_NS && before_ns > -NEAR_NS)
         suspect_because(&d, POINTS_NEAR, "%.1f ms before the first connection ended", (double)before_ns / 1e6);
@@ -118,7 +121,7 @@ static bool is_worse(const struct suspect *a, uint32_t a_score, const struct sus
     return a->word.time_ns != b->word.time_ns ? a->word.time_ns > b->word.time_ns : a->flow_id < b->flow_id;
 }
 
-void suspects_rank(const struct chart *c, const struct burst *b, struct incident *out)
+void suspects_rank(const struct ward *all, const struct chart *c, const struct burst *b, struct incident *out)
 {
     uint32_t scores[SUSPECTS_MAX];
     out->suspects_used = 0;
@@ -127,7 +130,7 @@ void suspects_rank(const struct chart *c, const struct burst *b, struct incident
         struct suspect best = {0}, other;
         uint32_t best_score = 0;
         for (unsigned n = 0; n < w->words_used; n++) {
-            uint32_t score = judge(c, b, w, &w->words[n], &other);
+            uint32_t score = judge(all, c, b, w, &w->words[n], &other);
             if (score > best_score) {
                 best_score = score;
                 best = other;

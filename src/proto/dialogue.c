@@ -29,6 +29,13 @@ const struct session *dialogue_session(const struct flow *flow)
     return c ? &c->session : NULL;
 }
 
+bool dialogue_is_read(const struct flow *flow)
+{
+    const struct conversation *c = conversation_of(flow);
+    return c && (c->transport == TRANSPORT_CLEAR || c->transport == TRANSPORT_WRAPPED) && c->sides[FROM_CLIENT].reading != STOPPED &&
+           c->sides[FROM_SERVER].reading != STOPPED;
+}
+
 bool dialogue_unfinished(const struct flow *flow, enum side from, struct unfinished *out)
 {
     const struct conversation *c = conversation_of(flow);
