@@ -32,6 +32,7 @@ enum sign_kind {
     SIGN_REFUSAL,   /* the server has no room for another connection */
     SIGN_SHAPE,     /* a shape of message that this worker saw for the first time on this server */
     SIGN_ENDING,    /* the server's end of a connection that the client had not ended: FIN or RST */
+    SIGN_LEFT,      /* the client's end of a connection that the server had not ended: a farewell, FIN or RST */
     SIGN_CLOSED,    /* a connection is over */
     SIGN_TIME,      /* packet time has come to this, and every beat up to it is told */
 };
@@ -81,6 +82,7 @@ struct beat {
     uint32_t connections, waiting; /* open; with a request that is not answered */
     uint32_t waiting_long;  /* for more than WAIT_IS_LONG_NS */
     uint32_t unacked;       /* of these, how many sent what the server's kernel did not acknowledge */
+    uint32_t unserved;      /* of waiting_long, how many connections were never answered at all */
     uint32_t slow_ns_256;   /* the longest time to a reply since the last beat, in units of 256 ns */
     uint64_t sum_us;        /* of the replies' times */
     int64_t oldest_ns;      /* since when the longest waits, 0 nobody */

@@ -173,6 +173,44 @@ static void forget_open(struct pulse_flow *f)
     waiting_leave(f);
 }
 
+/* ---- endings */
+
+static struct sign ending_of(struct pulse_flow *f, enum sign_kind kind, enum side by, const struct segment *where)
+{
+    struct sign sign = sign_of(f, kind, where);
+    struct unfinished unfinished;
+    uint64_t open = pulse_open_requests(f);
+    sign.from = (uint8_t)by;
+    sign.ending.requests = f->asked;
+    sign.ending.opened_ns = f->flow->first_ns;
+    sign.ending.last_reply_ns = f->reply_ns;
+    sign.ending.open = open > UINT32_MAX ? UINT32_MAX : (uint32_t)open;
+    sign.ending.open_since_ns = f->since_ns;
+    if (!dialogue_is_read(f->flow)) { /* whoever spoke last waits for the other */
+        sign.ending.open = f->flow->last_data == FROM_CLIENT;
+        sign.ending.open_since_ns = 0;
+    }
+    sign.ending.farewell = f->farewell;
+    sign.ending.midstream = f->flow->midstream;
+    sign.ending.check = f->asked <= 1 && open == 0 && !f->flow->midstream;
+    sign.ending.pending = dialogue_unfinished(f->flow, FROM_CLIENT, &unfinished);
+    sign.ending.acknowledged = net_acknowledged(f->flow, FROM_CLIENT);
+    sign.ending.server_first = by == FROM_SERVER && !f->client_ended;
+    sign.ending.counted = f->counted;
+    user_of(f->flow, sign.ending.user);
+    pulse_last_words(f, &sign);
+    return sign;
+}
+
+static void client_leaves(struct pulse *p, struct pulse_flow *f, const struct segment *where)
+{
+    if (f->client_ended || f->server_ended)
+        return;
+    struct sign sign = ending_of(f, SIGN_LEFT, FROM_CLIENT, where);
+    f->client_ended = f->counted = true;
+    pulse_tell(p, &sign);
+}
+
 static bool begins(struct view text, const char *words)
 {
     size_t length = strlen(words);
@@ -315,7 +353,6 @@ static void client_says(struct pulse *p, struct pulse_flow *f, const struct mess
 {
     const struct findings *found = m->findings;
     bool asks = found->facts_seen & 1u << FACT_REQUEST;
-    f->client_ended |= (found->facts_seen & 1u << FACT_QUIT) != 0;
     uint16_t stop = p->stop_message[f->decoder->protocol];
     if (asks || found->reports_used || found->facts_seen & 1u << FACT_LOGIN) {
         pulse_word(p, f, m, asks);
@@ -326,6 +363,8 @@ static void client_says(struct pulse *p, struct pulse_flow *f, const struct mess
     for (unsigned i = 0; asks && i < found->facts_used; i++)
         if (found->facts[i].kind == FACT_REQUEST)
             request(f, m);
+    if (found->facts_seen & 1u << FACT_QUIT)
+        client_leaves(p, f, m->first);
 }
 
 void pulse_message(struct pulse *p, const struct message *m)
@@ -363,34 +402,7 @@ void pulse_gap(struct pulse *p, struct flow *flow)
         forget_open(flow->health);
 }
 
-/* ---- endings */
-
-static struct sign ending_of(struct pulse_flow *f, enum sign_kind kind, enum side by, const struct segment *where)
-{
-    struct sign sign = sign_of(f, kind, where);
-    struct unfinished unfinished;
-    uint64_t open = pulse_open_requests(f);
-    sign.from = (uint8_t)by;
-    sign.ending.requests = f->asked;
-    sign.ending.opened_ns = f->flow->first_ns;
-    sign.ending.last_reply_ns = f->reply_ns;
-    sign.ending.open = open > UINT32_MAX ? UINT32_MAX : (uint32_t)open;
-    sign.ending.open_since_ns = f->since_ns;
-    if (!dialogue_is_read(f->flow)) { /* whoever spoke last waits for the other */
-        sign.ending.open = f->flow->last_data == FROM_CLIENT;
-        sign.ending.open_since_ns = 0;
-    }
-    sign.ending.farewell = f->farewell;
-    sign.ending.midstream = f->flow->midstream;
-    sign.ending.check = f->asked <= 1 && open == 0 && !f->flow->midstream;
-    sign.ending.pending = dialogue_unfinished(f->flow, FROM_CLIENT, &unfinished);
-    sign.ending.acknowledged = net_acknowledged(f->flow, FROM_CLIENT);
-    sign.ending.server_first = by == FROM_SERVER && !f->client_ended;
-    sign.ending.counted = f->counted;
-    user_of(f->flow, sign.ending.user);
-    pulse_last_words(f, &sign);
-    return sign;
-}
+/* ---- endings, of the server */
 
 /* The server ends what the client had not: with what was said until now. */
 static void server_ends(struct pulse *p, struct pulse_flow *f, enum ending_manner manner, const struct segment *where)
@@ -412,7 +424,7 @@ void pulse_finished(struct pulse *p, struct flow *flow, enum side from, const st
     if (from == FROM_SERVER)
         server_ends(p, f, ENDING_FIN, where);
     else
-        f->client_ended = true;
+        client_leaves(p, f, where);
 }
 
 void pulse_closed(struct pulse *p, struct flow *flow, enum flow_end end, enum side by, const struct segment *where)
@@ -425,6 +437,7 @@ void pulse_closed(struct pulse *p, struct flow *flow, enum flow_end end, enum si
         server_ends(p, f, ENDING_RESET, where);
     } else if (end == END_RESET) {
         f->server->beat.resets[FROM_CLIENT]++;
+        client_leaves(p, f, where);
     }
     struct sign sign = ending_of(f, SIGN_CLOSED, by, where);
     sign.manner = (uint8_t)end;

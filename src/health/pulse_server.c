@@ -25,6 +25,7 @@ size_t sign_length(const struct sign *sign)
     case SIGN_SHAPE:
         return LENGTH_WITH(shape);
     case SIGN_ENDING:
+    case SIGN_LEFT:
     case SIGN_CLOSED:
         return offsetof(struct sign, ending.words) + sign->ending.words_used * sizeof(struct word);
     case SIGN_TIME:
@@ -134,7 +135,7 @@ void pulse_door(struct pulse *p, const struct endpoint *server, enum segment_sig
 static void look_at_waiting(struct pulse_server *s, int64_t now_ns)
 {
     unsigned looked = 0;
-    s->beat.waiting_long = s->beat.unacked = 0;
+    s->beat.waiting_long = s->beat.unacked = s->beat.unserved = 0;
     s->beat.oldest_ns = 0;
     for (const struct pulse_flow *f = s->oldest; f && looked < UNACKED_LOOKED_AT; f = f->newer, looked++) {
         if (!s->beat.oldest_ns || f->since_ns < s->beat.oldest_ns)
@@ -143,6 +144,7 @@ static void look_at_waiting(struct pulse_server *s, int64_t now_ns)
             continue;
         s->beat.waiting_long++;
         s->beat.unacked += !net_acknowledged(f->flow, FROM_CLIENT);
+        s->beat.unserved += f->spoke_ns == 0 && !f->flow->midstream;
     }
 }
 

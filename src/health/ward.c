@@ -118,6 +118,15 @@ static void client_seen(struct chart *c, const struct sign *sign)
     client->connections++;
 }
 
+void words_keep(struct last_words *kept, const struct sign *sign)
+{
+    *kept = (struct last_words){.client = sign->client, .flow_id = sign->flow_id, .packet = sign->packet, .time_ns = sign->time_ns,
+                                .open = sign->ending.open, .manner = sign->manner, .farewell = sign->ending.farewell, .ended = true,
+                                .words_used = sign->ending.words_used};
+    memcpy(kept->user, sign->ending.user, sizeof kept->user);
+    memcpy(kept->words, sign->ending.words, sign->ending.words_used * sizeof kept->words[0]);
+}
+
 /* ---- incidents */
 
 struct patient_incident *incident_open(struct ward *w, struct chart *c, enum incident_kind kind)
@@ -179,6 +188,7 @@ static void take_beat(struct chart *c, const struct beat *b)
     sum->waiting += b->waiting;
     sum->waiting_long += b->waiting_long;
     sum->unacked += b->unacked;
+    sum->unserved += b->unserved;
     sum->sum_us += b->sum_us;
     if (b->slow_ns_256 > sum->slow_ns_256)
         sum->slow_ns_256 = b->slow_ns_256;
@@ -243,6 +253,15 @@ static void take_refusal(struct chart *c, const struct sign *sign)
         c->refusal_first_ns = sign->time_ns;
     c->refusal_ns = sign->time_ns;
     memcpy(c->refusal_text, sign->farewell.text, sizeof c->refusal_text);
+}
+
+static void take_left(struct chart *c, const struct sign *sign)
+{
+    if (c->connections)
+        c->connections--;
+    c->left_newest = (c->left_newest + 1) % CHART_LEFT;
+    words_keep(&c->left[c->left_newest], sign);
+    c->left[c->left_newest].ended = false;
 }
 
 static void take_closed(struct chart *c, const struct sign *sign)
@@ -330,6 +349,9 @@ void ward_take(struct ward *w, const struct sign *sign)
         burst_add(w, c, sign);
         if (c->connections)
             c->connections--;
+        break;
+    case SIGN_LEFT:
+        take_left(c, sign);
         break;
     case SIGN_CLOSED:
         take_closed(c, sign);

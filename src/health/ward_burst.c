@@ -23,10 +23,13 @@ static const int64_t APART_NS = MILLISECONDS(100);
 /* Of the connections that were open, in hundredths: all, but for those whose end the capture lost. */
 enum { NEARLY_ALL = 75 };
 
-/* Of requests that were there when it began: what came later went to sockets that nobody read any more. */
+/* Of what was there when it began: what came later went to sockets that nobody read any more. A message that is no request is
+ * open when the server said nothing after it: it would have complained. */
 static bool is_open(const struct burst *b, const struct sign *sign)
 {
-    return (sign->ending.open && sign->ending.open_since_ns <= b->began_ns) || sign->ending.pending;
+    const struct word *last = sign->ending.words_used ? &sign->ending.words[0] : NULL;
+    bool unjudged = last && last->flags & WORD_OPEN && !(last->flags & WORD_REQUEST) && last->time_ns <= b->began_ns;
+    return (sign->ending.open && sign->ending.open_since_ns <= b->began_ns) || sign->ending.pending || unjudged;
 }
 
 static struct burst *burst_begin(struct ward *w, struct chart *c, const struct sign *sign)
@@ -55,12 +58,7 @@ static void keep_words(struct burst *b, const struct sign *sign)
 {
     if (b->kept_used == BURST_ENDINGS)
         return;
-    struct last_words *kept = &b->kept[b->kept_used++];
-    *kept = (struct last_words){.client = sign->client, .flow_id = sign->flow_id, .packet = sign->packet, .time_ns = sign->time_ns,
-                                .open = sign->ending.open, .manner = sign->manner, .farewell = sign->ending.farewell, .ended = true,
-                                .words_used = sign->ending.words_used};
-    memcpy(kept->user, sign->ending.user, sizeof kept->user);
-    memcpy(kept->words, sign->ending.words, sign->ending.words_used * sizeof kept->words[0]);
+    words_keep(&b->kept[b->kept_used++], sign);
 }
 
 void burst_add(struct ward *w, struct chart *c, const struct sign *sign)
@@ -68,7 +66,7 @@ void burst_add(struct ward *w, struct chart *c, const struct sign *sign)
     if (sign->ending.farewell == FAREWELL_SESSION) /* it said why: this session only */
         return;
     struct burst *b = c->burst;
-    if (!b || (sign->time_ns - b->last_ns > APART_NS && b->endings * 100 < b->before * NEARLY_ALL))
+    if (!b || (sign->time_ns - b->last_ns > APART_NS && !b->bare_open_fins && b->endings * 100 < b->before * NEARLY_ALL))
         b = burst_begin(w, c, sign);
     if (!b)
         return;
@@ -83,6 +81,8 @@ void burst_add(struct ward *w, struct chart *c, const struct sign *sign)
     b->farewells[sign->ending.farewell]++;
     b->requests_lost += sign->ending.open;
     b->late += sign->ending.opened_ns > b->began_ns;
+    if (open && sign->ending.open_since_ns && (!b->oldest_open_ns || sign->ending.open_since_ns < b->oldest_open_ns))
+        b->oldest_open_ns = sign->ending.open_since_ns;
     if (sign->ending.last_reply_ns > b->last_reply_ns)
         b->last_reply_ns = sign->ending.last_reply_ns;
     struct seen_client *client = chart_client(c, sign->client.address);
@@ -159,6 +159,7 @@ static struct patient_incident *judged(struct ward *w, struct burst *b, enum inc
     i->open_fins = b->open_fins;
     i->open_resets = b->open_resets;
     i->bare_open_fins = b->bare_open_fins;
+    i->waited_ns = b->oldest_open_ns ? b->began_ns - b->oldest_open_ns : 0;
     i->idle_endings = b->idle_fins + b->idle_resets;
     memcpy(i->farewells, b->farewells, sizeof i->farewells);
     count_impact(c, b, &i->told);

@@ -16,9 +16,11 @@ static const int64_t SILENT_NS = MILLISECONDS(1400);
 /* ... and so many times what a reply takes usually: who waits for news (BLPOP, LISTEN) waits long as a rule. */
 enum { SILENT_TIMES_USUAL = 20 };
 /* Slow: so much more than usual, for so many beats in a row (a second); over after as many quick ones. */
-enum { SLOW_TIMES_USUAL = 10, SLOW_BEATS = 5, QUICK_BEATS = 8, SLOW_LEAST_US = 50000, SLOW_WAITING_LEAST = 3 };
+enum { SLOW_TIMES_USUAL = 10, SLOW_BEATS = 5, QUICK_BEATS = 8, SLOW_LEAST_US = 50000, SLOW_WAITING_LEAST = 3, LOSSY_BEATS = 5, LOSSY_LEAST = 8 };
 /* Refusals for want of room, within LIMIT_NS. */
 enum { REFUSALS = 2 };
+/* New connections that nobody serves while the old ones are answered, and for how many beats in a row. */
+enum { UNSERVED = 3, UNSERVED_BEATS = 3 };
 static const int64_t LIMIT_NS = SECONDS(10);
 
 static uint32_t never_answered(const struct quiet *q)
@@ -144,9 +146,25 @@ static bool is_missed(const struct chart *c)
 
 /* ---- slowness */
 
-static bool is_slow(const struct chart *c)
+/* A third as many segments sent again as requests in the last second: no workload does that. */
+static bool is_lossy(const struct ward *w, const struct chart *c)
+{
+    uint32_t repeated = 0, requests = 0;
+    for (uint32_t n = 1; n <= LOSSY_BEATS && n <= c->past_used; n++) {
+        uint32_t at = (c->past_next + CHART_BEATS - n) % CHART_BEATS;
+        if (w->now_ns - c->past[at].time_ns > LOSSY_BEATS * BEAT_NS)
+            break;
+        repeated += c->past[at].repeated;
+        requests += c->past[at].requests;
+    }
+    return repeated >= LOSSY_LEAST && repeated * 3 >= requests;
+}
+
+static bool is_slow(const struct ward *w, const struct chart *c)
 {
     const struct beat *b = &c->beat;
+    if (is_lossy(w, c))
+        return true;
     if (b->waiting_long >= SLOW_WAITING_LEAST && b->waiting_long * 2 >= b->waiting && b->waiting_long * 2 >= c->connections)
         return true;
     uint64_t mean_us = b->replies ? b->sum_us / b->replies : 0;
@@ -159,7 +177,7 @@ static void slow_say(const struct ward *w, const struct chart *c, struct patient
     const struct beat *b = &c->beat;
     uint32_t repeated = b->repeated[FROM_CLIENT] + b->repeated[FROM_SERVER];
     uint64_t mean_us = b->replies ? b->sum_us / b->replies : 0;
-    bool lossy = repeated * 10 > b->requests + b->waiting;
+    bool lossy = is_lossy(w, c);
     TEXT_ON_STACK(when, 48);
     struct text t = text_in(i->summary, sizeof i->summary);
     i->verdict = lossy ? CAUSE_NETWORK : CAUSE_WORKLOAD;
@@ -170,14 +188,17 @@ static void slow_say(const struct ward *w, const struct chart *c, struct patient
     evidence_say(i, ABOUT_SERVER, true, "it answers: %u replies in the last 0.2 s, the last one %.1f ms ago", b->replies, (double)(w->now_ns - c->last_reply_ns) / 1e6);
     evidence_say(i, ABOUT_NETWORK, !lossy, "%u segments were sent again in the last 0.2 s, of %u requests", repeated, b->requests);
     text_add_time(&when, i->began_ns);
-    text_add(&t, "The server answers slowly since %.10s %.12s UTC: %u requests wait, a reply takes %.0f ms instead of %.0f ms", when.chars, when.chars + 11, b->waiting,
+    if (lossy)
+        text_add(&t, "Segments are lost between the clients and the server since %.10s %.12s UTC", when.chars, when.chars + 11);
+    else
+        text_add(&t, "The server answers slowly since %.10s %.12s UTC: %u requests wait, a reply takes %.0f ms instead of %.0f ms", when.chars, when.chars + 11, b->waiting,
              (double)mean_us / 1e3, (double)c->usual_us / 1e3);
 }
 
 static void slow_look(struct ward *w, struct chart *c)
 {
     struct patient_incident *p = c->incident;
-    bool slow = is_slow(c);
+    bool slow = is_slow(w, c);
     c->slow_beats = slow ? c->slow_beats + 1 : 0;
     c->quick_beats = slow ? 0 : c->quick_beats + 1;
     if (!p && c->slow_beats == SLOW_BEATS) {
@@ -237,36 +258,58 @@ void silence_look(struct ward *w, struct chart *c)
 
 /* ---- no room */
 
-void limit_look(struct ward *w, struct chart *c)
+static void limit_begin(struct ward *w, struct chart *c, int64_t began_ns, uint8_t confidence)
 {
-    struct patient_incident *p = c->incident;
-    if (c->refusals && w->now_ns - c->refusal_ns > LIMIT_NS) {
-        c->refusals = 0;
-        if (p && p->told.kind == INCIDENT_LIMIT)
-            incident_close(w, p, c->refusal_ns);
-        return;
-    }
-    if (p && p->told.kind == INCIDENT_LIMIT && c->refusals != p->told.refused) {
-        p->told.refused = c->refusals;
-        p->dirty = w->over;
-    }
-    if (p || c->refusals < REFUSALS)
-        return;
-    if (!(p = incident_open(w, c, INCIDENT_LIMIT)))
+    struct patient_incident *p = incident_open(w, c, INCIDENT_LIMIT);
+    if (!p)
         return;
     struct incident *i = &p->told;
     TEXT_ON_STACK(when, 48);
     struct text t = text_in(i->summary, sizeof i->summary);
-    i->began_ns = c->refusal_first_ns;
+    i->began_ns = began_ns;
     i->last_reply_ns = c->last_reply_ns;
     i->verdict = CAUSE_LIMIT_REACHED;
-    i->confidence = 95;
+    i->confidence = confidence;
     i->clients = c->clients_used;
     i->connections = c->connections;
-    i->refused = c->refusals;
-    evidence_say(i, ABOUT_SERVER, true, "it lives and says: %s", c->refusal_text);
-    evidence_say(i, ABOUT_WORKLOAD, false, "%u connections were open, of %u clients; %u more were turned away", c->connections, c->clients_used, c->refusals);
+    i->refused = c->refusals ? c->refusals : c->beat.unserved;
+    if (c->refusals)
+        evidence_say(i, ABOUT_SERVER, true, "it lives and says: %s", c->refusal_text);
+    else
+        evidence_say(i, ABOUT_SERVER, true, "it lives: %u replies in the last 0.2 s, all on connections that it served before", c->beat.replies);
+    evidence_say(i, ABOUT_WORKLOAD, false, "%u connections were open, of %u clients; %u more were %s", c->connections, c->clients_used, i->refused,
+                 c->refusals ? "turned away" : "accepted by its host and never answered");
     text_add_time(&when, i->began_ns);
-    text_add(&t, "The server takes no more connections since %.10s %.12s UTC: %s", when.chars, when.chars + 11, c->refusal_text);
+    text_add(&t, "The server takes no more connections since %.10s %.12s UTC%s%s", when.chars, when.chars + 11, c->refusals ? ": " : "",
+             c->refusals ? c->refusal_text : ": the new ones wait, the old ones are answered");
     p->dirty = true;
+}
+
+static void limit_follow(struct ward *w, struct chart *c, struct patient_incident *p)
+{
+    bool served = !c->refusals && !c->beat.unserved;
+    c->served_beats = served ? c->served_beats + 1 : 0;
+    if (c->served_beats * BEAT_NS > LIMIT_NS) {
+        incident_close(w, p, w->now_ns - LIMIT_NS);
+        return;
+    }
+    uint32_t refused = c->refusals > c->beat.unserved ? c->refusals : c->beat.unserved;
+    if (refused > p->told.refused) {
+        p->told.refused = refused;
+        p->dirty |= w->over;
+    }
+}
+
+void limit_look(struct ward *w, struct chart *c)
+{
+    struct patient_incident *p = c->incident;
+    if (c->refusals && w->now_ns - c->refusal_ns > LIMIT_NS)
+        c->refusals = 0;
+    c->unserved_beats = c->beat.unserved >= UNSERVED && w->now_ns - c->last_reply_ns < SECONDS(1) ? c->unserved_beats + 1 : 0;
+    if (p && p->told.kind == INCIDENT_LIMIT)
+        limit_follow(w, c, p);
+    else if (!p && c->refusals >= REFUSALS)
+        limit_begin(w, c, c->refusal_first_ns, 95);
+    else if (!p && c->unserved_beats >= UNSERVED_BEATS)
+        limit_begin(w, c, c->beat.oldest_ns, 75);
 }

@@ -12,8 +12,10 @@ enum {
     CHARTS_MAX = 1024,
     CHART_SHAPES = 1024,   /* a power of two; three quarters are used */
     CHART_CLIENTS = 256,
+    CHART_LEFT = 16,       /* clients that left lately */
     CHART_BEATS = 64,      /* of the past: 12.8 seconds */
     DEATHS_KEPT = 64,      /* of all servers */
+    MARKED_SCORE = 50,     /* of a suspect: more than the way its connection ended */
     WAITS_KEPT = 64,       /* clients that went to a backup */
     BURSTS_MAX = 32,
     BURST_ENDINGS = 128,   /* with their last words; the others are counted */
@@ -45,6 +47,7 @@ struct burst {
     uint32_t farewells[FAREWELL_SESSION + 1];
     uint32_t requests_lost;
     int64_t last_reply_ns; /* of the server, when it began */
+    int64_t oldest_open_ns;/* since when the oldest request that was open waited */
     uint32_t kept_used;
     struct last_words kept[BURST_ENDINGS];
 };
@@ -59,6 +62,7 @@ struct patient_incident {
     uint32_t farewells[FAREWELL_SESSION + 1];
     bool restarted, carried_on; /* the server's connection numbers fell; went on */
     uint32_t busy_replies; /* in the second before */
+    int64_t waited_ns;     /* the oldest open request, at the first end */
     uint32_t late;         /* ended after that, of connections that came later */
     uint32_t waits_used;
     int64_t waits_ns[WAITS_KEPT]; /* of clients that went to the backup, ascending */
@@ -103,14 +107,15 @@ struct chart {
     struct quiet {
         uint32_t repeated[2], asked, accepted, refused, requests;
     } quiet;
-    uint32_t slow_beats, quick_beats; /* in a row */
+    uint32_t slow_beats, quick_beats, unserved_beats, served_beats; /* in a row */
     struct burst *burst;
     struct patient_incident *incident;
     struct vitals minute;
     bool minute_used;
     uint32_t spread[LATENCY_BUCKETS];
     uint8_t minute_clients[CLIENT_BITS / 8];
-    uint32_t shapes_used, clients_used;
+    uint32_t shapes_used, clients_used, left_newest;
+    struct last_words left[CHART_LEFT]; /* a ring */
     struct seen_shape shapes[CHART_SHAPES];
     struct seen_client clients[CHART_CLIENTS];
 };
@@ -139,6 +144,7 @@ static inline bool same_address(const struct endpoint *a, const struct endpoint 
 
 /* ward.c */
 const struct seen_shape *chart_shape(const struct chart *c, uint32_t shape);
+void words_keep(struct last_words *kept, const struct sign *sign);
 struct seen_client *chart_client(struct chart *c, const uint8_t address[16]);
 struct patient_incident *incident_open(struct ward *w, struct chart *c, enum incident_kind kind);
 void incident_tell(struct ward *w, struct patient_incident *i);

@@ -21,7 +21,8 @@ enum {
     POINTS_UNUSUAL = 12,
     POINTS_VERDICT = 6,
     POINTS_PARTIAL = 14,        /* began and never came to its end */
-    POINTS_NEW_SHAPE = 16,
+    POINTS_FIRST_OF_SHAPE = 20, /* nobody sent its like before */
+    POINTS_NEW_SHAPE = 8,
     POINTS_RARE_LENGTH = 8,
     POINTS_NEW_CLIENT = 8,
     POINTS_NEAR = 6,
@@ -30,7 +31,9 @@ enum {
     LONG_MESSAGE = 65536,
 };
 static const int64_t NEW_NS = SECONDS(2);    /* what was first seen so shortly before is new */
-static const int64_t KNOWN_NS = SECONDS(2);  /* ... of a server that was watched for longer than that */
+static const int64_t KNOWN_NS = SECONDS(1);  /* ... of a server that was watched for longer than that, */
+static const int64_t WELL_KNOWN_NS = SECONDS(6); /* or much longer */
+static const int64_t LEFT_NS = SECONDS(1);   /* who had left for longer was not there */
 static const int64_t NEAR_NS = MILLISECONDS(300); /* a crash handler that writes a trace takes up to 200 ms */
 
 struct doubt {
@@ -79,11 +82,13 @@ static void by_history(struct doubt *d, const struct ward *all, const struct cha
 {
     const struct seen_shape *shape = chart_shape(c, word->shape);
     bool watched = word->time_ns - c->first_ns > KNOWN_NS;
-    if (watched && shape && word->time_ns - shape->first_ns < NEW_NS)
-        suspect_because(d, POINTS_NEW_SHAPE, shape->packet == word->packet ? "no message of this shape came to this server before"
-                                                                           : "messages of this shape came for less than 2 s");
+    bool well = word->time_ns - c->first_ns > WELL_KNOWN_NS;
+    if (watched && shape && shape->packet == word->packet)
+        suspect_because(d, POINTS_FIRST_OF_SHAPE, "no message of this shape came to this server before");
+    else if (well && shape && word->time_ns - shape->first_ns < NEW_NS)
+        suspect_because(d, POINTS_NEW_SHAPE, "messages of this shape came to this server for less than 2 s");
     for (uint32_t i = 0; i < c->clients_used; i++)
-        if (watched && memcmp(c->clients[i].address, w->client.address, 16) == 0 && word->time_ns - c->clients[i].first_ns < NEW_NS)
+        if (well && memcmp(c->clients[i].address, w->client.address, 16) == 0 && word->time_ns - c->clients[i].first_ns < NEW_NS)
             suspect_because(d, POINTS_NEW_CLIENT, "a client that was not seen before");
     for (uint32_t i = 0; i < all->deaths_used; i++) {
         if (all->deaths[i].shape != word->shape)
@@ -121,32 +126,39 @@ static bool is_worse(const struct suspect *a, uint32_t a_score, const struct sus
     return a->word.time_ns != b->word.time_ns ? a->word.time_ns > b->word.time_ns : a->flow_id < b->flow_id;
 }
 
+static void rank_one(const struct ward *all, const struct chart *c, const struct burst *b, const struct last_words *w, struct incident *out,
+                     uint32_t scores[SUSPECTS_MAX])
+{
+    struct suspect best = {0}, other;
+    uint32_t best_score = 0;
+    for (unsigned n = 0; n < w->words_used; n++) {
+        uint32_t score = judge(all, c, b, w, &w->words[n], &other);
+        if (score > best_score) {
+            best_score = score;
+            best = other;
+        }
+    }
+    unsigned at = out->suspects_used;
+    while (best_score && at > 0 && is_worse(&best, best_score, &out->suspects[at - 1], scores[at - 1]))
+        at--;
+    if (!best_score || at == SUSPECTS_MAX)
+        return;
+    unsigned last = out->suspects_used < SUSPECTS_MAX ? out->suspects_used++ : SUSPECTS_MAX - 1;
+    for (; last > at; last--) {
+        out->suspects[last] = out->suspects[last - 1];
+        scores[last] = scores[last - 1];
+    }
+    out->suspects[at] = best;
+    scores[at] = best_score;
+}
+
 void suspects_rank(const struct ward *all, const struct chart *c, const struct burst *b, struct incident *out)
 {
     uint32_t scores[SUSPECTS_MAX];
     out->suspects_used = 0;
-    for (uint32_t i = 0; i < b->kept_used; i++) {
-        const struct last_words *w = &b->kept[i];
-        struct suspect best = {0}, other;
-        uint32_t best_score = 0;
-        for (unsigned n = 0; n < w->words_used; n++) {
-            uint32_t score = judge(all, c, b, w, &w->words[n], &other);
-            if (score > best_score) {
-                best_score = score;
-                best = other;
-            }
-        }
-        unsigned at = out->suspects_used;
-        while (best_score && at > 0 && is_worse(&best, best_score, &out->suspects[at - 1], scores[at - 1]))
-            at--;
-        if (!best_score || at == SUSPECTS_MAX)
-            continue;
-        unsigned last = out->suspects_used < SUSPECTS_MAX ? out->suspects_used++ : SUSPECTS_MAX - 1;
-        for (; last > at; last--) {
-            out->suspects[last] = out->suspects[last - 1];
-            scores[last] = scores[last - 1];
-        }
-        out->suspects[at] = best;
-        scores[at] = best_score;
-    }
+    for (uint32_t i = 0; i < b->kept_used; i++)
+        rank_one(all, c, b, &b->kept[i], out, scores);
+    for (uint32_t i = 0; i < CHART_LEFT; i++)
+        if (c->left[i].words_used && b->began_ns - c->left[i].time_ns < LEFT_NS && c->left[i].time_ns <= b->last_ns)
+            rank_one(all, c, b, &c->left[i], out, scores);
 }
