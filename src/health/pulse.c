@@ -374,7 +374,8 @@ void pulse_message(struct pulse *p, const struct message *m)
     p->last_is_word = false;
     if (!m->decoder)
         return;
-    if (!f && (!(m->findings->facts_seen & pulse_facts()) || !dialogue_session(m->flow) || !(f = flow_join(p, m->flow, m->decoder, m->first))))
+    bool tells = m->findings->facts_seen & pulse_facts() || m->findings->reports_used;
+    if (!f && (!tells || !dialogue_session(m->flow) || !(f = flow_join(p, m->flow, m->decoder, m->first))))
         return;
     p->last = f;
     if (m->from == FROM_CLIENT)
