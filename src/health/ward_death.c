@@ -6,18 +6,35 @@
 
 #include "base/text.h"
 
-/* From the signal to the first FIN, in milliseconds, at least: requests that arrive in between stay open. As measured with
- * killed servers; a crash handler takes longer. */
+/* From the signal to the first FIN, in milliseconds, at least, as measured with killed servers; a crash handler takes longer. A
+ * server that dies does not answer for so long before the first FIN; one that is stopped in order answers until then. */
 static const uint8_t dying_ms[PROTOCOLS] = {[PROTOCOL_MYSQL] = 6, [PROTOCOL_PGSQL] = 2, [PROTOCOL_REDIS] = 1, [PROTOCOL_MEMCACHED] = 1};
-/* So many requests should have been open after a kill (one is missed by chance in a third of all cases, two in a seventh). */
-enum { OPEN_EXPECTED = 2 };
 /* Redis that crashes writes a trace for about 200 ms and answers nobody meanwhile; one that is told to stop does not wait. */
 static const int64_t CRASH_HANDLER_NS = MILLISECONDS(30);
+/* So many answers are due in a time without any before it means something (by chance: once in twelve), in thousandths. */
+enum { ANSWERS_MISSED = 2500, ANSWERS_DUE = 1000 };
 
-/* Would a killed server have left open requests? */
-static bool open_was_due(const struct patient_incident *p)
+/* Thousandths of answers that were due, as they came in the second before. */
+static int64_t answers_due(const struct patient_incident *p, int64_t time_ns)
 {
-    return p->busy_replies * dying_ms[p->told.protocol] >= OPEN_EXPECTED * 1000;
+    return time_ns > 0 ? p->busy_replies * (time_ns / 1000000) : 0;
+}
+
+static int64_t quiet_before(const struct incident *i)
+{
+    return i->first_end_ns - i->last_reply_ns;
+}
+
+static bool answered_until_the_end(const struct patient_incident *p)
+{
+    int64_t dying_ns = MILLISECONDS(dying_ms[p->told.protocol]);
+    return quiet_before(&p->told) < dying_ns && answers_due(p, dying_ns) >= ANSWERS_DUE;
+}
+
+static bool fell_silent_before(const struct patient_incident *p)
+{
+    int64_t quiet_ns = quiet_before(&p->told);
+    return quiet_ns >= MILLISECONDS(dying_ms[p->told.protocol]) && answers_due(p, quiet_ns) >= ANSWERS_MISSED;
 }
 
 /* One process, one thread that does the work: told to stop it simply exits, which looks like a kill. */
@@ -60,8 +77,8 @@ static void say_stop(const struct chart *c, const struct patient_incident *p, st
                      (double)(i->first_end_ns - c->stop_command_ns) / 1e6);
     }
     if (p->open_fins + p->open_resets == 0)
-        evidence_say(i, ABOUT_STOP, false, "no request was open when the connections ended%s",
-                     open_was_due(p) ? ", of a server that was busy: a killed one leaves some" : "; it had so little to do that a killed one might leave none either");
+        evidence_say(i, ABOUT_STOP, fell_silent_before(p), "no request was open when the connections ended; the last answer was %.1f ms before, of %u in the second before%s",
+                     (double)quiet_before(i) / 1e6, p->busy_replies, answered_until_the_end(p) ? ": it worked until it ended them" : fell_silent_before(p) ? ": it had fallen silent first" : "");
     else if (p->farewells[FAREWELL_ORDERLY] == 0)
         evidence_say(i, ABOUT_STOP, true, "%u connections ended while a request was open, without a word", p->open_fins + p->open_resets);
 }
@@ -70,6 +87,22 @@ static void say_network(const struct chart *c, struct incident *i)
 {
     evidence_say(i, ABOUT_NETWORK, true, "the ends are the server's own FIN and RST segments: its host was reachable");
     (void)c;
+}
+
+/* No request was open. */
+static enum incident_verdict verdict_of_idle(const struct patient_incident *p, uint8_t *confidence)
+{
+    bool telling = !stops_like_a_kill(p->told.protocol);
+    *confidence = 45;
+    if (telling && answered_until_the_end(p)) {
+        *confidence = 75;
+        return CAUSE_ORDERLY_SHUTDOWN;
+    }
+    if (telling && fell_silent_before(p)) {
+        *confidence = 65;
+        return CAUSE_SERVER_CRASH;
+    }
+    return CAUSE_UNKNOWN;
 }
 
 static enum incident_verdict verdict_of(const struct chart *c, const struct patient_incident *p, uint8_t *confidence)
@@ -88,11 +121,12 @@ static enum incident_verdict verdict_of(const struct chart *c, const struct pati
         *confidence = 95;
         return CAUSE_ORDERLY_SHUTDOWN;
     }
-    if (!cut_off) {
-        bool due = open_was_due(p) && !stops_like_a_kill(i->protocol);
-        *confidence = due ? 75 : 45;
-        return due ? CAUSE_ORDERLY_SHUTDOWN : CAUSE_UNKNOWN;
+    if (i->protocol == PROTOCOL_PGSQL && !p->farewells[FAREWELL_ORDERLY]) { /* it says goodbye when it stops in order */
+        *confidence = (uint8_t)(75 + (c->refused ? 10 : 0));
+        return CAUSE_SERVER_CRASH;
     }
+    if (!cut_off)
+        return verdict_of_idle(p, confidence);
     if (stops_like_a_kill(i->protocol) && !is_marked(i)) {
         bool trace = p->waited_ns > CRASH_HANDLER_NS;
         bool read = p->bare_open_fins && i->protocol == PROTOCOL_REDIS;
