@@ -76,6 +76,7 @@ enum error_class { ERRORS_OTHER, ERRORS_LIMIT, ERRORS_STOPPING, ERRORS_STARTING,
 
 struct beat {
     uint32_t requests, replies, errors[ERROR_CLASSES], unanswered, logins, logins_failed, opened, checks;
+    uint32_t repeating;     /* connections of which a segment was sent again */
     uint32_t resets[2], repeated[2], zero_windows[2]; /* by enum side */
     uint64_t bytes[2];      /* of connections that closed */
     /* Now: */

@@ -35,6 +35,7 @@ struct pulse *pulse_open(struct arena *from, const struct pulse_options *options
     p->options = *options;
     p->counters = counters;
     p->beat_ns = INT64_MIN;
+    p->beats = 1;
     uint32_t entries = 16;
     while (entries < options->servers * 2)
         entries *= 2;
@@ -466,10 +467,13 @@ void pulse_segment(struct pulse *p, struct flow *flow, enum side from, enum segm
     if (!f)
         return;
     f->server->stirred = true;
-    if (sign == SEGMENT_REPEATS)
-        f->server->beat.repeated[from]++;
-    else
+    if (sign == SEGMENT_ZERO_WINDOW) {
         f->server->beat.zero_windows[from]++;
+        return;
+    }
+    f->server->beat.repeated[from]++;
+    f->server->beat.repeating += f->repeated_beat != p->beats;
+    f->repeated_beat = p->beats;
 }
 
 void pulse_beat_now(struct pulse *p, int64_t now_ns)

@@ -138,6 +138,8 @@ static void look_at_waiting(struct pulse_server *s, int64_t now_ns)
     s->beat.waiting_long = s->beat.unacked = s->beat.unserved = 0;
     s->beat.oldest_ns = 0;
     for (const struct pulse_flow *f = s->oldest; f && looked < UNACKED_LOOKED_AT; f = f->newer, looked++) {
+        if (f->flow->last_data == FROM_SERVER) /* an answer has begun, or a stream goes on */
+            continue;
         if (!s->beat.oldest_ns || f->since_ns < s->beat.oldest_ns)
             s->beat.oldest_ns = f->since_ns;
         if (now_ns - f->since_ns < WAIT_IS_LONG_NS)
@@ -210,6 +212,7 @@ void pulse_beat(struct pulse *p, int64_t now_ns, bool last)
             tell_minute(p, &p->servers[i], minute_ns);
     }
     tell_doors(p, now_ns);
+    p->beats++;
     if (p->options.worker == 0) {
         struct sign sign = {.kind = SIGN_TIME, .manner = last, .time_ns = now_ns};
         pulse_tell(p, &sign);

@@ -22,6 +22,7 @@ struct pulse_flow {
     int64_t reply_ns;
     uint64_t asked, answered;         /* requests; what is between them is open */
     uint64_t bytes_told[2];
+    uint32_t repeated_beat;           /* the last one in which a segment was sent again */
     uint32_t minute;                  /* the last one in which its client was counted */
     uint8_t times_first, times_used;
     uint8_t words_used, words_next;
@@ -64,6 +65,7 @@ struct pulse {
     struct pulse_flow *last;            /* of the message that was given last, and whether it became a word */
     bool last_is_word;
     int64_t beat_ns, now_ns;
+    uint32_t beats;                     /* told, from 1 */
     unsigned doors_used;
     struct door doors[DOORS];
     uint16_t stop_message[PROTOCOLS];   /* the command that stops the server; 0 none */

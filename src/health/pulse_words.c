@@ -1,6 +1,9 @@
 /* Last words: the newest messages of each client, each with the shape by which it is known again. */
 #include "health/pulse_state.h"
 
+#include <endian.h>
+#include <string.h>
+
 /* Half a doubling: 0 1 2 3 4 6 8 12 16 ... */
 static uint32_t length_bucket(uint64_t length)
 {
@@ -10,18 +13,40 @@ static uint32_t length_bucket(uint64_t length)
     return high * 2 + (uint32_t)(length >> (high - 1) & 1);
 }
 
-/* The first words of a statement, without case, digits and what stands in quotes. */
+#define EACH_BYTE(value) (UINT64_C(0x0101010101010101) * (value))
+
+/* 0x80 in each byte that is zero (exact in the lowest of them, which is what counts). */
+static inline uint64_t zero_bytes(uint64_t v)
+{
+    return (v - EACH_BYTE(1)) & ~v & EACH_BYTE(0x80);
+}
+
+/* 0x80 in each byte that begins a literal: a digit or a quote. */
+static inline uint64_t literal_bytes(uint64_t v)
+{
+    uint64_t digits = ~(((v ^ EACH_BYTE('0')) & EACH_BYTE(0x7f)) + EACH_BYTE(0x80 - 10)) & ~v & EACH_BYTE(0x80);
+    return digits | zero_bytes(v ^ EACH_BYTE('\'')) | zero_bytes(v ^ EACH_BYTE('"'));
+}
+
+/* The first words of a statement without case, up to its first literal. Eight bytes at once: this is for every request. */
 static uint32_t words_hash(uint32_t hash, struct view text)
 {
-    enum { LOOKED_AT = 64 };
-    bool quoted = false;
+    enum { LOOKED_AT = 32 };
     text = view_head(text, LOOKED_AT);
-    for (size_t i = 0; i < text.length; i++) {
-        uint8_t c = text.bytes[i];
-        uint8_t letter = c | 0x20;
-        quoted ^= c == '\'' || c == '"';
-        if (!quoted && letter >= 'a' && letter <= 'z')
-            hash = (hash ^ letter) * UINT32_C(16777619); /* FNV-1a */
+    for (size_t at = 0; at < text.length; at += 8) {
+        uint64_t eight = 0;
+        if (text.length - at >= 8)
+            memcpy(&eight, text.bytes + at, 8);
+        else
+            memcpy(&eight, text.bytes + at, text.length - at);
+        eight = le64toh(eight);
+        uint64_t literal = literal_bytes(eight);
+        if (literal)
+            eight &= (UINT64_C(1) << (__builtin_ctzll(literal) & 56)) - 1;
+        eight |= EACH_BYTE(0x20);
+        hash = mix32(mix32(hash, (uint32_t)eight), (uint32_t)(eight >> 32));
+        if (literal)
+            break;
     }
     return hash;
 }

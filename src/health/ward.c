@@ -189,6 +189,7 @@ static void take_beat(struct chart *c, const struct beat *b)
     sum->waiting_long += b->waiting_long;
     sum->unacked += b->unacked;
     sum->unserved += b->unserved;
+    sum->repeating += b->repeating;
     sum->sum_us += b->sum_us;
     if (b->slow_ns_256 > sum->slow_ns_256)
         sum->slow_ns_256 = b->slow_ns_256;

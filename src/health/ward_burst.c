@@ -186,7 +186,7 @@ static enum finding burst_find(const struct ward *w, const struct chart *c, cons
         return FINDING_STOP;
     if (in_reach(c->stop_command_ns, b) && (whole || shut))
         return FINDING_STOP;
-    if ((several && whole) || ((several || whole) && (shut || restarted)))
+    if ((several && whole) || (several && (shut || restarted)) || (whole && shut))
         return b->open_fins + b->open_resets ? FINDING_DEATH : FINDING_STOP;
     if (whole && !w->over && w->now_ns - b->last_ns < ALONE_NS)
         return FINDING_WAIT;

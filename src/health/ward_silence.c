@@ -14,9 +14,9 @@
 /* So long without any answer while requests wait: with it a row is there within 2 s. */
 static const int64_t SILENT_NS = MILLISECONDS(1400);
 /* ... and so many times what a reply takes usually: who waits for news (BLPOP, LISTEN) waits long as a rule. */
-enum { SILENT_TIMES_USUAL = 20 };
+enum { SILENT_TIMES_USUAL = 20, MISSED = 3 };
 /* Slow: so much more than usual, for so many beats in a row (a second); over after as many quick ones. */
-enum { SLOW_TIMES_USUAL = 10, SLOW_BEATS = 5, QUICK_BEATS = 8, SLOW_LEAST_US = 50000, SLOW_WAITING_LEAST = 3, LOSSY_BEATS = 5, LOSSY_LEAST = 8 };
+enum { SLOW_TIMES_USUAL = 10, SLOW_BEATS = 5, QUICK_BEATS = 8, SLOW_LEAST_US = 50000, SLOW_WAITING_LEAST = 3, LOSSY_BEATS = 5, LOSSY_LEAST = 8, LOSSY_CONNECTIONS = 3 };
 /* Refusals for want of room, within LIMIT_NS. */
 enum { REFUSALS = 2 };
 /* New connections that nobody serves while the old ones are answered, and for how many beats in a row. */
@@ -138,10 +138,12 @@ static void silence_begin(struct ward *w, struct chart *c)
 static bool is_missed(const struct chart *c)
 {
     const struct beat *b = &c->beat;
-    uint32_t repeated = c->quiet.repeated[FROM_CLIENT] + c->quiet.repeated[FROM_SERVER];
-    if (b->waiting_long >= 2 || (b->waiting_long && c->connections <= 1))
+    const struct quiet *q = &c->quiet;
+    uint32_t repeated = q->repeated[FROM_CLIENT] + q->repeated[FROM_SERVER];
+    /* Two long queries at once are no silence; that new connections are not served either makes it one. */
+    if (b->waiting_long >= MISSED || (b->waiting_long >= 2 && (b->unserved || q->accepted)))
         return true;
-    return repeated >= 3 || (never_answered(&c->quiet) >= 2 && !c->quiet.accepted && b->waiting);
+    return (repeated >= MISSED && q->repeating >= 2) || (never_answered(q) >= 2 && !q->accepted && b->waiting);
 }
 
 /* ---- slowness */
@@ -149,15 +151,17 @@ static bool is_missed(const struct chart *c)
 /* A third as many segments sent again as requests in the last second: no workload does that. */
 static bool is_lossy(const struct ward *w, const struct chart *c)
 {
-    uint32_t repeated = 0, requests = 0;
+    uint32_t repeated = 0, repeating = 0, requests = 0;
     for (uint32_t n = 1; n <= LOSSY_BEATS && n <= c->past_used; n++) {
         uint32_t at = (c->past_next + CHART_BEATS - n) % CHART_BEATS;
         if (w->now_ns - c->past[at].time_ns > LOSSY_BEATS * BEAT_NS)
             break;
         repeated += c->past[at].repeated;
         requests += c->past[at].requests;
+        if (c->past[at].repeating > repeating)
+            repeating = c->past[at].repeating;
     }
-    return repeated >= LOSSY_LEAST && repeated * 3 >= requests;
+    return repeated >= LOSSY_LEAST && repeated * 3 >= requests && repeating >= LOSSY_CONNECTIONS;
 }
 
 static bool is_slow(const struct ward *w, const struct chart *c)
@@ -240,6 +244,8 @@ void silence_look(struct ward *w, struct chart *c)
     for (int side = FROM_CLIENT; side <= FROM_SERVER; side++)
         c->quiet.repeated[side] += b->repeated[side];
     c->quiet.requests += b->requests;
+    if (b->repeating > c->quiet.repeating)
+        c->quiet.repeating = b->repeating;
     if (p && p->told.kind == INCIDENT_SILENCE) {
         silence_follow(w, c, p);
         return;

@@ -98,14 +98,14 @@ struct chart {
     struct beat beat;      /* the last whole one */
     struct {
         int64_t time_ns;
-        uint32_t requests, replies, repeated, waiting, mean_us;
+        uint32_t requests, replies, repeated, repeating, waiting, mean_us;
     } past[CHART_BEATS];
     uint32_t past_next, past_used;
     uint64_t usual_us;     /* a slow average of the time to a reply */
     uint32_t usual_beats;
     /* Since the last beat with a reply. */
     struct quiet {
-        uint32_t repeated[2], asked, accepted, refused, requests;
+        uint32_t repeated[2], repeating, asked, accepted, refused, requests;
     } quiet;
     uint32_t slow_beats, quick_beats, unserved_beats, served_beats; /* in a row */
     struct burst *burst;

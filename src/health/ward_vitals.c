@@ -61,6 +61,7 @@ void vitals_beat(struct ward *w, struct chart *c)
     c->past[at].requests = b->requests;
     c->past[at].replies = b->replies;
     c->past[at].repeated = b->repeated[FROM_CLIENT] + b->repeated[FROM_SERVER];
+    c->past[at].repeating = b->repeating;
     c->past[at].waiting = b->waiting;
     c->past[at].mean_us = b->replies ? (uint32_t)(b->sum_us / b->replies) : 0;
     if (!b->replies || c->incident)
