@@ -27,7 +27,7 @@ void pulse_message(struct pulse *p, const struct message *message);
 /* An alert was raised on the message that was given last; `key` is the alert's. */
 void pulse_alert(struct pulse *p, const struct message *message, uint64_t key, uint8_t severity);
 /* Bytes of a side were lost: who waits for what is no longer known. */
-void pulse_gap(struct pulse *p, struct flow *flow);
+void pulse_gap(struct pulse *p, struct flow *flow, enum side from, const struct segment *where);
 void pulse_finished(struct pulse *p, struct flow *flow, enum side from, const struct segment *where);
 void pulse_closed(struct pulse *p, struct flow *flow, enum flow_end end, enum side by, const struct segment *where);
 /* What net says of single segments. */

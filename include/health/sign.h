@@ -45,6 +45,7 @@ enum word_flags {
     WORD_VERDICT = 16,   /* the server called it wrong */
     WORD_PARTIAL = 32,   /* never came to its end */
     WORD_LOGIN = 64,     /* before the login was complete */
+    WORD_LOST = 128,     /* the capture lost some of it */
 };
 
 /* One message of a client. */

@@ -47,7 +47,7 @@ struct message_sink {
     void (*message)(void *context, const struct message *message);
     /* A side said FIN behind its last message; bytes of a side were lost. Of database connections; may be NULL. */
     void (*finished)(void *context, struct flow *flow, enum side from, const struct segment *where);
-    void (*gap)(void *context, struct flow *flow, enum side from);
+    void (*gap)(void *context, struct flow *flow, enum side from, const struct segment *where);
     /* The connection is over: last call for its user data. */
     void (*closed)(void *context, struct flow *flow, enum flow_end end, enum side by, const struct segment *where);
 };

@@ -152,11 +152,10 @@ static void take_finished(void *context, struct flow *flow, enum side from, cons
     pulse_finished(w->pulse, flow, from, where);
 }
 
-static void take_gap(void *context, struct flow *flow, enum side from)
+static void take_gap(void *context, struct flow *flow, enum side from, const struct segment *where)
 {
     struct worker *w = context;
-    (void)from;
-    pulse_gap(w->pulse, flow);
+    pulse_gap(w->pulse, flow, from, where);
 }
 
 static void take_segment(void *context, struct flow *flow, enum side from, enum segment_sign sign, const struct segment *where)

@@ -355,6 +355,7 @@ static void client_says(struct pulse *p, struct pulse_flow *f, const struct mess
     const struct findings *found = m->findings;
     bool asks = found->facts_seen & 1u << FACT_REQUEST;
     uint16_t stop = p->stop_message[f->decoder->protocol];
+    f->lost_ns = 0;
     if (asks || found->reports_used || found->facts_seen & 1u << FACT_LOGIN) {
         pulse_word(p, f, m, asks);
         p->last_is_word = true;
@@ -397,11 +398,17 @@ void pulse_alert(struct pulse *p, const struct message *m, uint64_t key, uint8_t
     word->severity = severity;
 }
 
-void pulse_gap(struct pulse *p, struct flow *flow)
+void pulse_gap(struct pulse *p, struct flow *flow, enum side from, const struct segment *where)
 {
+    struct pulse_flow *f = flow->health;
     (void)p;
-    if (flow->health)
-        forget_open(flow->health);
+    if (!f)
+        return;
+    forget_open(f);
+    if (from == FROM_SERVER)
+        return;
+    f->lost_ns = where->time_ns;
+    f->lost_packet = where->packet_number;
 }
 
 /* ---- endings, of the server */

@@ -20,6 +20,8 @@ struct pulse_flow {
     int64_t times_ns[OPEN_TIMES];     /* a ring: when the oldest open requests were complete */
     int64_t spoke_ns;                 /* the server's last message that was told */
     int64_t reply_ns;
+    int64_t lost_ns;                  /* bytes of the client were lost, and no message of it came since; 0: no */
+    uint64_t lost_packet;
     uint64_t asked, answered;         /* requests; what is between them is open */
     uint64_t bytes_told[2];
     uint32_t repeated_beat;           /* the last one in which a segment was sent again */

@@ -60,7 +60,7 @@ static uint32_t shape_of(const struct message *m)
     unsigned fields = f->fields_used < FIELDS_HASHED ? f->fields_used : FIELDS_HASHED;
     for (unsigned i = 0; i < fields; i++) {
         const struct field_value *value = &f->fields[i];
-        hash = mix32(hash, value->field);
+        hash = (hash ^ value->field) * UINT32_C(0x9e3779b1);
         if (field_flags_of[value->field] & FIELD_SHAPE)
             hash = words_hash(hash, view_head(view_from(m->head, value->offset), value->length));
     }
@@ -112,6 +112,12 @@ void pulse_word(struct pulse *p, struct pulse_flow *f, const struct message *m, 
 static void unfinished_word(const struct pulse_flow *f, struct word *word)
 {
     struct unfinished u;
+    /* The capture lost some of it: that it was there and had no answer is all that is known. */
+    if (f->lost_ns && f->flow->last_data == FROM_CLIENT) {
+        *word = (struct word){.time_ns = f->lost_ns, .packet = f->lost_packet, .flags = WORD_LOST | WORD_OPEN};
+        word->shape = mix32((uint32_t)f->decoder->protocol << 16, UINT32_C(0xfffe));
+        return;
+    }
     if (!dialogue_unfinished(f->flow, FROM_CLIENT, &u))
         return;
     *word = (struct word){.time_ns = u.first.time_ns, .packet = u.first.packet_number, .flags = WORD_PARTIAL | WORD_OPEN};

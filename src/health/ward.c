@@ -161,6 +161,7 @@ void incident_close(struct ward *w, struct patient_incident *i, int64_t ended_ns
     i->told.ended_ns = ended_ns;
     incident_tell(w, i);
     i->chart->incident = NULL;
+    i->chart->closed_ns = w->now_ns;
     i->chart = NULL;
 }
 

@@ -102,6 +102,10 @@ static enum incident_verdict verdict_of_idle(const struct patient_incident *p, u
         *confidence = 65;
         return CAUSE_SERVER_CRASH;
     }
+    if (!telling && is_marked(&p->told)) { /* a wrong message, and the end: seldom by chance */
+        *confidence = 60;
+        return CAUSE_SERVER_CRASH;
+    }
     return CAUSE_UNKNOWN;
 }
 
@@ -191,7 +195,7 @@ void death_review(struct ward *w, struct patient_incident *p)
     say_stop(c, p, i);
     say_network(c, i);
     evidence_before(c, i->first_end_ns - SECONDS(5), i->first_end_ns, i);
-    if (i->verdict != CAUSE_SERVER_CRASH)
+    if (i->verdict != CAUSE_SERVER_CRASH && i->verdict != CAUSE_UNKNOWN)
         i->suspects_used = 0;
     sum_up(p, i);
     if (back) {

@@ -17,6 +17,9 @@ static const int64_t SILENT_NS = MILLISECONDS(1400);
 enum { SILENT_TIMES_USUAL = 20, MISSED = 3 };
 /* Slow: so much more than usual, for so many beats in a row (a second); over after as many quick ones. */
 enum { SLOW_TIMES_USUAL = 10, SLOW_BEATS = 5, QUICK_BEATS = 8, SLOW_LEAST_US = 50000, SLOW_WAITING_LEAST = 3, LOSSY_BEATS = 5, LOSSY_LEAST = 8, LOSSY_CONNECTIONS = 3 };
+/* Who answers nobody for longer is not slow but silent. */
+static const int64_t SLOW_REPLY_NS = MILLISECONDS(600);
+static const int64_t AFTERMATH_NS = SECONDS(3);
 /* Refusals for want of room, within LIMIT_NS. */
 enum { REFUSALS = 2 };
 /* New connections that nobody serves while the old ones are answered, and for how many beats in a row. */
@@ -118,10 +121,14 @@ static void silence_judge(struct ward *w, struct chart *c, struct patient_incide
 
 static void silence_begin(struct ward *w, struct chart *c)
 {
-    struct patient_incident *p = incident_open(w, c, INCIDENT_SILENCE);
+    /* What was slow is silent now: one incident. */
+    struct patient_incident *p = c->incident ? c->incident : incident_open(w, c, INCIDENT_SILENCE);
     if (!p)
         return;
     struct incident *i = &p->told;
+    i->kind = INCIDENT_SILENCE;
+    i->confidence = 0;
+    i->clients_affected = 0;
     i->began_ns = i->last_reply_ns = c->last_reply_ns;
     i->clients = c->clients_used;
     i->connections = c->connections;
@@ -169,7 +176,7 @@ static bool is_slow(const struct ward *w, const struct chart *c)
     const struct beat *b = &c->beat;
     if (is_lossy(w, c))
         return true;
-    if (b->waiting_long >= SLOW_WAITING_LEAST && b->waiting_long * 2 >= b->waiting && b->waiting_long * 2 >= c->connections)
+    if (w->now_ns - c->last_reply_ns < SLOW_REPLY_NS && b->waiting_long >= SLOW_WAITING_LEAST && b->waiting_long * 2 >= b->waiting && b->waiting_long * 2 >= c->connections)
         return true;
     uint64_t mean_us = b->replies ? b->sum_us / b->replies : 0;
     return b->replies > 1 && c->usual_beats > SLOW_BEATS && mean_us > SLOW_LEAST_US && mean_us > c->usual_us * SLOW_TIMES_USUAL;
@@ -202,7 +209,8 @@ static void slow_say(const struct ward *w, const struct chart *c, struct patient
 static void slow_look(struct ward *w, struct chart *c)
 {
     struct patient_incident *p = c->incident;
-    bool slow = is_slow(w, c);
+    /* What waited through an incident is answered late when it ends. */
+    bool slow = is_slow(w, c) && (!c->closed_ns || w->now_ns - c->closed_ns > AFTERMATH_NS);
     c->slow_beats = slow ? c->slow_beats + 1 : 0;
     c->quick_beats = slow ? 0 : c->quick_beats + 1;
     if (!p && c->slow_beats == SLOW_BEATS) {
@@ -256,9 +264,7 @@ void silence_look(struct ward *w, struct chart *c)
         slow_look(w, c);
         return;
     }
-    if (p && p->told.kind == INCIDENT_SLOW)
-        incident_close(w, p, c->last_reply_ns);
-    if (!c->incident)
+    if (!p || p->told.kind == INCIDENT_SLOW)
         silence_begin(w, c);
 }
 

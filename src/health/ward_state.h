@@ -110,6 +110,7 @@ struct chart {
     uint32_t slow_beats, quick_beats, unserved_beats, served_beats; /* in a row */
     struct burst *burst;
     struct patient_incident *incident;
+    int64_t closed_ns;     /* when its last incident ended */
     struct vitals minute;
     bool minute_used;
     uint32_t spread[LATENCY_BUCKETS];

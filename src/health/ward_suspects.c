@@ -22,6 +22,7 @@ enum {
     POINTS_VERDICT = 6,
     POINTS_PARTIAL = 14,        /* began and never came to its end */
     POINTS_FIRST_OF_SHAPE = 20, /* nobody sent its like before */
+    POINTS_LOST = 10,
     POINTS_NEW_SHAPE = 8,
     POINTS_RARE_LENGTH = 8,
     POINTS_NEW_CLIENT = 8,
@@ -74,6 +75,8 @@ static void by_message(struct doubt *d, const struct word *word)
         suspect_because(d, POINTS_VERDICT, "the server called it wrong");
     if (word->flags & WORD_PARTIAL)
         suspect_because(d, POINTS_PARTIAL, "it never came to its end");
+    if (word->flags & WORD_LOST)
+        suspect_because(d, POINTS_LOST, "the capture lost bytes of it: what it said is not known");
     if (word->length > LONG_MESSAGE)
         suspect_because(d, POINTS_RARE_LENGTH, "it is %u bytes long", word->length);
 }

@@ -224,14 +224,13 @@ static void take_bytes(void *context, struct flow *flow, enum side from, struct 
 static void take_gap(void *context, struct flow *flow, enum side from, uint64_t lost, const struct segment *where)
 {
     (void)context;
-    (void)where;
     struct conversation *c = conversation_of(flow);
     if (!flow->user)
         flow->midstream = true; /* what opens a connection was lost: as if its start was not seen */
     if (!c)
         return;
     if (c->dialogue->sink.gap)
-        c->dialogue->sink.gap(c->dialogue->sink.context, flow, from);
+        c->dialogue->sink.gap(c->dialogue->sink.context, flow, from, where);
     if (c->transport == TRANSPORT_CLEAR)
         conversation_gap(c, from, lost);
     else if (c->transport == TRANSPORT_WRAPPED)

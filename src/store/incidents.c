@@ -20,7 +20,7 @@ static const char *message_name(enum protocol protocol, const struct word *word)
 {
     const struct decoder *decoder = decoder_of(protocol);
     const char *name = decoder && word->type ? name_of(decoder->messages, word->type) : NULL;
-    return name ? name : word->flags & WORD_PARTIAL ? "unfinished" : NULL;
+    return name ? name : word->flags & WORD_LOST ? "lost" : word->flags & WORD_PARTIAL ? "unfinished" : NULL;
 }
 
 static void bind_shape(sqlite3_stmt *statement, int column, uint32_t shape)
