@@ -27,6 +27,16 @@ struct message {
     uint8_t confidence;        /* 0 to 100: lower after gaps, mid-stream, one-sided */
 };
 
+/* The little that health needs of a message: requests and replies are many. */
+struct heard {
+    struct flow *flow;
+    const struct decoder *decoder;
+    const struct findings *findings;
+    const struct segment *first, *last;
+    struct view head;
+    enum side from;
+};
+
 /* From this offset of the message on, its bytes came from this segment. */
 struct segment_mark {
     uint32_t offset;
@@ -45,6 +55,9 @@ struct message_sink {
     /* A message with a report, with a fact that is wanted, of a kind that is wanted, or on a connection of which a sample is
      * gathered. */
     void (*message)(void *context, const struct message *message);
+    /* Of every message with a report or with one of these facts, before `message`. May be NULL. */
+    uint32_t pulse_facts;
+    void (*pulse)(void *context, const struct heard *heard);
     /* A side said FIN behind its last message; bytes of a side were lost. Of database connections; may be NULL. */
     void (*finished)(void *context, struct flow *flow, enum side from, const struct segment *where);
     void (*gap)(void *context, struct flow *flow, enum side from, const struct segment *where);

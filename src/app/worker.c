@@ -121,10 +121,16 @@ static void take_message(void *context, const struct message *message)
 {
     struct worker *w = context;
     worker_place(w, message->flow);
-    if (message->flow->sample || message->findings->facts_seen & (1u << FACT_SERVER_HELLO | 1u << FACT_TLS))
+    if (message->findings->facts_used)
         take_facts(w, message);
-    pulse_message(w->pulse, message);
     detector_message(w->detector, message, raise_alert, w);
+}
+
+static void take_pulse(void *context, const struct heard *heard)
+{
+    struct worker *w = context;
+    worker_place(w, heard->flow);
+    pulse_message(w->pulse, heard);
 }
 
 static bool wants_messages(void *context, enum protocol protocol, enum side from)
@@ -200,7 +206,9 @@ static bool open_rooms(struct worker *w, const struct worker_options *options)
     struct dialogue_costs costs = dialogue_costs();
     struct message_sink messages = {
         .context = w,
-        .facts = 1u << FACT_SERVER_HELLO | 1u << FACT_TLS | pulse_facts(),
+        .facts = 1u << FACT_SERVER_HELLO | 1u << FACT_TLS,
+        .pulse_facts = pulse_facts(),
+        .pulse = take_pulse,
         .wants = wants_messages,
         .message = take_message,
         .closed = take_closed,

@@ -129,7 +129,7 @@ static void count_bytes(struct pulse_flow *f)
 
 /* ---- requests and replies */
 
-static void request(struct pulse_flow *f, const struct message *m)
+static void request(struct pulse_flow *f, const struct heard *m)
 {
     int64_t now_ns = m->last->time_ns;
     struct beat *beat = &f->server->beat;
@@ -145,7 +145,7 @@ static void request(struct pulse_flow *f, const struct message *m)
         waiting_join(f, now_ns);
 }
 
-static void reply(struct pulse_flow *f, const struct message *m)
+static void reply(struct pulse_flow *f, const struct heard *m)
 {
     int64_t now_ns = m->first->time_ns;
     struct pulse_server *s = f->server;
@@ -250,7 +250,7 @@ static enum error_class error_class(enum protocol protocol, const struct fact *f
     }
 }
 
-static void farewell(struct pulse *p, struct pulse_flow *f, const struct message *m, enum farewell kind, struct view words)
+static void farewell(struct pulse *p, struct pulse_flow *f, const struct heard *m, enum farewell kind, struct view words)
 {
     if (f->farewell == FAREWELL_NONE || f->farewell == FAREWELL_SESSION)
         f->farewell = (uint8_t)kind;
@@ -270,7 +270,7 @@ static enum farewell farewell_of(const struct fact *fact)
     return contains(fact->text, "postmaster") ? FAREWELL_ORPHANED : FAREWELL_ORDERLY;
 }
 
-static void refused(struct pulse *p, struct pulse_flow *f, const struct message *m, const struct fact *fact)
+static void refused(struct pulse *p, struct pulse_flow *f, const struct heard *m, const struct fact *fact)
 {
     struct sign sign = sign_of(f, SIGN_REFUSAL, m->first);
     struct text text = text_in(sign.farewell.text, sizeof sign.farewell.text);
@@ -278,7 +278,7 @@ static void refused(struct pulse *p, struct pulse_flow *f, const struct message 
     pulse_tell(p, &sign);
 }
 
-static void error(struct pulse *p, struct pulse_flow *f, const struct message *m, const struct fact *fact)
+static void error(struct pulse *p, struct pulse_flow *f, const struct heard *m, const struct fact *fact)
 {
     enum { CONNECTION_KILLED = 1927 };
     enum error_class class = error_class(f->decoder->protocol, fact);
@@ -293,7 +293,7 @@ static void error(struct pulse *p, struct pulse_flow *f, const struct message *m
         farewell(p, f, m, FAREWELL_SESSION, fact->text);
 }
 
-static void hello(struct pulse *p, struct pulse_flow *f, const struct message *m, const struct fact *fact)
+static void hello(struct pulse *p, struct pulse_flow *f, const struct heard *m, const struct fact *fact)
 {
     uint32_t version = 0;
     struct view text = view_head(fact->text, SIGN_TEXT_MAX);
@@ -312,7 +312,7 @@ static void verdict(struct pulse_flow *f)
         f->words[(f->words_next + WORDS_MAX - 1) % WORDS_MAX].word.flags |= WORD_VERDICT;
 }
 
-static void server_says(struct pulse *p, struct pulse_flow *f, const struct message *m)
+static void server_says(struct pulse *p, struct pulse_flow *f, const struct heard *m)
 {
     const struct findings *found = m->findings;
     f->spoke_ns = m->first->time_ns;
@@ -350,7 +350,7 @@ static void server_says(struct pulse *p, struct pulse_flow *f, const struct mess
     }
 }
 
-static void client_says(struct pulse *p, struct pulse_flow *f, const struct message *m)
+static void client_says(struct pulse *p, struct pulse_flow *f, const struct heard *m)
 {
     const struct findings *found = m->findings;
     bool asks = found->facts_seen & 1u << FACT_REQUEST;
@@ -369,13 +369,11 @@ static void client_says(struct pulse *p, struct pulse_flow *f, const struct mess
         client_leaves(p, f, m->first);
 }
 
-void pulse_message(struct pulse *p, const struct message *m)
+void pulse_message(struct pulse *p, const struct heard *m)
 {
     struct pulse_flow *f = m->flow->health;
     p->last = NULL;
     p->last_is_word = false;
-    if (!m->decoder)
-        return;
     bool tells = m->findings->facts_seen & pulse_facts() || m->findings->reports_used;
     if (!f && (!tells || !dialogue_session(m->flow) || !(f = flow_join(p, m->flow, m->decoder, m->first))))
         return;
@@ -392,7 +390,8 @@ void pulse_alert(struct pulse *p, const struct message *m, uint64_t key, uint8_t
     if (!f || f != m->flow->health || !f->words_used || (m->from == FROM_CLIENT && !p->last_is_word))
         return;
     struct word *word = &f->words[(f->words_next + WORDS_MAX - 1) % WORDS_MAX].word;
-    if (word->alert && word->severity <= severity)
+    bool of_another = m->from == FROM_CLIENT && word->packet != m->first->packet_number;
+    if (of_another || (word->alert && word->severity <= severity))
         return;
     word->alert = key;
     word->severity = severity;

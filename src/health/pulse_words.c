@@ -31,7 +31,7 @@ static inline uint64_t literal_bytes(uint64_t v)
 /* The first words of a statement without case, up to its first literal. Eight bytes at once: this is for every request. */
 static uint32_t words_hash(uint32_t hash, struct view text)
 {
-    enum { LOOKED_AT = 32 };
+    enum { LOOKED_AT = 16 };
     text = view_head(text, LOOKED_AT);
     for (size_t at = 0; at < text.length; at += 8) {
         uint64_t eight = 0;
@@ -52,7 +52,7 @@ static uint32_t words_hash(uint32_t hash, struct view text)
 }
 
 /* What a message is without what it says: literals in a statement do not matter, which fields it has does. */
-static uint32_t shape_of(const struct message *m)
+static uint32_t shape_of(const struct heard *m)
 {
     enum { FIELDS_HASHED = 16 };
     const struct findings *f = m->findings;
@@ -70,7 +70,7 @@ static uint32_t shape_of(const struct message *m)
     return hash ? hash : 1;
 }
 
-static uint8_t flags_of(const struct message *m, bool request)
+static uint8_t flags_of(const struct heard *m, bool request)
 {
     const struct findings *f = m->findings;
     uint8_t flags = request ? WORD_REQUEST : 0;
@@ -83,7 +83,7 @@ static uint8_t flags_of(const struct message *m, bool request)
     return flags;
 }
 
-void pulse_word(struct pulse *p, struct pulse_flow *f, const struct message *m, bool request)
+void pulse_word(struct pulse *p, struct pulse_flow *f, const struct heard *m, bool request)
 {
     struct kept_word *kept = &f->words[f->words_next];
     f->words_next = (uint8_t)((f->words_next + 1) % WORDS_MAX);

@@ -98,15 +98,22 @@ static inline bool is_heard(const struct conversation *c, enum side from, const 
     return f->reports_used || f->secret || (f->facts_seen & d->sink.facts) || c->flow->sample || d->wants[c->decoder->protocol][from];
 }
 
-void conversation_tell(struct conversation *c, enum side from, struct view head, const struct segment *first, size_t offset,
+static inline void conversation_pulse(const struct conversation *c, enum side from, struct view head, const struct segment *first,
+                                      const struct segment *last)
+{
+    const struct dialogue *d = c->dialogue;
+    const struct heard heard = {c->flow, c->decoder, &d->findings, first, last, head, from};
+    if (d->sink.pulse && (d->findings.reports_used || (d->findings.facts_seen & d->sink.pulse_facts)))
+        d->sink.pulse(d->sink.context, &heard);
+}
+
+static void tell_sink(struct conversation *c, enum side from, struct view head, const struct segment *first, size_t offset,
                        const struct segment *last, const struct held *held)
 {
     struct dialogue *d = c->dialogue;
     struct findings *f = &d->findings;
     if (f->secret)
         secrets_note(c, from, first->stream_offset + offset, last);
-    if (c->tentative)
-        f->reports_used = 0;
     struct message message = {
         .flow = c->flow,
         .decoder = c->decoder,
@@ -121,6 +128,15 @@ void conversation_tell(struct conversation *c, enum side from, struct view head,
         .confidence = confidence_now(c),
     };
     d->sink.message(d->sink.context, &message);
+}
+
+void conversation_tell(struct conversation *c, enum side from, struct view head, const struct segment *first, size_t offset,
+                       const struct segment *last, const struct held *held)
+{
+    if (c->tentative)
+        c->dialogue->findings.reports_used = 0;
+    conversation_pulse(c, from, head, first, last);
+    tell_sink(c, from, head, first, offset, last, held);
 }
 
 /* ---- unfinished messages wait for their rest, in order of their last progress: who has to wait no longer depends on itself
@@ -301,8 +317,11 @@ static enum verdict decode(struct conversation *c, enum side from, struct view h
         c->tentative = false;
         directory_learn(d->directory, &c->flow->server, c->decoder->protocol, d->when);
     }
+    if (c->tentative)
+        f->reports_used = 0;
+    conversation_pulse(c, from, head, first, last);
     if (is_heard(c, from, f))
-        conversation_tell(c, from, head, first, offset, last, held);
+        tell_sink(c, from, head, first, offset, last, held);
     return verdict;
 }
 
