@@ -115,7 +115,8 @@ __attribute__((noinline)) static void tell_pulse(const struct conversation *c, e
         d->sink.pulse(d->sink.context, &heard);
 }
 
-static void tell_sink(struct conversation *c, enum side from, struct view head, const struct segment *first, size_t offset,
+/* Not inline: most messages are told nobody, and the frame of this is large. */
+__attribute__((noinline)) static void tell_sink(struct conversation *c, enum side from, struct view head, const struct segment *first, size_t offset,
                        const struct segment *last, const struct held *held)
 {
     struct dialogue *d = c->dialogue;
