@@ -378,12 +378,16 @@ void worker_take(struct worker *w, const struct lot *lot)
 
 void worker_finish(struct worker *w, uint64_t latest)
 {
+    w->outlet.latest = latest;
+    /* How the servers were, before the end of the capture ends every connection. */
+    if (w->turns)
+        turns_pass(w->turns, w->index, WHEN_FINISHED - 3);
+    w->outlet.moment = (struct moment){WHEN_FINISHED - 2, (uint64_t)BY_TIME_PULSE << BY_TIME_SHIFT};
+    pulse_beat_now(w->pulse, w->now_ns);
     if (w->turns)
         turns_pass(w->turns, w->index, WHEN_FINISHED - 1);
-    w->outlet.latest = latest;
     w->outlet.moment = (struct moment){WHEN_FINISHED, 0};
     dialogue_at(w->dialogue, WHEN_FINISHED, w->now_ns);
-    pulse_beat_now(w->pulse, w->now_ns);
     w->by_time = BY_TIME_NET;
     net_finish(w->net);
     w->outlet.moment.place = (uint64_t)BY_TIME_PULSE << BY_TIME_SHIFT;

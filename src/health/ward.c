@@ -243,10 +243,11 @@ static void take_door(struct chart *c, const struct sign *sign)
         c->last_accepted_ns = sign->time_ns;
     if (!sign->door.refused)
         return;
-    if (!c->refused)
+    if (!c->refused || sign->time_ns < c->first_refused_ns) /* the workers' doors of one beat are in no order */
         c->first_refused_ns = sign->time_ns;
     c->refused += sign->door.refused;
-    c->last_refused_ns = sign->time_ns;
+    if (sign->time_ns > c->last_refused_ns)
+        c->last_refused_ns = sign->time_ns;
 }
 
 static void take_refusal(struct chart *c, const struct sign *sign)
