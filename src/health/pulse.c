@@ -319,6 +319,7 @@ static void server_says(struct pulse *p, struct pulse_flow *f, const struct hear
 {
     const struct findings *found = m->findings;
     f->spoke_ns = m->first->time_ns;
+    f->server->stirred = true;
     for (unsigned i = 0; i < found->facts_used; i++) {
         const struct fact *fact = &found->facts[i];
         switch (fact->kind) {

@@ -110,18 +110,31 @@ bool pulse_shape_is_new(struct pulse_server *s, uint32_t shape)
     return true;
 }
 
-/* Few addresses are asked between two beats; a scan of many is cut off at DOORS. */
+/* The door of an address and port, made when this beat has none of it yet; NULL when those that it may be found at are taken. */
+static struct door *door_of(struct pulse *p, const struct endpoint *server)
+{
+    enum { TRIES = 16 };
+    uint32_t at = endpoint_hash(server);
+    for (unsigned i = 0; i < TRIES; i++, at++) {
+        struct door *door = &p->doors[at % DOORS];
+        if (door->beat == p->beats && endpoint_same(&door->endpoint, server))
+            return door;
+        if (door->beat == p->beats)
+            continue;
+        *door = (struct door){.endpoint = *server, .beat = p->beats};
+        p->doors_at[p->doors_used++] = (uint16_t)(at % DOORS);
+        return door;
+    }
+    return NULL;
+}
+
+/* Few addresses are asked between two beats; of a scan of many some are left out. */
 void pulse_door(struct pulse *p, const struct endpoint *server, enum segment_sign sign, const struct segment *where)
 {
-    unsigned i = 0;
-    while (i < p->doors_used && !endpoint_same(&p->doors[i].endpoint, server))
-        i++;
-    if (i == DOORS)
+    struct door *door = door_of(p, server);
+    if (!door) {
+        count(p->counters, COUNT_HEALTH_SHED);
         return;
-    struct door *door = &p->doors[i];
-    if (i == p->doors_used) {
-        p->doors_used++;
-        *door = (struct door){.endpoint = *server};
     }
     uint32_t *counted = sign == SEGMENT_ASKS ? &door->asked : sign == SEGMENT_ACCEPTS ? &door->accepted : &door->refused;
     if (sign == SEGMENT_REFUSES && !door->refused) {
@@ -187,7 +200,7 @@ static void tell_minute(struct pulse *p, struct pulse_server *s, int64_t minute_
 static void tell_doors(struct pulse *p, int64_t now_ns)
 {
     for (unsigned i = 0; i < p->doors_used; i++) {
-        const struct door *d = &p->doors[i];
+        const struct door *d = &p->doors[p->doors_at[i]];
         struct sign sign = {.kind = SIGN_DOOR, .server = d->endpoint, .time_ns = d->refused ? d->time_ns : now_ns, .packet = d->packet,
                             .door = {d->asked, d->accepted, d->refused}};
         pulse_tell(p, &sign);

@@ -7,7 +7,7 @@
 enum {
     OPEN_TIMES = 8,          /* of the oldest open requests; the others are counted */
     SHAPES_OF_SERVER = 1024, /* a power of two; three quarters are used */
-    DOORS = 256,             /* addresses and ports that SYNs went to since the last beat */
+    DOORS = 2048,            /* addresses and ports that SYNs went to since the last beat */
     UNACKED_LOOKED_AT = 64,  /* waiting connections of a server that a beat looks at */
 };
 
@@ -52,6 +52,7 @@ struct pulse_server {
 
 struct door {
     struct endpoint endpoint;
+    uint32_t beat;           /* in which it is used */
     uint32_t asked, accepted, refused;
     int64_t time_ns;
     uint64_t packet;
@@ -69,6 +70,7 @@ struct pulse {
     int64_t beat_ns, now_ns;
     uint32_t beats;                     /* told, from 1 */
     unsigned doors_used;
+    uint16_t doors_at[DOORS];           /* which are used, in order */
     struct door doors[DOORS];
     uint16_t stop_message[PROTOCOLS];   /* the command that stops the server; 0 none */
 };
