@@ -42,6 +42,10 @@ struct pulse *pulse_open(struct arena *from, const struct pulse_options *options
     p->index_mask = entries - 1;
     p->index = arena_take(from, entries * sizeof *p->index);
     p->servers = arena_take(from, options->servers * sizeof *p->servers);
+    for (unsigned i = 0; i < FIELDS; i++)
+        p->field_hash[i] = hash_name(field_name((enum field)i));
+    for (unsigned i = 1; i < PROTOCOLS; i++)
+        p->protocol_hash[i] = hash_name(protocol_name((enum protocol)i));
     for (unsigned i = 1; i < PROTOCOLS; i++)
         p->stop_message[i] = stop_message(decoder_of((enum protocol)i));
     return p->index && p->servers && pool_open(&p->flows, from, sizeof(struct pulse_flow), options->connections) ? p : NULL;

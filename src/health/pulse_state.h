@@ -72,6 +72,8 @@ struct pulse {
     unsigned doors_used;
     uint16_t doors_at[DOORS];           /* which are used, in order */
     struct door doors[DOORS];
+    uint32_t field_hash[FIELDS];        /* of names: a shape is the same in every version of the program */
+    uint32_t protocol_hash[PROTOCOLS];
     uint16_t stop_message[PROTOCOLS];   /* the command that stops the server; 0 none */
 };
 
@@ -94,6 +96,14 @@ static inline uint32_t mix32(uint32_t hash, uint32_t value)
 {
     hash = (hash ^ value) * UINT32_C(0x9e3779b1);
     return hash ^ hash >> 15;
+}
+
+static inline uint32_t hash_name(const char *name)
+{
+    uint32_t hash = 0;
+    while (*name)
+        hash = mix32(hash, (uint8_t)*name++);
+    return hash;
 }
 
 static inline void pulse_tell(struct pulse *p, struct sign *sign)

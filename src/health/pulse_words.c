@@ -53,20 +53,20 @@ static uint32_t words_hash(uint32_t hash, struct view text)
 }
 
 /* What a message is without what it says: literals in a statement do not matter, which fields it has does. */
-static uint32_t shape_of(const struct heard *m)
+static uint32_t shape_of(const struct pulse *p, const struct heard *m)
 {
     enum { FIELDS_HASHED = 16 };
     const struct findings *f = m->findings;
-    uint32_t hash = mix32((uint32_t)m->decoder->protocol << 16 | f->message, f->session->phase);
+    uint32_t hash = mix32(p->protocol_hash[m->decoder->protocol] ^ f->message, f->session->phase);
     unsigned fields = f->fields_used < FIELDS_HASHED ? f->fields_used : FIELDS_HASHED;
     for (unsigned i = 0; i < fields; i++) {
         const struct field_value *value = &f->fields[i];
-        hash = (hash ^ value->field) * UINT32_C(0x9e3779b1);
+        hash = (hash ^ p->field_hash[value->field]) * UINT32_C(0x9e3779b1);
         if (field_flags_of[value->field] & FIELD_SHAPE)
             hash = words_hash(hash, view_head(view_from(m->head, value->offset), value->length));
     }
     for (unsigned i = 0; i < f->reports_used; i++)
-        hash = mix32(hash, 0x10000u | f->reports[i].anomaly);
+        hash = mix32(hash, anomaly_row((enum anomaly)f->reports[i].anomaly)->number);
     hash = mix32(hash, length_bucket(f->message_length));
     return hash ? hash : 1;
 }
@@ -103,7 +103,7 @@ void pulse_word(struct pulse *p, struct pulse_flow *f, const struct heard *m, bo
     kept->word = (struct word){
         .time_ns = m->first->time_ns,
         .packet = m->first->packet_number,
-        .shape = shape_of(m),
+        .shape = shape_of(p, m),
         .length = length > UINT32_MAX ? UINT32_MAX : (uint32_t)length,
         .type = m->findings->message,
         .anomaly = m->findings->reports_used ? m->findings->reports[0].anomaly : 0,
@@ -120,14 +120,14 @@ static void unfinished_word(const struct pulse_flow *f, struct word *word)
     /* The capture lost some of it: that it was there and had no answer is all that is known. */
     if (f->lost_ns && f->flow->last_data == FROM_CLIENT) {
         *word = (struct word){.time_ns = f->lost_ns, .packet = f->lost_packet, .flags = WORD_LOST | WORD_OPEN};
-        word->shape = mix32((uint32_t)f->decoder->protocol << 16, UINT32_C(0xfffe));
+        word->shape = mix32(hash_name(f->decoder->name), UINT32_C(0xfffe));
         return;
     }
     if (!dialogue_unfinished(f->flow, FROM_CLIENT, &u))
         return;
     *word = (struct word){.time_ns = u.first.time_ns, .packet = u.first.packet_number, .flags = WORD_PARTIAL | WORD_OPEN};
     word->length = u.declared > UINT32_MAX ? UINT32_MAX : (uint32_t)(u.declared ? u.declared : u.arrived);
-    word->shape = mix32(mix32((uint32_t)f->decoder->protocol << 16, UINT32_C(0xffff)), length_bucket(word->length));
+    word->shape = mix32(mix32(hash_name(f->decoder->name), UINT32_C(0xffff)), length_bucket(word->length));
 }
 
 void pulse_last_words(const struct pulse_flow *f, struct sign *sign)
