@@ -144,6 +144,14 @@ void pulse_door(struct pulse *p, const struct endpoint *server, enum segment_sig
     ++*counted;
 }
 
+/* Nobody need answer what is wrong or not whole. */
+static bool is_owed_nothing(const struct pulse_flow *f)
+{
+    struct unfinished rest;
+    const struct kept_word *newest = &f->words[(f->words_next + WORDS_MAX - 1u) % WORDS_MAX];
+    return (f->words_used && newest->word.flags & (WORD_ANOMALY | WORD_VERDICT)) || dialogue_unfinished(f->flow, FROM_CLIENT, &rest);
+}
+
 /* The waiting ones are in the order in which they began to wait, except a few whose oldest request was answered. */
 static void look_at_waiting(struct pulse_server *s, int64_t now_ns)
 {
@@ -152,6 +160,8 @@ static void look_at_waiting(struct pulse_server *s, int64_t now_ns)
     s->beat.oldest_ns = 0;
     for (const struct pulse_flow *f = s->oldest; f && looked < UNACKED_LOOKED_AT; f = f->newer, looked++) {
         if (f->flow->last_data == FROM_SERVER) /* an answer has begun, or a stream goes on */
+            continue;
+        if (now_ns - f->since_ns >= WAIT_IS_LONG_NS && is_owed_nothing(f))
             continue;
         if (!s->beat.oldest_ns || f->since_ns < s->beat.oldest_ns)
             s->beat.oldest_ns = f->since_ns;

@@ -202,17 +202,24 @@ static void take_beat(struct chart *c, const struct beat *b)
         c->last_request_ns = b->last_request_ns;
 }
 
+/* Numbers given at nearly the same time come in any order, and Redis tells them late: only one of a connection that began after
+ * the one with the highest number, and that is half of it or less, began again. */
+enum { FALLS_TO = 2 };
+
 static void take_hello(struct chart *c, const struct sign *sign)
 {
     bool other_version = c->version && sign->hello.version && sign->hello.version != c->version;
     /* PostgreSQL names the process, which rises but may wrap; the others count connections. */
-    bool fell = c->hello_number && sign->hello.number && sign->hello.number < c->hello_number && c->protocol != PROTOCOL_PGSQL;
+    bool later = sign->flow_id > c->hello_flow;
+    bool fell = later && sign->hello.number && sign->hello.number * FALLS_TO <= c->hello_number && c->protocol != PROTOCOL_PGSQL;
     if (other_version || fell)
         c->fell_ns = sign->time_ns;
     else if (c->hello_number && sign->hello.number > c->hello_number && c->protocol != PROTOCOL_PGSQL)
         c->went_on_ns = sign->time_ns;
-    if (sign->hello.number)
+    if (fell || sign->hello.number > c->hello_number) {
         c->hello_number = sign->hello.number;
+        c->hello_flow = sign->flow_id;
+    }
     if (sign->hello.version)
         c->version = sign->hello.version;
     c->hello_ns = sign->time_ns;

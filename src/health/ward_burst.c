@@ -21,7 +21,7 @@ static const int64_t STOP_REACH_NS = SECONDS(30);
 /* A few endings that lie so far before the others are not part of it. */
 static const int64_t APART_NS = MILLISECONDS(100);
 /* Of the connections that were open, in hundredths: all, but for those whose end the capture lost. */
-enum { NEARLY_ALL = 75 };
+enum { NEARLY_ALL = 75, MOST = 50 };
 
 /* Of what was there when it began: what came later went to sockets that nobody read any more. A message that is no request is
  * open when the server said nothing after it: it would have complained. */
@@ -61,12 +61,19 @@ static void keep_words(struct burst *b, const struct sign *sign)
     words_keep(&b->kept[b->kept_used++], sign);
 }
 
+/* The client had said something wrong or unfinished: that its connection is ended is the answer to that. */
+static bool is_provoked(const struct sign *sign)
+{
+    return sign->ending.pending || (sign->ending.words_used && sign->ending.words[0].flags & (WORD_ANOMALY | WORD_VERDICT | WORD_PARTIAL));
+}
+
 void burst_add(struct ward *w, struct chart *c, const struct sign *sign)
 {
     if (sign->ending.farewell == FAREWELL_SESSION) /* it said why: this session only */
         return;
     struct burst *b = c->burst;
-    if (!b || (sign->time_ns - b->last_ns > APART_NS && !b->bare_open_fins && b->endings * 100 < b->before * NEARLY_ALL))
+    int64_t pause_ns = b ? sign->time_ns - b->last_ns : 0;
+    if (!b || pause_ns > SETTLED_NS || (pause_ns > APART_NS && !b->bare_open_fins && b->endings * 100 < b->before * NEARLY_ALL))
         b = burst_begin(w, c, sign);
     if (!b)
         return;
@@ -81,6 +88,7 @@ void burst_add(struct ward *w, struct chart *c, const struct sign *sign)
     b->farewells[sign->ending.farewell]++;
     b->requests_lost += sign->ending.open;
     b->late += sign->ending.opened_ns > b->began_ns;
+    b->provoked += is_provoked(sign);
     if (open && sign->ending.open_since_ns && (!b->oldest_open_ns || sign->ending.open_since_ns < b->oldest_open_ns))
         b->oldest_open_ns = sign->ending.open_since_ns;
     if (sign->ending.last_reply_ns > b->last_reply_ns)
@@ -186,7 +194,11 @@ static enum finding burst_find(const struct ward *w, const struct chart *c, cons
         return FINDING_STOP;
     if (in_reach(c->stop_command_ns, b) && (whole || shut))
         return FINDING_STOP;
-    if ((several && whole) || (several && (shut || restarted)) || (whole && shut))
+    /* Only who said something wrong was thrown out: a server does that, and lives. */
+    if (b->provoked >= b->endings && !shut && !restarted)
+        return FINDING_NOTHING;
+    bool most = endings * 100 >= b->before * MOST;
+    if ((several && whole) || (several && most && (shut || restarted)) || (whole && shut))
         return b->open_fins + b->open_resets ? FINDING_DEATH : FINDING_STOP;
     if (whole && !w->over && w->now_ns - b->last_ns < ALONE_NS)
         return FINDING_WAIT;

@@ -46,7 +46,9 @@ static bool stops_like_a_kill(enum protocol protocol)
 /* The first suspect carries more than its place: something is wrong with the message, or nobody sent its like before. */
 static bool is_marked(const struct incident *i)
 {
-    return i->suspects_used && i->suspects[0].score >= MARKED_SCORE;
+    const struct word *word = &i->suspects[0].word;
+    bool wrong = word->flags & (WORD_ANOMALY | WORD_PARTIAL) && word->flags & WORD_OPEN;
+    return i->suspects_used && (wrong || i->suspects[0].score >= MARKED_SCORE);
 }
 
 static void say_server(const struct chart *c, const struct patient_incident *p, struct incident *i)

@@ -43,7 +43,7 @@ struct burst {
     uint64_t packet;
     uint32_t before;       /* connections open when it began */
     uint32_t endings;      /* of these */
-    uint32_t open_fins, open_resets, idle_fins, idle_resets, bare_open_fins, late;
+    uint32_t open_fins, open_resets, idle_fins, idle_resets, bare_open_fins, late, provoked;
     uint32_t farewells[FAREWELL_SESSION + 1];
     uint32_t requests_lost;
     int64_t last_reply_ns; /* of the server, when it began */
@@ -80,7 +80,7 @@ struct chart {
     uint32_t asked, accepted, refused;
     int64_t first_refused_ns, last_refused_ns, last_accepted_ns;
     /* The connection's number as the server gives it. */
-    uint64_t hello_number;
+    uint64_t hello_number, hello_flow; /* the highest, and whose */
     uint32_t version;
     int64_t hello_ns;
     int64_t fell_ns;       /* when it last fell, or the version changed */

@@ -135,6 +135,7 @@ static void doors(struct stage *s, unsigned asked, unsigned accepted, unsigned r
 static void hello(struct stage *s, uint64_t number, uint32_t version)
 {
     struct sign sign = sign_of(s, SIGN_HELLO, 50);
+    sign.flow_id = s->packet; /* each of a newer connection */
     sign.hello.number = number;
     sign.hello.version = version;
     ward_take(s->ward, &sign);
