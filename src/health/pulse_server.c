@@ -148,8 +148,10 @@ void pulse_door(struct pulse *p, const struct endpoint *server, enum segment_sig
 static bool is_owed_nothing(const struct pulse_flow *f)
 {
     struct unfinished rest;
-    const struct kept_word *newest = &f->words[(f->words_next + WORDS_MAX - 1u) % WORDS_MAX];
-    return (f->words_used && newest->word.flags & (WORD_ANOMALY | WORD_VERDICT)) || dialogue_unfinished(f->flow, FROM_CLIENT, &rest);
+    for (unsigned i = 0; i < f->words_used; i++)
+        if (f->words[i].word.flags & (WORD_ANOMALY | WORD_VERDICT))
+            return true;
+    return dialogue_unfinished(f->flow, FROM_CLIENT, &rest);
 }
 
 /* The waiting ones are in the order in which they began to wait, except a few whose oldest request was answered. */

@@ -43,11 +43,14 @@ static bool stops_like_a_kill(enum protocol protocol)
     return protocol == PROTOCOL_REDIS || protocol == PROTOCOL_MEMCACHED;
 }
 
+/* A crash handler that writes a trace takes up to 200 ms from the message to the end. */
+static const int64_t MARKED_NS = MILLISECONDS(300);
+
 /* The first suspect carries more than its place: something is wrong with the message, or nobody sent its like before. */
 static bool is_marked(const struct incident *i)
 {
     const struct word *word = &i->suspects[0].word;
-    bool wrong = word->flags & (WORD_ANOMALY | WORD_PARTIAL) && word->flags & WORD_OPEN;
+    bool wrong = word->flags & (WORD_ANOMALY | WORD_PARTIAL) && i->first_end_ns - word->time_ns < MARKED_NS;
     return i->suspects_used && (wrong || i->suspects[0].score >= MARKED_SCORE);
 }
 

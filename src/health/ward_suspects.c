@@ -55,7 +55,7 @@ static void PRINTF_LIKE(3, 4) suspect_because(struct doubt *d, uint32_t points, 
 
 static void by_ending(struct doubt *d, const struct last_words *w, const struct burst *b, const struct word *word)
 {
-    bool open = word->flags & WORD_OPEN;
+    bool open = word->flags & WORD_OPEN && word->time_ns <= b->began_ns; /* what came later nobody read any more */
     bool bare = w->ended && w->manner == ENDING_FIN && w->farewell == FAREWELL_NONE;
     if (open && bare && b->bare_open_fins == 1)
         suspect_because(d, POINTS_ONLY_OPEN_FIN, "the only connection that ended with a bare FIN while its request was open: the server had read it");
@@ -115,7 +115,7 @@ static uint32_t judge(const struct ward *all, const struct chart *c, const struc
     by_ending(&d, w, b, word);
     by_history(&d, all, c, w, word);
     int64_t before_ns = b->began_ns - word->time_ns;
-    if (before_ns < NEAR_NS && before_ns > -NEAR_NS)
+    if (before_ns < NEAR_NS && before_ns >= 0)
         suspect_because(&d, POINTS_NEAR, "%.1f ms before the first connection ended", (double)before_ns / 1e6);
     out->score = (uint8_t)(d.score > SCORE_MOST ? SCORE_MOST : d.score);
     return d.score;
