@@ -93,6 +93,11 @@ static const char first_views[] =
     " NULL AS replies, NULL AS errors, NULL AS unanswered, NULL AS p50_us, NULL AS p95_us, NULL AS p99_us,"
     " NULL AS retransmissions, NULL AS resets, NULL AS refused WHERE 0;";
 
+static const char advisory_views[] =
+    "DROP VIEW v_servers;"
+    "CREATE VIEW v_servers AS SELECT server_ip, server_port, proto, version, version_source, tls, first_seen_ns, last_seen_ns, advisories"
+    " FROM servers;";
+
 /* Incidents and vital signs. */
 static const char health_tables[] =
     "CREATE TABLE incidents("
@@ -159,6 +164,7 @@ static const struct {
 } migrations[] = {
     {first_tables, first_views},
     {health_tables, health_views},
+    {"ALTER TABLE servers ADD COLUMN advisories TEXT NOT NULL DEFAULT '[]';", advisory_views},
 };
 
 _Static_assert(sizeof migrations / sizeof migrations[0] == STORE_SCHEMA_VERSION, "one migration for each version");
