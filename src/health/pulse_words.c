@@ -25,7 +25,8 @@ static inline uint64_t zero_bytes(uint64_t v)
 static inline uint64_t literal_bytes(uint64_t v)
 {
     uint64_t digits = ~(((v ^ EACH_BYTE('0')) & EACH_BYTE(0x7f)) + EACH_BYTE(0x80 - 10)) & ~v & EACH_BYTE(0x80);
-    return digits | zero_bytes(v ^ EACH_BYTE('\'')) | zero_bytes(v ^ EACH_BYTE('"'));
+    /* Both quotes in one: # and &, which differ from them in the same bits, count as well. */
+    return digits | zero_bytes((v & EACH_BYTE(0xff & ~('"' ^ '\''))) ^ EACH_BYTE('"' & '\''));
 }
 
 /* The first words of a statement without case, up to its first literal. Eight bytes at once: this is for every request. */
@@ -83,6 +84,14 @@ static uint8_t flags_of(const struct heard *m, bool request)
     return flags;
 }
 
+/* Not inline: few shapes are new, and the frame of this is large. */
+__attribute__((noinline)) static void tell_shape(struct pulse *p, const struct pulse_flow *f, const struct word *word)
+{
+    struct sign sign = {.kind = SIGN_SHAPE, .protocol = (uint8_t)f->decoder->protocol, .server = f->flow->server, .client = f->flow->client,
+                        .time_ns = word->time_ns, .packet = word->packet, .flow_id = f->flow->id, .shape.shape = word->shape};
+    pulse_tell(p, &sign);
+}
+
 void pulse_word(struct pulse *p, struct pulse_flow *f, const struct heard *m, bool request)
 {
     struct kept_word *kept = &f->words[f->words_next];
@@ -100,12 +109,8 @@ void pulse_word(struct pulse *p, struct pulse_flow *f, const struct heard *m, bo
         .anomaly = m->findings->reports_used ? m->findings->reports[0].anomaly : 0,
         .flags = flags_of(m, request),
     };
-    if (!pulse_shape_is_new(f->server, kept->word.shape))
-        return;
-    struct sign sign = {.kind = SIGN_SHAPE, .protocol = (uint8_t)f->decoder->protocol, .server = f->flow->server, .client = f->flow->client,
-                        .time_ns = kept->word.time_ns, .packet = kept->word.packet, .flow_id = f->flow->id,
-                        .shape.shape = kept->word.shape};
-    pulse_tell(p, &sign);
+    if (pulse_shape_is_new(f->server, kept->word.shape))
+        tell_shape(p, f, &kept->word);
 }
 
 /* A message that began and did not end is the last word of all. */

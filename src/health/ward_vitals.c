@@ -4,7 +4,7 @@
 #include <string.h>
 
 static const int64_t MINUTE_NS = INT64_C(60000000000);
-enum { USUAL_SHIFT = 5 /* a beat moves the usual by a 32nd */ };
+enum { USUAL_BEATS = 32 /* a beat moves the usual by a 32nd */ };
 
 static int64_t minute_of(int64_t time_ns)
 {
@@ -64,10 +64,13 @@ void vitals_beat(struct ward *w, struct chart *c)
     c->past[at].repeating = b->repeating;
     c->past[at].waiting = b->waiting;
     c->past[at].mean_us = b->replies ? (uint32_t)(b->sum_us / b->replies) : 0;
-    if (!b->replies || c->incident)
+    if (!b->replies || (c->incident && c->incident->told.kind != INCIDENT_SLOW))
         return;
-    uint64_t mean = b->sum_us / b->replies;
-    c->usual_us = c->usual_beats++ ? c->usual_us + (mean >> USUAL_SHIFT) - (c->usual_us >> USUAL_SHIFT) : mean;
+    /* A slow beat counts as twice the usual: what stays slow for minutes becomes the usual, what is slow for seconds does not. */
+    uint64_t mean = b->sum_us / b->replies, most = 2 * c->usual_us + 100;
+    if (c->usual_beats && mean > most)
+        mean = most;
+    c->usual_us = c->usual_beats++ ? (c->usual_us * (USUAL_BEATS - 1) + mean + USUAL_BEATS / 2) / USUAL_BEATS : mean;
 }
 
 /* The upper edge of the bucket that holds this share of them. */

@@ -98,16 +98,25 @@ static inline bool is_heard(const struct conversation *c, enum side from, const 
     return f->reports_used || f->secret || (f->facts_seen & d->sink.facts) || c->flow->sample || d->wants[c->decoder->protocol][from];
 }
 
-static inline void conversation_pulse(const struct conversation *c, enum side from, struct view head, const struct segment *first,
-                                      const struct segment *last)
+/* Asked for every message, so that most cost nothing more. */
+static inline bool has_pulse(const struct dialogue *d)
 {
-    const struct dialogue *d = c->dialogue;
+    return d->findings.reports_used || (d->findings.facts_seen & d->sink.pulse_facts);
+}
+
+__attribute__((noinline)) static void tell_pulse(const struct conversation *c, enum side from, struct view head, const struct segment *first,
+                                                 const struct segment *last)
+{
+    struct dialogue *d = c->dialogue;
     const struct heard heard = {c->flow, c->decoder, &d->findings, first, last, head, from};
-    if (d->sink.pulse && (d->findings.reports_used || (d->findings.facts_seen & d->sink.pulse_facts)))
+    if (c->tentative)
+        d->findings.reports_used = 0;
+    if (d->sink.pulse)
         d->sink.pulse(d->sink.context, &heard);
 }
 
-static void tell_sink(struct conversation *c, enum side from, struct view head, const struct segment *first, size_t offset,
+/* Not inline: most messages are told nobody, and the frame of this is large. */
+__attribute__((noinline)) static void tell_sink(struct conversation *c, enum side from, struct view head, const struct segment *first, size_t offset,
                        const struct segment *last, const struct held *held)
 {
     struct dialogue *d = c->dialogue;
@@ -133,9 +142,8 @@ static void tell_sink(struct conversation *c, enum side from, struct view head, 
 void conversation_tell(struct conversation *c, enum side from, struct view head, const struct segment *first, size_t offset,
                        const struct segment *last, const struct held *held)
 {
-    if (c->tentative)
-        c->dialogue->findings.reports_used = 0;
-    conversation_pulse(c, from, head, first, last);
+    if (has_pulse(c->dialogue))
+        tell_pulse(c, from, head, first, last);
     tell_sink(c, from, head, first, offset, last, held);
 }
 
@@ -317,9 +325,8 @@ static enum verdict decode(struct conversation *c, enum side from, struct view h
         c->tentative = false;
         directory_learn(d->directory, &c->flow->server, c->decoder->protocol, d->when);
     }
-    if (c->tentative)
-        f->reports_used = 0;
-    conversation_pulse(c, from, head, first, last);
+    if (has_pulse(d))
+        tell_pulse(c, from, head, first, last);
     if (is_heard(c, from, f))
         tell_sink(c, from, head, first, offset, last, held);
     return verdict;
