@@ -108,10 +108,12 @@ static bool take_value_of(struct tds_reading *r, struct login *l, const struct v
     }
     if (!bytes)
         return true;
-    if (row->most && count > row->most)
+    if (row->most && count > row->most) {
+        r->state->reported = true;
         tds_remark(r, (struct report){.anomaly = ANOMALY_TDS_LOGIN_NAME, .field = FIELD_TDS_LOGIN_COUNT, .relation = MUST_NOT_EXCEED,
                                       .offset = r->base + row->at + OFFSET_BYTES, .length = 2, .got = count, .expected = row->most,
                                       .note = "characters"});
+    }
     if (start < l->fixed || start + bytes > l->length) {
         outside(r, l, row, start < l->fixed ? 0 : start + bytes);
         return false;

@@ -83,6 +83,7 @@ need_everything() {
             need redis-server redis-server
             need redis-cli redis-tools
             ;;
+        tds/*) need tsql freetds-bin ;;
         esac
         case $(option "$id" link plain) in
         lossy) need nft nftables ;;
@@ -93,6 +94,7 @@ need_everything() {
         esac
         case ,$(option "$id" needs ''), in
         *,node,*) need node nodejs; need npm npm ;;
+        *,java,*) need java default-jdk-headless; need mvn maven ;;
         esac
         case ,$(option "$id" needs ''), in
         *,cc,*)
