@@ -140,6 +140,7 @@ struct tds_reading {
     enum side from;
     uint32_t at;        /* of the element that was taken last */
     uint32_t base;      /* where in the engine's message this packet's bytes begin */
+    bool carried;       /* the element taken last began in an earlier packet */
     bool last;          /* the TDS message ends with these bytes */
     bool bad;
 };
@@ -160,6 +161,12 @@ bool tds_names(struct tds_reading *r);
 static inline uint32_t tds_at(const struct tds_reading *r, uint32_t within)
 {
     return r->at + within;
+}
+
+/* Notes a part of the element that was taken last. */
+static inline void tds_note(struct tds_reading *r, enum field field, uint32_t within, uint32_t length, uint64_t value)
+{
+    note_field(r->out, field, r->carried ? r->at : r->at + within, r->carried ? 0 : length, value);
 }
 
 /* tds_text.c: UTF-16 as UTF-8, cut to `most`; returns the bytes written. */

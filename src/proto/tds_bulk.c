@@ -21,7 +21,7 @@ static bool begin_bulk_token(struct tds_reading *r)
         stream->column = 0;
         stream->null_row = false;
     } else if (token == TOKEN_COLMETADATA || token == TOKEN_DONE) {
-        note_field(r->out, FIELD_TDS_TOKEN, r->at, 1, token);
+        tds_note(r, FIELD_TDS_TOKEN, 0, 1, token);
     } else {
         tds_defect(r, (struct report){.anomaly = ANOMALY_TDS_BULK_TOKEN, .field = FIELD_TDS_TOKEN, .relation = MUST_BE, .offset = r->at, .length = 1,
                                       .got = token, .note = "81, d1 or fd"});

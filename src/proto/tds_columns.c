@@ -48,7 +48,7 @@ static bool take_count(struct tds_reading *r)
     if (!tds_take(r, 2, &element))
         return false;
     uint16_t count = take_u16le(&element);
-    note_field(r->out, FIELD_TDS_COLUMN_COUNT, r->at, 2, count);
+    tds_note(r, FIELD_TDS_COLUMN_COUNT, 0, 2, count);
     stream->column = 0;
     stream->columns = count;
     stream->columns_known = count != NO_METADATA;

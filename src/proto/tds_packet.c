@@ -68,6 +68,7 @@ bool tds_take(struct tds_reading *r, uint32_t n, struct cursor *element)
         return false;
     if (!stream->carried && cursor_left(&r->c) >= n) {
         r->at = r->base + cursor_offset(&r->c);
+        r->carried = false;
         *element = cursor_over(take_view(&r->c, n));
         return true;
     }
@@ -80,6 +81,7 @@ bool tds_take(struct tds_reading *r, uint32_t n, struct cursor *element)
     if (stream->carried < n)
         return false;
     stream->carried = 0;
+    r->carried = true;
     *element = cursor_over(view_of(stream->carry, n));
     return true;
 }
@@ -127,6 +129,17 @@ bool tds_names(struct tds_reading *r)
     }
 }
 
+/* What began in an earlier packet is shown as far as it is in this one. */
+static struct report inside(const struct tds_reading *r, struct report found)
+{
+    uint32_t end = r->base + (uint32_t)cursor_all(&r->c).length;
+    if (found.offset > end)
+        found.offset = end;
+    if (found.length > end - found.offset)
+        found.length = end - found.offset;
+    return found;
+}
+
 void tds_defect(struct tds_reading *r, struct report found)
 {
     r->bad = true;
@@ -138,12 +151,12 @@ void tds_defect(struct tds_reading *r, struct report found)
         return;
     }
     r->state->reported |= r->from == FROM_CLIENT;
-    report(r->out, found);
+    report(r->out, inside(r, found));
 }
 
 void tds_remark(struct tds_reading *r, struct report found)
 {
-    report(r->out, found);
+    report(r->out, inside(r, found));
 }
 
 /* ---- what was agreed upon */

@@ -29,7 +29,7 @@ static void take_total(struct tds_reading *r, struct cursor c)
 {
     struct tds_stream *stream = r->stream;
     uint32_t total = take_u32le(&c);
-    note_field(r->out, FIELD_TDS_HEADERS_LENGTH, r->at, 4, total);
+    tds_note(r, FIELD_TDS_HEADERS_LENGTH, 0, 4, total);
     uint64_t here = TOTAL_BYTES + cursor_left(&r->c);
     if (total < TOTAL_BYTES)
         wrong_total(r, total, MUST_REACH, TOTAL_BYTES);
@@ -54,8 +54,8 @@ static void take_header(struct tds_reading *r, struct cursor c)
     uint16_t type = take_u16le(&c);
     uint32_t least = least_of(type);
     bool exact = type == HEADER_TRANSACTION_DESCRIPTOR || type == HEADER_TRACE_ACTIVITY;
-    note_field(r->out, FIELD_TDS_HEADER_LENGTH, r->at, 4, length);
-    note_field(r->out, FIELD_TDS_HEADER_TYPE, tds_at(r, 4), 2, type);
+    tds_note(r, FIELD_TDS_HEADER_LENGTH, 0, 4, length);
+    tds_note(r, FIELD_TDS_HEADER_TYPE, 4, 2, type);
     if (length > stream->left) {
         tds_defect(r, (struct report){.anomaly = ANOMALY_TDS_HEADERS_LENGTH, .field = FIELD_TDS_HEADER_LENGTH, .relation = MUST_NOT_EXCEED,
                                       .offset = r->at, .length = 4, .got = length, .expected = stream->left,
@@ -126,7 +126,7 @@ static void transaction(struct tds_reading *r)
         if (!tds_take(r, 2, &element))
             return;
         uint16_t kind = take_u16le(&element);
-        note_field(r->out, FIELD_TDS_TRANSACTION, r->at, 2, kind);
+        tds_note(r, FIELD_TDS_TRANSACTION, 0, 2, kind);
         if (kind > TM_SAVE_XACT || (kind > TM_PROPAGATE_XACT && kind < TM_BEGIN_XACT)) {
             tds_defect(r, (struct report){.anomaly = ANOMALY_TDS_TRANSACTION_REQUEST, .field = FIELD_TDS_TRANSACTION, .relation = MUST_BE,
                                           .offset = r->at, .length = 2, .got = kind, .note = "0, 1, or 5 to 9"});

@@ -75,7 +75,7 @@ static bool take_number(struct tds_reading *r)
     if (!tds_take(r, 2, &element))
         return false;
     stream->procedure = take_u16le(&element);
-    note_field(r->out, FIELD_TDS_PROCEDURE_ID, r->at, 2, stream->procedure);
+    tds_note(r, FIELD_TDS_PROCEDURE_ID, 0, 2, stream->procedure);
     if (stream->procedure > PROCEDURE_LAST || stream->procedure == 0) {
         tds_defect(r, (struct report){.anomaly = ANOMALY_TDS_PROCEDURE_ID, .field = FIELD_TDS_PROCEDURE_ID, .relation = MUST_BE, .offset = r->at,
                                       .length = 2, .got = stream->procedure, .note = "1 to 15"});
@@ -90,7 +90,7 @@ static bool take_options(struct tds_reading *r)
     struct cursor element;
     if (!tds_take(r, 2, &element))
         return false;
-    note_field(r->out, FIELD_TDS_OPTIONS, r->at, 2, take_u16le(&element));
+    tds_note(r, FIELD_TDS_OPTIONS, 0, 2, take_u16le(&element));
     r->stream->step = RPC_PARAMETER;
     r->stream->field_open = false;
     return true;
@@ -123,7 +123,7 @@ static bool take_parameter_status(struct tds_reading *r)
     if (!tds_take(r, 1, &element))
         return false;
     uint8_t status = take_u8(&element);
-    note_field(r->out, FIELD_TDS_PARAMETER_STATUS, r->at, 1, status);
+    tds_note(r, FIELD_TDS_PARAMETER_STATUS, 0, 1, status);
     if (status & STATUS_ENCRYPTED) {
         blind(r); /* what follows its value depends on an agreement that is not decoded */
         return false;
@@ -166,7 +166,7 @@ static bool table_count(struct tds_reading *r)
     if (!tds_take(r, 2, &element))
         return false;
     stream->columns = take_u16le(&element);
-    note_field(r->out, FIELD_TDS_COLUMN_COUNT, r->at, 2, stream->columns);
+    tds_note(r, FIELD_TDS_COLUMN_COUNT, 0, 2, stream->columns);
     stream->column = 0;
     if (stream->columns == NO_COLUMNS)
         stream->columns = 0;

@@ -65,7 +65,7 @@ static bool text_token(struct tds_reading *r)
         if (!tds_take(r, bytes, &element))
             return false;
         uint32_t length = bytes == 2 ? take_u16le(&element) : take_u32le(&element);
-        note_field(r->out, FIELD_TDS_TOKEN_LENGTH, r->at, bytes, length);
+        tds_note(r, FIELD_TDS_TOKEN_LENGTH, 0, bytes, length);
         stream->declared = stream->left = length;
         stream->head_used = 0;
         stream->step = TEXT_BODY;
@@ -88,7 +88,7 @@ static bool text_token(struct tds_reading *r)
 
 static void take_feature(struct tds_reading *r, uint8_t feature)
 {
-    note_field(r->out, FIELD_TDS_FEATURE, r->at, 1, feature);
+    tds_note(r, FIELD_TDS_FEATURE, 0, 1, feature);
     r->state->encrypted_columns |= feature == FEATURE_COLUMNENCRYPTION;
 }
 
@@ -103,7 +103,7 @@ static bool features(struct tds_reading *r)
             if (!tds_take(r, 4, &element))
                 return false;
             stream->skip = take_u32le(&element);
-            note_field(r->out, FIELD_TDS_FEATURE_LENGTH, r->at, 4, stream->skip);
+            tds_note(r, FIELD_TDS_FEATURE_LENGTH, 0, 4, stream->skip);
             stream->step = FEATURE_ID;
             continue;
         }
@@ -168,9 +168,9 @@ static bool done(struct tds_reading *r)
     uint16_t status = take_u16le(&element);
     take_skip(&element, 2);
     uint64_t rows = wide ? take_u64le(&element) : take_u32le(&element);
-    note_field(r->out, FIELD_TDS_DONE_STATUS, r->at, 2, status);
+    tds_note(r, FIELD_TDS_DONE_STATUS, 0, 2, status);
     if (status & DONE_COUNT) {
-        note_field(r->out, FIELD_TDS_ROWS, tds_at(r, 4), wide ? 8 : 4, rows);
+        tds_note(r, FIELD_TDS_ROWS, 4, wide ? 8 : 4, rows);
         stream->rows += rows;
     }
     stream->ended = !(status & DONE_MORE);
@@ -188,7 +188,7 @@ static bool simple(struct tds_reading *r, uint32_t bytes)
     if (!tds_take(r, bytes, &element))
         return false;
     if (r->stream->token == TOKEN_RETURNSTATUS)
-        note_field(r->out, FIELD_TDS_RETURN_STATUS, r->at, 4, take_u32le(&element));
+        tds_note(r, FIELD_TDS_RETURN_STATUS, 0, 4, take_u32le(&element));
     return true;
 }
 
@@ -245,7 +245,7 @@ static bool begin_token(struct tds_reading *r)
         unknown_token(r, token);
         return false;
     }
-    note_field(r->out, FIELD_TDS_TOKEN, r->at, 1, token);
+    tds_note(r, FIELD_TDS_TOKEN, 0, 1, token);
     if (token == TOKEN_ALTMETADATA || token == TOKEN_ALTROW || token == TOKEN_DATACLASSIFICATION) {
         stream->blind = r->bad = true; /* not decoded */
         return false;

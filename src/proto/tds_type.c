@@ -199,7 +199,7 @@ bool tds_type(struct tds_reading *r, bool parameter)
             return false;
         *k = (struct tds_column){.type = take_u8(&element)};
         if (r->from == FROM_CLIENT)
-            note_field(r->out, FIELD_TDS_DATA_TYPE, r->at, 1, k->type);
+            tds_note(r, FIELD_TDS_DATA_TYPE, 0, 1, k->type);
         if (detail_bytes(r, k->type, parameter) < 0) {
             unknown_type(r, k->type);
             return false;

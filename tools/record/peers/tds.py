@@ -179,10 +179,9 @@ class Session:
         if PASSWORDS.get(user) is None:
             ack = b"\x06" + ack[1:]
         self.send(b"\xad" + struct.pack("<H", len(ack)) + ack + b"\xfd" + struct.pack("<HHI", 0, 0, 0))
-        try:
+        while True:
             self.receive()
-        except Closed:
-            pass
+            self.send(b"\xfd" + struct.pack("<HHI", 0, 0, 0))
 
     def login(self, body):
         version, wish = struct.unpack_from("<II", body, 4)
