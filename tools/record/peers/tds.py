@@ -81,7 +81,7 @@ class Session:
     def __init__(self, sock, mode, context, number):
         self.wire, self.mode, self.context, self.spid = Wire(sock), mode, context, number
         self.size, self.level, self.version = 4096, 74, bytes([7, 4, 0, 4])
-        self.handles, self.transaction, self.bulk_columns = 0, 0, 0
+        self.handles, self.transaction, self.prepared = 0, 0, ""
 
     # ---- packets
 
@@ -374,7 +374,9 @@ class Session:
             name = body[at + 2:at + 2 + 2 * count].decode("utf-16-le").lower()
             procedure = {"sp_executesql": 10, "sp_prepare": 11, "sp_execute": 12, "sp_prepexec": 13, "sp_unprepare": 15}.get(name, 0)
         text = body.decode("utf-16-le", "replace") + body[1:].decode("utf-16-le", "replace")
-        out = b"" if procedure in (11, 15) else self.answer(text, inside=True)
+        if procedure in (11, 13):
+            self.prepared = text
+        out = b"" if procedure in (11, 15) else self.answer(self.prepared if procedure == 12 else text, inside=True)
         out += b"\x79" + struct.pack("<i", 0)
         if procedure in (5, 11, 13):
             self.handles += 1
