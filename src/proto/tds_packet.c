@@ -458,19 +458,19 @@ static void server_message_ends(struct tds_reading *r)
 {
     struct tds_stream *stream = r->stream;
     struct tds_turn *turn = r->turn;
-    bool session = r->state->stage == STAGE_SESSION && !stream->acknowledged;
+    bool session = r->state->stage == STAGE_SESSION && !stream->acknowledged && (turn->asked || turn->untracked);
+    bool prelogin = r->out->message == TDS_PRELOGIN_RESPONSE;
     if (stream->type == TDS_PRELOGIN)
         return;
-    if (!stream->blind && r->out->message != TDS_PRELOGIN_RESPONSE)
+    if (!stream->blind && !prelogin)
         tds_tokens_end(r);
-    if (r->out->message == TDS_PRELOGIN_RESPONSE && !r->state->answered_encryption)
+    if (prelogin && !r->state->answered_encryption)
         r->state->answered_encryption = 1 + ENCRYPT_NOT_SUP;
     if (turn->asked)
         turn->asked--;
     if (session)
         observe(r->out, (struct fact){.kind = FACT_REPLY, .number = stream->rows});
-    if (r->out->message != TDS_PRELOGIN_RESPONSE)
-        r->state->reported = false;
+    r->state->reported &= prelogin;
 }
 
 static void message_ends(struct tds_reading *r)

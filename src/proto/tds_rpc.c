@@ -6,7 +6,8 @@
 #include "proto/tds.h"
 
 enum { KEY_TABLE = 5, BY_NUMBER = 0xffff, PROCEDURE_LAST = 15, BATCH_OLD = 0x80, BATCH_NEXT = 0xff, BATCH_NO_EXECUTE = 0xfe, NO_COLUMNS = 0xffff,
-       STATUS_ENCRYPTED = 8 };
+       STATUS_ENCRYPTED = 8,
+       FLAG_DEFAULT = 0x200 };
 
 /* STEP_DATA of tds_request.c is 3. */
 enum {
@@ -93,7 +94,9 @@ static bool take_options(struct tds_reading *r)
     tds_note(r, FIELD_TDS_OPTIONS, 0, 2, take_u16le(&element));
     r->stream->step = RPC_PARAMETER;
     r->stream->field_open = false;
-    return true;
+    if (r->state->encrypted_columns)
+        blind(r); /* what comes first may be for an enclave: not decoded */
+    return !r->bad;
 }
 
 /* The length of a parameter's name, or the mark between two calls. A mark of TDS 7.1 could be a name of 128 characters, which
@@ -188,7 +191,8 @@ static bool table_keep(struct tds_reading *r)
         blind(r);
         return false;
     }
-    block->columns[stream->column % TDS_COLUMNS_PER_NOTE] = stream->current;
+    const struct tds_column nothing = {.form = FORM_FIXED};
+    block->columns[stream->column % TDS_COLUMNS_PER_NOTE] = stream->null_row ? nothing : stream->current;
     return true;
 }
 
@@ -200,6 +204,8 @@ static bool table_column(struct tds_reading *r)
     case TABLE_COLUMN:
         if (!tds_take(r, 6, &element))
             return false;
+        take_skip(&element, 4);
+        stream->null_row = take_u16le(&element) & FLAG_DEFAULT; /* its rows have no value for it */
         stream->step = TABLE_TYPE;
         return true;
     case TABLE_TYPE:

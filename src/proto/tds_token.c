@@ -176,7 +176,7 @@ static bool done(struct tds_reading *r)
     stream->ended = !(status & DONE_MORE);
     if (status & DONE_ATTENTION) {
         r->turn->attention = 0;
-        r->turn->asked = 1; /* whatever was under way is over with this response */
+        r->turn->asked = r->turn->asked != 0; /* whatever was under way is over with this response */
         stream->ended = true;
     }
     return true;
@@ -325,7 +325,7 @@ void tds_tokens_end(struct tds_reading *r)
                                       .got = stream->token, .note = "the rest of the token"});
         return;
     }
-    bool excused = stream->ended || stream->loose || r->turn->attention || r->turn->untracked || r->state->joined;
+    bool excused = stream->ended || stream->loose || r->turn->attention || r->turn->untracked || r->state->joined || r->state->farewell;
     if (!excused)
         tds_defect(r, (struct report){.anomaly = ANOMALY_TDS_NO_DONE, .field = FIELD_TDS_TOKEN, .relation = MUST_BE, .offset = end, .length = 0,
                                       .note = "DONE as the last token"});

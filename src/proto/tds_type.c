@@ -105,7 +105,7 @@ static void byte_type(struct tds_reading *r, struct tds_column *k, struct cursor
         return;
     }
     k->most = (uint16_t)size;
-    const char *note = size_note(k->type, size);
+    const char *note = size ? size_note(k->type, size) : NULL; /* of a type that only carries NULL it may be 0 */
     if (note) {
         wrong_size(r, FIELD_TDS_TYPE_SIZE, r->at, 1, size, note);
         return;
