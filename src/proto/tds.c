@@ -9,11 +9,12 @@ _Static_assert(sizeof(struct tds_state) <= DECODER_STATE_MAX, "the state fits it
 
 static enum match probe_client(struct view head)
 {
-    if (head.length < TDS_HEADER)
-        return head.length && (head.bytes[0] == TDS_PRELOGIN || head.bytes[0] == TDS_LOGIN7 || head.bytes[0] == TDS_OLD_LOGIN || tds_is_tls(head))
-                   ? MATCH_MAYBE : MATCH_NO;
-    if (tds_is_tls(head))
+    bool tls = head.length && head.bytes[0] == TLS_HANDSHAKE && (head.length < 2 || head.bytes[1] == 3);
+    if (tls)
         return MATCH_MAYBE;
+    if (head.length < TDS_HEADER)
+        return head.length && (head.bytes[0] == TDS_PRELOGIN || head.bytes[0] == TDS_LOGIN7 || head.bytes[0] == TDS_OLD_LOGIN) ? MATCH_MAYBE
+                                                                                                                          : MATCH_NO;
     uint32_t length = (uint32_t)head.bytes[2] << 8 | head.bytes[3];
     bool plain = head.bytes[1] <= 1 && length > TDS_HEADER && length <= TDS_PACKET_FIRST && head.bytes[7] == 0;
     if (!plain)
@@ -43,7 +44,7 @@ static bool is_record(const struct tds_state *s, enum side from, struct view ahe
 {
     if (s->streams[from].packet_left || s->smp_left[from] || !may_be_record(s))
         return false;
-    if (s->stage == STAGE_START && !s->tls_first && !s->joined && from == FROM_CLIENT && ahead.length && ahead.bytes[0] != 0x16)
+    if (s->stage == STAGE_START && !s->tls_first && !s->joined && from == FROM_CLIENT && ahead.length && ahead.bytes[0] != TLS_HANDSHAKE)
         return false;
     return tds_is_tls(ahead);
 }
@@ -53,12 +54,15 @@ static bool is_session_header(const struct tds_state *s, enum side from, uint8_t
     return s->smp_left[from] || (!s->streams[from].packet_left && first == SMP_ID && (s->smp || s->joined));
 }
 
-static enum framing record_frame(struct view ahead, struct frame *out)
+/* Where everything from here on is left alone the head of the record is enough. */
+static enum framing record_frame(const struct tds_state *s, struct view ahead, struct frame *out)
 {
     if (ahead.length < TLS_HEADER)
         return FRAME_NEEDS_MORE;
+    out->total = out->wanted = TLS_HEADER;
+    if (s->joined && tds_agreed(s) != AGREED_LOGIN_ONLY)
+        return FRAME_READY;
     out->total = TLS_HEADER + ((uint64_t)ahead.bytes[3] << 8 | ahead.bytes[4]);
-    out->wanted = TLS_HEADER;
     out->length_at = 3;
     out->length_bytes = 2;
     out->length_excludes = TLS_HEADER;
@@ -72,10 +76,10 @@ static enum framing frame(const void *state, enum side from, struct cursor ahead
     if (!bytes.length)
         return FRAME_NEEDS_MORE;
     bool open = s->streams[from].packet_left || s->smp_left[from];
-    if (!open && bytes.length < 3 && bytes.bytes[0] >= 0x14 && bytes.bytes[0] <= 0x17 && may_be_record(s))
+    if (!open && bytes.length < 3 && bytes.bytes[0] >= TLS_FIRST && bytes.bytes[0] <= TLS_LAST && may_be_record(s))
         return FRAME_NEEDS_MORE;
     if (is_record(s, from, bytes))
-        return record_frame(bytes, out);
+        return record_frame(s, bytes, out);
     if (is_session_header(s, from, bytes.bytes[0]))
         return tds_smp_frame(s, from, ahead, out);
     return tds_packet_frame(s, from, ahead, out);
@@ -83,11 +87,12 @@ static enum framing frame(const void *state, enum side from, struct cursor ahead
 
 /* ---- TLS */
 
+/* Where bytes were lost, what looks like a record may be inside of a packet: what follows is left alone, and not judged. */
 static enum verdict encrypted(struct tds_reading *r)
 {
     r->out->session->tls = true;
     observe(r->out, (struct fact){.kind = FACT_TLS});
-    return VERDICT_TLS;
+    return r->state->joined ? VERDICT_OPAQUE : VERDICT_TLS;
 }
 
 /* A record outside of packets: TDS 8 begins so; else it is the login, or everything from here on, as it was agreed. */
@@ -95,7 +100,7 @@ static enum verdict record(struct tds_reading *r)
 {
     struct tds_state *s = r->state;
     r->out->message = TDS_TLS_RECORD;
-    if (s->joined && !s->handshake[FROM_CLIENT])
+    if (s->joined && tds_agreed(s) != AGREED_LOGIN_ONLY)
         return encrypted(r);
     bool wrapped = s->handshake[FROM_CLIENT] || s->handshake[FROM_SERVER];
     if (!wrapped) {

@@ -35,6 +35,7 @@ enum {
     TDS_SURE = 2,                   /* sound messages before a version that was guessed is believed */
 };
 
+enum { TLS_FIRST = 0x14, TLS_HANDSHAKE = 0x16, TLS_LAST = 0x17 };
 enum { STATUS_EOM = 1, STATUS_IGNORE = 2, STATUS_RESET = 8, STATUS_RESET_KEEP = 16, STATUS_KNOWN = 27 };
 enum { DONE_MORE = 1, DONE_ERROR = 2, DONE_COUNT = 16, DONE_ATTENTION = 32 };
 

@@ -2,7 +2,7 @@
 #include "model/name.h"
 #include "proto/tds.h"
 
-enum { CANDIDATES = 4096, TLS_RECORD_MOST = 16384 + 2048, TLS_FIRST = 0x14, TLS_LAST = 0x17 };
+enum { CANDIDATES = 4096, TLS_RECORD_MOST = 16384 + 2048 };
 
 /* The start of a TLS record. */
 bool tds_is_tls(struct view ahead)
@@ -17,7 +17,7 @@ static uint32_t packet_length(enum side from, struct view bytes)
         return 0;
     uint8_t type = bytes.bytes[0], status = bytes.bytes[1];
     uint32_t length = (uint32_t)bytes.bytes[2] << 8 | bytes.bytes[3];
-    bool typed = from == FROM_SERVER ? type == TDS_RESPONSE
+    bool typed = from == FROM_SERVER ? type == TDS_RESPONSE || type == TDS_PRELOGIN
                                      : type == TDS_SQL_BATCH || type == TDS_RPC || type == TDS_ATTENTION || type == TDS_BULK_LOAD ||
                                            type == TDS_TRANSACTION_MANAGER || type == TDS_LOGIN7 || type == TDS_SSPI || type == TDS_PRELOGIN;
     bool plain = from == FROM_SERVER ? (status & ~STATUS_EOM) == 0 : (status & ~STATUS_KNOWN) == 0;
