@@ -146,7 +146,7 @@ struct tds_reading {
     bool bad;
 };
 
-/* Reports a defect of the content: the stream goes blind. Silent where what was agreed upon is only guessed. */
+/* tds_element.c. Reports a defect of the content: the stream goes blind. Silent where what was agreed upon is only guessed. */
 void tds_defect(struct tds_reading *r, struct report found);
 void tds_remark(struct tds_reading *r, struct report found);
 
