@@ -144,6 +144,7 @@ static void expect_less(struct tds_state *s, enum side from)
     uint32_t keys = s->streams[from].keys;
     s->streams[from] = (struct tds_stream){.keys = keys, .blind = true, .type = TDS_IN_THE_MIDDLE};
     s->smp_left[from] = 0;
+    s->losses++;
     if (!s->level_sure && !s->level)
         s->level = LEVEL_74;
 }

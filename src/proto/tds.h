@@ -16,6 +16,7 @@ enum {
     TDS_HEADER = 8,
     SMP_HEADER = 16,
     SMP_ID = 0x53,
+    SMP_FOLLOWED = 128,             /* whether sessions of higher numbers are open is not known */
     TLS_HEADER = 5,
     TDS_PIECE = MESSAGE_BYTES_MAX,  /* a larger packet is read in pieces */
     TDS_PACKET_MAX = 32767,
@@ -95,6 +96,7 @@ struct tds_stream {
     uint16_t parameter;     /* number of the parameter in its call */
     uint16_t procedure;     /* its number; 0: by name */
     uint32_t keys;          /* of this session's notes */
+    uint8_t losses;         /* of the connection, as this stream knows them */
     uint32_t error_number;
     struct tds_column current; /* the type that was described last */
     uint8_t carry[TDS_CARRY];
@@ -125,11 +127,12 @@ struct tds_state {
     bool unrequested_told, status_told;
     uint16_t packet_size;     /* granted; 0: none */
     uint16_t wished_size;
+    uint8_t losses;           /* counts gaps: what was open in a session before is lost */
     uint32_t smp_left[2];     /* bytes of an open SMP packet that are still to come */
     uint16_t smp_session[2];
     uint32_t login_length;    /* as LOGIN7 says it */
     uint16_t spid;
-    uint8_t sessions;         /* opened in SMP */
+    uint8_t smp_open[SMP_FOLLOWED / 8]; /* bit by session: SYN was seen, and not both FIN */
 };
 
 struct tds_reading {

@@ -92,8 +92,7 @@ enum tds_agreement tds_agreed(const struct tds_state *s)
 
 void tds_stream_clear(struct tds_stream *stream)
 {
-    uint32_t keys = stream->keys, packet_left = stream->packet_left;
-    *stream = (struct tds_stream){.keys = keys, .packet_left = packet_left};
+    *stream = (struct tds_stream){.keys = stream->keys, .packet_left = stream->packet_left, .losses = stream->losses};
 }
 
 /* ---- headers */
@@ -396,7 +395,8 @@ static enum verdict open_packet(struct tds_reading *r)
         r->state->spid = (uint16_t)h.spid;
     check_size(r, &h);
     check_status(r, &h);
-    if (stream->type && stream->type != h.type && h.type != TDS_ATTENTION && !r->state->joined) {
+    bool open = stream->type && stream->type != TDS_IN_THE_MIDDLE;
+    if (open && stream->type != h.type && h.type != TDS_ATTENTION && !r->state->joined) {
         violation(r, ANOMALY_TDS_TYPE_CHANGED, h.type, "the type of the message's first packet, until its last one came");
         stream->type = 0;
     }

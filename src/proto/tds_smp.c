@@ -17,6 +17,7 @@ struct smp_header {
 struct smp_session {
     struct tds_turn turn;
     uint8_t closed;         /* bit by side: FIN was sent */
+    bool loose;             /* its beginning is not known */
     uint32_t sent[2];       /* sequence number of the last data of a side */
     uint32_t window[2];     /* how far the side may count */
 };
@@ -98,19 +99,34 @@ static void wrong(struct tds_reading *r, enum anomaly anomaly, enum field field,
                                    .got = got, .note = note});
 }
 
-static struct smp_session *open_session(struct tds_reading *r, uint16_t number)
+static bool is_open(const struct tds_state *s, uint16_t number)
+{
+    return number >= SMP_FOLLOWED || s->smp_open[number / 8] >> (number % 8) & 1;
+}
+
+static void set_open(struct tds_state *s, uint16_t number, bool open)
+{
+    uint8_t bit = (uint8_t)(1u << (number % 8));
+    if (number < SMP_FOLLOWED)
+        s->smp_open[number / 8] = (uint8_t)(open ? s->smp_open[number / 8] | bit : s->smp_open[number / 8] & ~bit);
+}
+
+static struct smp_session *open_session(struct tds_reading *r, uint16_t number, bool loose)
 {
     struct smp_session *session = note_keep(r->out, key_of(number, 0), sizeof *session);
+    set_open(r->state, number, true);
     if (!session)
         return NULL;
+    session->loose = session->turn.untracked = loose;
     session->window[FROM_CLIENT] = session->window[FROM_SERVER] = FIRST_WINDOW;
     for (unsigned side = FROM_CLIENT; side <= FROM_SERVER; side++) {
         struct tds_stream *stream = note_keep(r->out, key_of(number, 1 + side), sizeof *stream);
         if (!stream)
             return NULL;
         stream->keys = number + 1u;
-        stream->blind = r->state->joined;
-        stream->type = r->state->joined ? TDS_RESPONSE : 0;
+        stream->type = loose ? TDS_IN_THE_MIDDLE : 0;
+        stream->blind = loose;
+        stream->losses = r->state->losses;
     }
     return session;
 }
@@ -124,16 +140,11 @@ static struct smp_session *session_of(struct tds_reading *r, const struct smp_he
             wrong(r, ANOMALY_TDS_SMP_SESSION, FIELD_TDS_SMP_SESSION, 2, 2, h->session, "a session that is not open yet");
         else if (r->from == FROM_SERVER)
             wrong(r, ANOMALY_TDS_SMP_SESSION, FIELD_TDS_SMP_FLAGS, 1, 1, h->flags, "SYN from the client");
-        if (r->state->sessions < UINT8_MAX)
-            r->state->sessions++;
-        return open_session(r, h->session);
+        return open_session(r, h->session, r->state->joined);
     }
-    if (!session) {
-        if (r->state->sessions < UINT8_MAX && r->state->sessions < 40) /* of more the notes may have been given up */
-            wrong(r, ANOMALY_TDS_SMP_SESSION, FIELD_TDS_SMP_SESSION, 2, 2, h->session, "a session that SYN opened");
-        return open_session(r, h->session);
-    }
-    return session;
+    if (!is_open(r->state, h->session))
+        wrong(r, ANOMALY_TDS_SMP_SESSION, FIELD_TDS_SMP_SESSION, 2, 2, h->session, "a session that SYN opened");
+    return session ? session : open_session(r, h->session, true);
 }
 
 static void check_sequence(struct tds_reading *r, const struct smp_header *h, struct smp_session *session)
@@ -146,51 +157,69 @@ static void check_sequence(struct tds_reading *r, const struct smp_header *h, st
         wrong(r, ANOMALY_TDS_SMP_SESSION, FIELD_TDS_SMP_SESSION, 2, 2, h->session, "nothing after FIN");
     if (h->flags == SMP_DATA) {
         bool order = h->sequence == expected;
-        if (!order || (int32_t)(h->sequence - session->window[from]) > 0)
+        if (!session->loose && (!order || (int32_t)(h->sequence - session->window[from]) > 0))
             wrong(r, ANOMALY_TDS_SMP_WINDOW, FIELD_TDS_SMP_SEQUENCE, 8, 4, h->sequence,
                   order ? "at most the window that the other side gave" : "one more than the packet before");
         session->sent[from] = h->sequence;
     }
     session->window[other] = h->window;
     if (session->closed == 3) {
+        set_open(r->state, h->session, false);
         note_drop(r->out, key_of(h->session, 1));
         note_drop(r->out, key_of(h->session, 2));
         note_drop(r->out, key_of(h->session, 0));
     }
 }
 
-/* TDS packets in the data of one session. */
-static enum verdict session_data(struct tds_reading *r, uint16_t number)
+/* TDS packets in the data of one session, whose stream is at hand. */
+static void session_packets(struct tds_reading *r)
 {
-    struct smp_session *session = note_find(r->out, key_of(number, 0));
-    struct tds_stream *stream = note_find(r->out, key_of(number, 1u + r->from));
-    if (!session || !stream)
-        return VERDICT_OK;
+    struct tds_stream *stream = r->stream;
     struct cursor all = r->c;
-    r->turn = &session->turn;
-    r->stream = stream;
     while (cursor_left(&all)) {
         size_t left = cursor_left(&all);
         if (!stream->packet_left && left < TDS_HEADER)
-            return VERDICT_OK; /* a header that is cut: no driver does that; the rest cannot be followed */
+            return; /* a header that is cut: no driver does that; the rest cannot be followed */
         r->base = cursor_offset(&all);
         r->bad = false;
         r->c = cursor_over(cursor_ahead(&all));
         if (!stream->packet_left && peek_u8(&r->c) == SMP_ID) {
             wrong(r, ANOMALY_TDS_SMP_HEADER, FIELD_TDS_SMP_LENGTH, r->base, 1, SMP_ID, "a TDS packet, not another session header");
-            return VERDICT_OK;
+            return;
         }
         struct cursor header = r->c;
         take_skip(&header, 2);
         uint32_t packet = stream->packet_left ? stream->packet_left : take_u16be(&header);
-        enum verdict verdict = tds_packet(r);
-        if (verdict != VERDICT_OK) {
-            tds_stream_clear(stream);
-            return VERDICT_OK; /* the sessions are still framed */
+        if (tds_packet(r) != VERDICT_OK) {
+            tds_stream_clear(stream); /* the sessions are still framed */
+            return;
         }
         take_skip(&all, packet < left ? packet : left);
     }
-    return VERDICT_OK;
+}
+
+/* While the packets are read notes are made, which may cost the session its own: it is read from copies. */
+static void session_data(struct tds_reading *r, uint16_t number)
+{
+    struct smp_session *session = note_find(r->out, key_of(number, 0));
+    struct tds_stream *kept = note_find(r->out, key_of(number, 1u + r->from));
+    if (!session || !kept)
+        return;
+    struct tds_stream stream = *kept;
+    struct tds_turn turn = session->turn;
+    if (stream.losses != r->state->losses) {
+        stream = (struct tds_stream){.keys = stream.keys, .blind = true, .type = TDS_IN_THE_MIDDLE, .losses = r->state->losses};
+        session->loose = turn.untracked = true;
+    }
+    r->stream = &stream;
+    r->turn = &turn;
+    session_packets(r);
+    session = note_find(r->out, key_of(number, 0));
+    kept = note_find(r->out, key_of(number, 1u + r->from));
+    if (session)
+        session->turn = turn;
+    if (kept)
+        *kept = stream;
 }
 
 enum verdict tds_smp(struct tds_reading *r)
@@ -200,7 +229,8 @@ enum verdict tds_smp(struct tds_reading *r)
     if (s->smp_left[r->from]) {
         uint32_t here = (uint32_t)cursor_left(&r->c);
         s->smp_left[r->from] -= here < s->smp_left[r->from] ? here : s->smp_left[r->from];
-        return session_data(r, s->smp_session[r->from]);
+        session_data(r, s->smp_session[r->from]);
+        return VERDICT_OK;
     }
     struct smp_header h = take_header(&r->c);
     note_header(r, &h);
@@ -214,5 +244,6 @@ enum verdict tds_smp(struct tds_reading *r)
         return VERDICT_OK;
     s->smp_session[r->from] = h.session;
     s->smp_left[r->from] = h.length - SMP_HEADER - (uint32_t)cursor_left(&r->c);
-    return session_data(r, h.session);
+    session_data(r, h.session);
+    return VERDICT_OK;
 }

@@ -80,9 +80,12 @@ static bool text_token(struct tds_reading *r)
     if (!gather(r))
         return false;
     const uint8_t *head = head_note(r, false);
+    uint8_t copy[TDS_HEAD]; /* what is told of it makes notes, which may cost it its own */
     r->at = r->base;
-    if (head)
-        tds_token_text(r, cursor_over(view_of(head, stream->head_used)), (uint32_t)stream->declared);
+    if (!head)
+        return true;
+    memcpy(copy, head, stream->head_used);
+    tds_token_text(r, cursor_over(view_of(copy, stream->head_used)), (uint32_t)stream->declared);
     return !r->bad;
 }
 

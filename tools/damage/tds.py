@@ -317,7 +317,7 @@ SESSION_ROWS = [
     Row("flags: 3", MARS, NEXT, put(1, "03"), "tds.session-header tds.smp_flags 1", HUNG_UP),
     Row("length: 15", MARS, NEXT, put(4, n4(15)), "tds.session-header tds.smp_length 4", HUNG_UP),
     Row("length: SYN with data", MARS, NEXT, put(1, "01"), "tds.session-header tds.smp_length 4", HUNG_UP),
-    Row("session: not opened", MARS, NEXT, put(2, n2(7)), "tds.session-unknown tds.smp_session 2; tds.session-window tds.smp_sequence 8", HUNG_UP),
+    Row("session: not opened", MARS, NEXT, put(2, n2(7)), "tds.session-unknown tds.smp_session 2", HUNG_UP),
     Row("session: opened twice", MARS, smp("C", 1, sid=1), put(2, n2(0)), "tds.session-unknown tds.smp_session 2", HUNG_UP),
     Row("session: data after FIN", MARS + [smp("C", 4, sequence=1, window=5)], None, [NEXT], "tds.session-unknown tds.smp_session 2", HUNG_UP,
         twin=MARS + [smp("C", 4, sequence=1, window=5)]),

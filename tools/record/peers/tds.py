@@ -82,6 +82,7 @@ class Session:
         self.wire, self.mode, self.context, self.spid = Wire(sock), mode, context, number
         self.size, self.level, self.version = 4096, 74, bytes([7, 4, 0, 4])
         self.handles, self.transaction, self.prepared = 0, 0, ""
+        self.mars, self.sessions, self.current = False, {}, None
 
     # ---- packets
 
@@ -98,7 +99,46 @@ class Session:
         parts = [body[i:i + room] for i in range(0, len(body), room)] or [b""]
         for i, part in enumerate(parts):
             last = i == len(parts) - 1
-            self.wire.write(struct.pack(">BBHHBB", kind, int(last), len(part) + 8, self.spid if kind == RESPONSE else 0, (i + 1) & 255, 0) + part)
+            packet = struct.pack(">BBHHBB", kind, int(last), len(part) + 8, self.spid if kind == RESPONSE else 0, (i + 1) & 255, 0) + part
+            self.wire.write(self.in_session(packet))
+
+    # ---- sessions that share the connection ([MC-SMP])
+
+    def in_session(self, packet):
+        if self.current is None:
+            return packet
+        session = self.sessions[self.current]
+        while session["sent"] == session["window"]:
+            self.take_session_packet(queue=True)
+        session["sent"] += 1
+        return self.session_header(8, self.current, 16 + len(packet)) + packet
+
+    def session_header(self, flags, number, length=16):
+        session = self.sessions[number]
+        return struct.pack("<BBHIII", 0x53, flags, number, length, session["sent"], session["received"] + 4)
+
+    def take_session_packet(self, queue=False):
+        _, flags, number, length, sequence, window = struct.unpack("<BBHIII", self.wire.read(16))
+        data = self.wire.read(length - 16)
+        if flags == 1:
+            self.sessions[number] = {"sent": 0, "received": 0, "window": window, "body": b"", "due": []}
+            return
+        session = self.sessions[number]
+        session["window"] = window
+        if flags == 4:
+            self.wire.write(self.session_header(4, number))
+        if flags == 8:
+            session["received"] = sequence
+            session["body"] += data[8:]
+            if data[1] & 1:
+                session["due"].append((data[0], session["body"]))
+                session["body"] = b""
+        if not queue:
+            for number in list(self.sessions):
+                while self.sessions[number]["due"]:
+                    self.current = number
+                    self.request(*self.sessions[number]["due"].pop(0))
+                    self.current = None
 
     # ---- login
 
@@ -118,6 +158,8 @@ class Session:
             self.wire.tls = None
         if kind != LOGIN7 or not self.login(body):
             return
+        while self.mars:
+            self.take_session_packet()
         while True:
             kind, status, body = self.receive()
             if status & 2 == 0:
@@ -129,6 +171,8 @@ class Session:
             option, offset, length = struct.unpack_from(">BHH", body, at)
             if option == 1:
                 asked = body[offset] & 0x7f
+            if option == 4 and length:
+                self.mars = body[offset] == 1
             at += 5
         if self.mode in ("plain", "strict"):
             answer = NOT_SUP
@@ -136,7 +180,7 @@ class Session:
             answer = ON if asked in (ON, REQUIRED) else REQUIRED
         else:
             answer = asked if asked in (OFF, ON) else NOT_SUP
-        values = [(0, bytes([16, 0, 4, 85, 0, 0])), (1, bytes([answer])), (2, b"\0"), (3, b""), (4, b"\0")]
+        values = [(0, bytes([16, 0, 4, 85, 0, 0])), (1, bytes([answer])), (2, b"\0"), (3, b""), (4, bytes([self.mars]))]
         offset, table, data = 5 * len(values) + 1, b"", b""
         for option, value in values:
             table += struct.pack(">BHH", option, offset + len(data), len(value))
