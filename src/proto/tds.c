@@ -5,6 +5,8 @@
 #include "model/name.h"
 #include "proto/tds.h"
 
+enum { X224_CONNECT = 0xe0 };
+
 _Static_assert(sizeof(struct tds_state) <= DECODER_STATE_MAX, "the state fits its slot");
 
 static enum match probe_client(struct view head)
@@ -15,6 +17,9 @@ static enum match probe_client(struct view head)
     if (head.length < TDS_HEADER)
         return head.length && (head.bytes[0] == TDS_PRELOGIN || head.bytes[0] == TDS_LOGIN7 || head.bytes[0] == TDS_OLD_LOGIN) ? MATCH_MAYBE
                                                                                                                           : MATCH_NO;
+    bool desktop = head.bytes[0] == TDS_RPC && head.bytes[5] == X224_CONNECT; /* RDP begins much like a packet */
+    if (head.bytes[0] == 0 || desktop)
+        return MATCH_NO;
     uint32_t length = (uint32_t)head.bytes[2] << 8 | head.bytes[3];
     bool plain = head.bytes[1] <= 1 && length > TDS_HEADER && length <= TDS_PACKET_FIRST && head.bytes[7] == 0;
     if (!plain)

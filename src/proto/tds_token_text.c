@@ -7,7 +7,7 @@
 #include "model/name.h"
 #include "proto/tds.h"
 
-enum { CLASS_ERROR = 11, CLASS_FATAL = 20, SLOT_ERROR = 1, SLOT_SERVER = 2, SLOT_ENVIRONMENT = 9, VERSION_TEXT = 64 };
+enum { CLASS_ERROR = 11, CLASS_FATAL = 20, SLOT_ERROR = 1, SLOT_SERVER = 2, VERSION_TEXT = 64, ROUTING_BYTES = 5 };
 enum { ERROR_LOGIN_FIRST = 18400, ERROR_LOGIN_LAST = 18499, ERROR_SHUTDOWN = 6005, ERROR_SHUT_DOWN = 6006 };
 
 struct text_token {
@@ -148,6 +148,16 @@ static bool is_textual(uint8_t kind)
     return (kind >= ENV_DATABASE && kind <= ENV_COMPARISON) || kind == ENV_LOGSHIPPARTNER || kind == ENV_USERINSTANCE;
 }
 
+/* Where the client is to go instead: a length, the protocol, the port, the server's name. */
+static void take_routing(struct tds_reading *r, struct text_token *t)
+{
+    struct view server;
+    if (!has(r, t, ROUTING_BYTES))
+        return;
+    take_skip(&t->c, ROUTING_BYTES);
+    (void)take_text(r, t, 2, FIELD_TDS_ENVIRONMENT_VALUE, &server);
+}
+
 static void take_environment(struct tds_reading *r, struct text_token *t)
 {
     struct view fresh, old;
@@ -156,11 +166,7 @@ static void take_environment(struct tds_reading *r, struct text_token *t)
     uint8_t kind = take_u8(&t->c);
     note(r, t, FIELD_TDS_ENVIRONMENT, 0, kind);
     if (kind == ENV_ROUTING) {
-        if (has(r, t, 2)) {
-            uint32_t bytes = take_u16le(&t->c);
-            if (has(r, t, bytes))
-                take_skip(&t->c, bytes);
-        }
+        take_routing(r, t);
         return;
     }
     if (!is_textual(kind)) {

@@ -307,6 +307,9 @@ RESPONSE_ROWS = [
         "tds.granted-packet-size tds.environment_value %d" % (8 + len(acknowledgement()) + 5), LEAVES),
     Row("environment: value longer than it", ASKED, S(environment(1, "other", "shop") + done()), put(12, "40"),
         "tds.token-length tds.token_length 9", LEAVES),
+    Row("routing: name of the server longer than it", HELLO + [LOGIN], S(acknowledgement() + b"\xe3" + n2(14) + b"\x14" + n2(9) + b"\0" + n2(1433) +
+        us_text("db") + n2(0) + done()), put(8 + len(acknowledgement()) + 9, n2(80)), "tds.token-length tds.token_length %d" % (8 + len(acknowledgement()) + 1),
+        LEAVES),
     Row("LOGINACK: program longer than it", HELLO + [LOGIN], S(acknowledgement() + done()), put(16, "80"), "tds.token-length tds.token_length 9", LEAVES),
     Row("a response that nobody asked for", ASKED + [ONE_ROW], None, [ONE_ROW], "S: tds.unrequested-response tds.type 0", LEAVES, twin=ASKED + [ONE_ROW]),
     Row("a packet larger than was agreed upon", ASKED, ONE_ROW, other(S(columns(b"\xa7\x40\x1f" + COLLATION) + b"\xd1" + n2(8000) + bytes(8000) + done(0x10, 1))),
