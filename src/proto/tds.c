@@ -192,7 +192,7 @@ static void unfinished(struct tds_state *s, struct findings *out)
                                 .note = "a packet that is marked as the last"});
 }
 
-/* The server leaves without a word while it owes a response. */
+/* The server leaves without a word while it owes a response, or the rest of one. */
 static void end(void *state, enum side from, bool reset, struct findings *out)
 {
     struct tds_state *s = state;
@@ -211,8 +211,8 @@ static void end(void *state, enum side from, bool reset, struct findings *out)
         unanswered(s, out);
         return;
     }
-    bool answering = s->streams[FROM_SERVER].type && s->streams[FROM_SERVER].type != TDS_IN_THE_MIDDLE;
-    if (s->joined || s->turn.untracked || s->farewell || s->reported || s->smp || answering || !s->turn.asked)
+    bool told = s->streams[FROM_SERVER].packet_left; /* a packet that is not whole is said by itself */
+    if (s->joined || s->turn.untracked || s->farewell || s->reported || s->smp || told || !s->turn.asked)
         return;
     report(out, (struct report){.anomaly = ANOMALY_TDS_CLOSED, .field = FIELD_DB_PHASE, .relation = MUST_BE, .got = out->session->phase,
                                 .note = "a response before the end"});

@@ -5,15 +5,24 @@
 #include "model/name.h"
 #include "proto/tds.h"
 
+/* The length of a text, and nothing but the text: it may begin like a description of columns. */
+static bool is_text(const struct tds_reading *r)
+{
+    struct cursor c = r->c;
+    uint32_t length = take_u32le(&c);
+    return r->last && r->stream->bytes == 0 && !c.failed && length == cursor_left(&c);
+}
+
 static bool begin_bulk_token(struct tds_reading *r)
 {
     struct tds_stream *stream = r->stream;
     struct cursor element;
+    bool text = is_text(r);
     if (!tds_take(r, 1, &element))
         return false;
     uint8_t token = take_u8(&element);
     bool first = stream->bytes == 0 && r->at == r->base;
-    if (first && token != TOKEN_COLMETADATA) {
+    if (first && (text || token != TOKEN_COLMETADATA)) {
         stream->blind = r->bad = true;
         return false;
     }

@@ -234,6 +234,8 @@ PACKET_ROWS = [
     Row("a login after the login", LOGGED_IN, SIMPLE, other(LOGIN), "tds.login-repeated tds.type 0", HUNG_UP),
     Row("a PRELOGIN after the login", LOGGED_IN, SIMPLE, other(HELLO[0]), "tds.login-repeated tds.type 0", HUNG_UP),
     Row("an attention with data", ASKED, C(ATTENTION), other(C(ATTENTION, b"now")), "tds.attention-data tds.length 2", [S(done(0x20)), CLIENT_ENDS]),
+    Row("half an answer, the connection ends", ASKED, None, [S(ONE_ROW[1][8:40], status=0)], "S: tds.closed-without-answer db.phase 0", HUNG_UP,
+        twin=ASKED),
     Row("no answer, the connection ends", LOGGED_IN, SIMPLE, lambda b: b, "S: tds.closed-without-answer db.phase 0", HUNG_UP, twin=LOGGED_IN),
 ]
 
