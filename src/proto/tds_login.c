@@ -211,8 +211,10 @@ static void check_clear(struct tds_reading *r)
                                   .length = 1, .got = TDS_LOGIN7, .note = "TLS, as both sides agreed"});
 }
 
-static void mask(struct tds_reading *r)
+/* What cannot be told apart may hold the password; the fixed part never does. */
+static void mask(struct tds_reading *r, uint32_t from)
 {
+    take_skip(&r->c, from < cursor_left(&r->c) ? from : cursor_left(&r->c));
     struct view rest = take_rest(&r->c);
     if (rest.length)
         note_field(r->out, FIELD_TDS_AUTH_DATA, r->base + cursor_offset(&r->c) - (uint32_t)rest.length, (uint32_t)rest.length, 0);
@@ -223,7 +225,7 @@ void tds_login7(struct tds_reading *r)
     struct tds_state *s = r->state;
     struct login l = {.record = cursor_ahead(&r->c), .user = view_of("", 0), .database = view_of("", 0), .program = view_of("", 0)};
     if (r->stream->blind || r->stream->bytes) {
-        mask(r);
+        mask(r, 0);
         return;
     }
     s->stage = STAGE_LOGIN;
@@ -235,7 +237,7 @@ void tds_login7(struct tds_reading *r)
                                           .offset = r->base - TDS_HEADER + 2, .length = 2, .got = TDS_HEADER + l.record.length,
                                           .expected = TDS_HEADER + TDS_LOGIN7_FIXED});
         r->stream->blind = true;
-        mask(r);
+        mask(r, FIXED_TABLE);
         return;
     }
     l.length = s->login_length = little(l.record, 0, 4);
@@ -248,7 +250,7 @@ void tds_login7(struct tds_reading *r)
         take_features(r, &l);
         tell_login(r, &l);
     } else {
-        mask(r);
+        mask(r, l.fixed);
     }
 }
 
