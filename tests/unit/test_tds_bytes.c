@@ -280,6 +280,59 @@ static void facts_are_told(void **state)
     talk_close(t);
 }
 
+static bool is_masked(const struct talk *t, uint32_t offset)
+{
+    for (unsigned i = 0; i < t->findings.fields_used; i++) {
+        const struct field_value *f = &t->findings.fields[i];
+        if (field_is_secret((enum field)f->field) && offset >= f->offset && offset - f->offset < f->length)
+            return true;
+    }
+    return false;
+}
+
+/* The password of LOGIN7, in one packet and where packets cut it; SSPI; the password of TDS 5.0. */
+static void secrets_are_masked(void **state)
+{
+    (void)state;
+    const struct dialogue *d = dialogue_named("batches");
+    struct view login = hex(d->lines[2].bytes);
+    uint32_t at = 8u + login.bytes[8 + 44] + 256u * login.bytes[8 + 45], end = at + 2u * login.bytes[8 + 46];
+    assert_true(end > at);
+    for (uint32_t cut = 8 + 94; cut <= login.length; cut++) {
+        struct talk *t = talk_open(&tds_decoder);
+        say(t, d, 2);
+        uint8_t *first = malloc(cut), second[512];
+        memcpy(first, login.bytes, cut);
+        first[1] = cut == login.length;
+        first[2] = (uint8_t)(cut >> 8);
+        first[3] = (uint8_t)cut;
+        talk(t, FROM_CLIENT, view_of(first, cut));
+        for (uint32_t i = at; i < end && i < cut; i++)
+            assert_true(is_masked(t, i));
+        size_t rest = login.length - cut;
+        memcpy(second, login.bytes, 8);
+        second[2] = (uint8_t)((rest + 8) >> 8);
+        second[3] = (uint8_t)(rest + 8);
+        memcpy(second + 8, login.bytes + cut, rest);
+        if (rest)
+            talk(t, FROM_CLIENT, view_of(second, rest + 8));
+        for (uint32_t i = 0; i < rest; i++)
+            assert_true(is_masked(t, 8 + i));
+        talk_expect_silence(t);
+        free(first);
+        talk_close(t);
+    }
+    hex_free(login);
+    struct talk *t = talk_open(&tds_decoder);
+    say(t, dialogue_named("sspi"), 5);
+    assert_true(is_masked(t, 8) && is_masked(t, 13));
+    talk_close(t);
+    t = talk_open(&tds_decoder);
+    say(t, dialogue_named("sybase"), 1);
+    assert_true(is_masked(t, 8 + 62) && is_masked(t, 8 + 91) && is_masked(t, 8 + 202) && !is_masked(t, 8 + 31));
+    talk_close(t);
+}
+
 /* A packet of 32,767 bytes is read in pieces, and what stands in the second is seen. */
 static void large_packets_are_read_in_pieces(void **state)
 {
@@ -330,6 +383,7 @@ int main(void)
         cmocka_unit_test(packets_do_not_matter),      cmocka_unit_test(every_prefix),
         cmocka_unit_test(every_change_of_a_byte),     cmocka_unit_test(joined_in_the_middle),
         cmocka_unit_test(finds_the_next_boundary),    cmocka_unit_test(facts_are_told),
+        cmocka_unit_test(secrets_are_masked),
         cmocka_unit_test(large_packets_are_read_in_pieces), cmocka_unit_test(the_catalogue_is_complete),
     };
     return cmocka_run_group_tests_name("tds bytes", tests, NULL, NULL);
