@@ -5,7 +5,7 @@
 #include "model/name.h"
 #include "proto/tds.h"
 
-enum { KEY_COLUMNS = 2, KEY_NULLS = 3, NO_METADATA = 0xffff, FLAG_ENCRYPTED = 0x800 };
+enum { KEY_COLUMNS = 2, KEY_NULLS = 3, NO_METADATA = 0xffff, SHORT_NULL = 0xffff, FLAG_ENCRYPTED = 0x800 };
 enum { META_COUNT, META_KEYS, META_COLUMN, META_TYPE, META_TABLE, META_TABLE_NAMES, META_NAME };
 enum { NULLS_MAX = TDS_COLUMNS / 8 };
 
@@ -164,6 +164,30 @@ static bool take_nulls(struct tds_reading *r)
     return stream->left == 0;
 }
 
+/* A value that is here as a whole and in order, the way most are; false: untouched. */
+static inline bool quick_value(struct cursor *at, const struct tds_column *k)
+{
+    struct cursor c = *at;
+    uint32_t length = k->most;
+    if (k->form == FORM_BYTE) {
+        length = take_u8(&c);
+        if (length && length != k->most)
+            return false;
+    } else if (k->form == FORM_SHORT) {
+        length = take_u16le(&c);
+        length = length == SHORT_NULL ? 0 : length;
+        if (length > k->most)
+            return false;
+    } else if (k->form != FORM_FIXED) {
+        return false;
+    }
+    take_skip(&c, length);
+    if (c.failed)
+        return false;
+    *at = c;
+    return true;
+}
+
 /* The values of a row, from stream->column on. */
 bool tds_row(struct tds_reading *r)
 {
@@ -172,17 +196,21 @@ bool tds_row(struct tds_reading *r)
         return false;
     const uint8_t *nulls = stream->null_row ? nulls_of(r) : NULL;
     const struct block *block = block_of(r, stream->column);
-    for (; stream->column < stream->columns; stream->column++) {
-        if (stream->column % TDS_COLUMNS_PER_NOTE == 0)
-            block = block_of(r, stream->column);
+    bool between = !stream->skip && !stream->carried && stream->value_step == VALUE_BEGIN;
+    for (uint32_t column = stream->column; column < stream->columns; column++) {
+        if (column % TDS_COLUMNS_PER_NOTE == 0)
+            block = block_of(r, column);
         if (!block || (stream->null_row && !nulls)) {
             stream->blind = r->bad = true; /* the notes are gone: memory was short */
             return false;
         }
-        if (nulls && nulls[stream->column / 8] >> (stream->column % 8) & 1)
+        const struct tds_column *k = &block->columns[column % TDS_COLUMNS_PER_NOTE];
+        if ((nulls && nulls[column / 8] >> (column % 8) & 1) || (between && quick_value(&r->c, k)))
             continue;
-        if (!tds_value(r, &block->columns[stream->column % TDS_COLUMNS_PER_NOTE]))
+        stream->column = (uint16_t)column;
+        if (!tds_value(r, k))
             return false;
+        between = true;
     }
     return true;
 }
