@@ -98,6 +98,7 @@ need_everything() {
         esac
         case ,$(option "$id" needs ''), in
         *,node,*) need node nodejs; need npm npm ;;
+        *,pip,*) need pip python3-pip ;;
         *,java,*) need java default-jdk-headless; need mvn maven ;;
         esac
         case ,$(option "$id" needs ''), in

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
-# SQL Server is not in Debian: real clients (FreeTDS, the Node.js driver tedious, Microsoft's JDBC driver) talk to the project's
-# own small server, peers/tds.py. Ports: 1433 plain, and the same port of other modes for the stories that ask for them.
+# SQL Server is not in Debian: real clients (FreeTDS, the drivers tedious for Node.js and pytds for Python, Microsoft's JDBC
+# driver) talk to the project's own small server, peers/tds.py, on port 1433, in the mode that the story asks for.
 
 TDS_UP=
 
@@ -41,4 +41,10 @@ with_jdbc() {
         mvn -q -B dependency:get "-Dmaven.repo.local=$repository" -Dartifact="com.microsoft.sqlserver:mssql-jdbc:$version" -Dtransitive=false \
             >"$WORK/log/mvn" 2>&1 || { complain "mvn could not fetch mssql-jdbc: $(tail -n 1 "$WORK/log/mvn")"; return 1; }
     talk timeout 90 java -cp "$(find "$repository" -name "mssql-jdbc-$version.jar" | head -n 1)" "$HERE/clients/Jdbc.java" "$@"
+}
+
+with_pytds() {
+    [ -d "$WORK/pytds" ] || pip install -q --target "$WORK/pytds" python-tds >"$WORK/log/pip" 2>&1 ||
+        { complain "pip could not fetch python-tds: $(tail -n 1 "$WORK/log/pip")"; return 1; }
+    PYTHONPATH=$WORK/pytds talk timeout 60 python3 "$HERE/clients/$1"
 }

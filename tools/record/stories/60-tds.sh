@@ -6,7 +6,7 @@ batches() { printf 'select rows 10\ngo\nselect types\ngo\nselect two results\ngo
 # One server a story.
 for name in versions batches long login refused encrypted-login encrypted-all small-packets large-packets freebcp sybase ipv6 loopback small-segments \
     lossy midstream tedious tedious-tables tedious-transaction tedious-prepared tedious-bulk tedious-cancel tedious-refused tedious-reset \
-    tedious-versions tedious-encrypted jdbc jdbc-encrypted mars; do
+    tedious-versions tedious-encrypted jdbc jdbc-encrypted mars pytds-mars; do
     case $name in
     encrypted-login) mode=login ;;
     *encrypted*) mode=all ;;
@@ -126,8 +126,11 @@ tds_jdbc() { with_jdbc false; }
 story tds/jdbc-encrypted "the same in TLS" needs=java by=mssql-jdbc
 tds_jdbc_encrypted() { with_jdbc true; }
 
-story tds/mars "three sessions on one connection" by=python3
+story tds/mars "three sessions on one connection, packets of 512 bytes, windows that fill" by=python3
 tds_mars() { talk timeout 20 python3 "$HERE/clients/raw_tds.py"; }
+
+story tds/pytds-mars "the driver pytds: three cursors on one connection" needs=pip by=pytds
+tds_pytds_mars() { with_pytds mars_pytds.py; }
 
 story tds/ipv6 "a few batches over IPv6" on=veth6 by=tsql
 tds_ipv6() { tds_batches; }
