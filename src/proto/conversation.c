@@ -234,6 +234,16 @@ void conversation_gap(struct conversation *c, enum side from, uint64_t lost)
     c->decoder->gap(c->state, from, lost);
 }
 
+void conversation_restart(struct conversation *c, enum side from)
+{
+    struct direction *side = &c->sides[from];
+    if (side->reading == STOPPED)
+        return;
+    held_give(side);
+    side->skip = side->declared = side->arrived = 0;
+    side->reading = READING;
+}
+
 static void verdict_apply(struct conversation *c, enum side from, enum verdict verdict)
 {
     switch (verdict) {

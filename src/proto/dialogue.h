@@ -76,7 +76,7 @@ static inline struct conversation *conversation_of(const struct flow *flow)
 struct dialogue {
     struct message_sink sink;
     struct counters *counters;
-    struct pool conversations, small, large, note_blocks, note_tables, inflaters;
+    struct pool conversations, small, large, note_blocks, note_tables, inflaters, codecs;
     struct directory *directory;
     unsigned worker;
     uint64_t when;           /* as in proto/directory.h */
@@ -103,6 +103,8 @@ struct conversation *conversation_open(struct dialogue *d, struct flow *flow, co
 /* Bytes of messages of one direction, after any unwrapping. */
 void conversation_bytes(struct conversation *c, enum side from, struct view bytes, const struct segment *where);
 void conversation_gap(struct conversation *c, enum side from, uint64_t lost);
+/* The next byte of a direction surely begins a message, whatever came before. */
+void conversation_restart(struct conversation *c, enum side from);
 struct findings *findings_clear(struct dialogue *d, uint64_t length);
 /* Clears the findings for a message of this length. */
 struct findings *findings_begin(struct conversation *c, uint64_t length);
@@ -132,6 +134,7 @@ void unwrap_bytes(struct conversation *c, enum side from, struct view bytes, con
 void unwrap_gap(struct conversation *c, enum side from, uint64_t lost);
 void unwrap_close(struct conversation *c);
 size_t unwrap_inflater_size(void);
-bool unwrap_pool(struct dialogue *d, struct arena *from, size_t inflaters);
+size_t unwrap_codec_size(void);
+bool unwrap_pool(struct dialogue *d, struct arena *from, size_t inflaters, size_t codecs);
 
 #endif
