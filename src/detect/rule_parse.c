@@ -95,7 +95,7 @@ static bool parse_action(struct draft *d, struct view word)
 
 static bool parse_proto(struct draft *d, struct view word)
 {
-    static const char *const later[] = {"udp", "redis", "memcached", "mongodb", "tds", "tns", "cql", "drda", "icmp", "sctp", "oracle",
+    static const char *const later[] = {"udp", "redis", "memcached", "mongodb", "tds", "tns", "drda", "icmp", "sctp", "oracle",
                                         "mssql", "mongo", "cassandra", "memcache"};
     const uint32_t all = (uint32_t)((UINT64_C(1) << PROTOCOLS) - 1);
     struct nearest near = {.wanted = word};

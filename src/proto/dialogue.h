@@ -105,6 +105,8 @@ void conversation_bytes(struct conversation *c, enum side from, struct view byte
 void conversation_gap(struct conversation *c, enum side from, uint64_t lost);
 /* The next byte of a direction surely begins a message, whatever came before. */
 void conversation_restart(struct conversation *c, enum side from);
+/* Bytes of the stream that are masked wherever they are written. */
+void secret_keep(struct conversation *c, enum side from, uint64_t stream_offset, uint64_t length);
 struct findings *findings_clear(struct dialogue *d, uint64_t length);
 /* Clears the findings for a message of this length. */
 struct findings *findings_begin(struct conversation *c, uint64_t length);

@@ -281,6 +281,8 @@ static void frame_begin(struct conversation *c, enum side from, struct inflater 
         struct segment inside = *where;
         inside.stream_offset = i->first.stream_offset;
         conversation_bytes(c, from, view_of(i->header, i->wrap.header), &inside);
+        if (c->sides[from].reading == SEARCHING && w->resync) /* no header, so nothing that follows it is what it says */
+            unwrap_search(c, from, i, 0);
     }
 }
 
@@ -329,7 +331,7 @@ static void unwrap_search(struct conversation *c, enum side from, struct inflate
 }
 
 /* The bytes before the next frame; all of them when none begins here. */
-static size_t search_frame(struct conversation *c, enum side from, struct inflater *i, struct view bytes)
+static size_t search_frame(struct conversation *c, enum side from, struct inflater *i, struct view bytes, const struct segment *where)
 {
     size_t offset = 0;
     if (c->decoder->wrapper->resync(c->state, from, cursor_over(bytes), &offset) && offset < bytes.length)
@@ -337,6 +339,8 @@ static size_t search_frame(struct conversation *c, enum side from, struct inflat
     else
         offset = bytes.length;
     count_many(c->dialogue->counters, COUNT_BYTES_BLIND, offset);
+    if (from == FROM_CLIENT && c->session.phase == PHASE_PRE_AUTH && offset)
+        secret_keep(c, from, where->stream_offset, offset);
     return offset;
 }
 
@@ -357,7 +361,7 @@ void unwrap_bytes(struct conversation *c, enum side from, struct view bytes, con
         here.stream_offset += done;
         struct view rest = view_from(bytes, done);
         if (i->searching) {
-            done += search_frame(c, from, i, rest);
+            done += search_frame(c, from, i, rest, &here);
         } else if (i->in_payload && i->payload_left == 0) {
             done += trailer_bytes(c, from, i, rest, &here);
         } else if (i->in_payload) {
