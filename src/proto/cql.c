@@ -78,6 +78,7 @@ static enum framing frame(const void *state, enum side from, struct cursor ahead
     const struct cql_segments *in = &s->in[from];
     struct view bytes = cursor_ahead(&ahead);
     bool contained = s->segments && in->contained;
+    bool excess = s->segments && !in->contained && in->left;
     unsigned segment = 0;
     *out = (struct frame){0};
     if (bytes.length == 0)
@@ -86,8 +87,8 @@ static enum framing frame(const void *state, enum side from, struct cursor ahead
         return tls_frame(bytes, out);
     uint8_t version = bytes.bytes[0] & 0x7f;
     uint32_t header = cql_is_old(version) ? CQL_HEADER_OLD : CQL_HEADER;
-    if (contained && in->left < header) {
-        frame_of(out, in->left ? in->left : 1, in->left ? in->left : 1);
+    if (excess || (contained && in->left < header)) {
+        frame_of(out, in->left ? in->left : 1, excess || !in->left ? 1 : in->left);
         return FRAME_READY;
     }
     if (bytes.length < CQL_HEADER_OLD)
@@ -97,7 +98,7 @@ static enum framing frame(const void *state, enum side from, struct cursor ahead
         return FRAME_READY;
     }
     if (!cql_is_known(version)) {
-        frame_of(out, CQL_HEADER_OLD, CQL_HEADER_OLD);
+        frame_of(out, contained ? in->left : CQL_HEADER_OLD, CQL_HEADER_OLD);
         return FRAME_READY;
     }
     if (bytes.length < header)
@@ -192,10 +193,11 @@ static void check_flags(struct cql_reading *r)
     bool known = s->bodies && s->is_opened[r->from];
     if (startup && !known)
         header_wrong(r, ANOMALY_CQL_STARTUP_COMPRESSED, FIELD_CQL_FLAGS, 1, r->flags, "no compression of STARTUP");
-    else if (!known && !s->joined && !cql_is_old(r->version))
-        header_wrong(r, ANOMALY_CQL_COMPRESSED_UNAGREED, FIELD_CQL_FLAGS, 1, r->flags, "compression only when STARTUP asked for it");
-    if (!known)
+    else if (!known && s->joined)
         r->stopped = true;
+    else if (!known && !cql_is_old(r->version))
+        header_wrong(r, ANOMALY_CQL_COMPRESSED_UNAGREED, FIELD_CQL_FLAGS, 1, r->flags, "compression only when STARTUP asked for it");
+    r->stopped |= !known && r->from == FROM_SERVER; /* servers read the bytes as they are, clients do not */
 }
 
 /* The version, the direction and the length; false: nothing after them can be trusted. */
@@ -242,7 +244,8 @@ static bool check_segment(struct cql_reading *r, uint32_t header, uint64_t decla
     if (in->large_have < declared)
         return true;
     in->large = false;
-    if (in->large_have > declared)
+    in->left = (uint32_t)(in->large_have - declared);
+    if (in->left)
         cql_report(r, (struct report){.anomaly = ANOMALY_CQL_SEGMENT_ORDER, .field = FIELD_CQL_LENGTH, .relation = MUST_BE, .offset = header - 4,
                                       .length = 4, .got = declared - header, .note = "no more bytes in the segments than the message has"});
     return true;
@@ -253,10 +256,13 @@ static enum verdict read_header(struct cql_reading *r)
     struct view head = cursor_all(&r->c);
     uint8_t first = byte_at(head, 0);
     uint32_t header = cql_is_old(first & 0x7f) ? CQL_HEADER_OLD : CQL_HEADER;
+    struct cql_segments *in = &r->state->in[r->from];
     r->version = first & 0x7f;
-    if (head.length < header && r->state->segments) {
+    if (r->state->segments && (in->contained ? in->left < header : in->left > 0)) {
         r->out->message = CQL_OTHER_BYTES;
-        (void)check_segment(r, header, header, head.length);
+        if (in->contained)
+            (void)check_segment(r, header, header, head.length);
+        in->left = 0;
         return VERDICT_OK;
     }
     (void)take_u8(&r->c);
@@ -264,7 +270,9 @@ static enum verdict read_header(struct cql_reading *r)
     if (!cql_is_known(r->version)) {
         r->out->message = r->from == FROM_CLIENT ? CQL_UNKNOWN_REQUEST : CQL_UNKNOWN_RESPONSE;
         header_wrong(r, ANOMALY_CQL_VERSION, FIELD_CQL_VERSION, 0, r->version, "3 to 5");
-        return VERDICT_BROKEN;
+        bool bounded = r->state->segments && in->contained;
+        in->left = 0;
+        return bounded ? VERDICT_OK : VERDICT_BROKEN;
     }
     r->flags = take_u8(&r->c);
     r->stream = header == CQL_HEADER_OLD ? (uint16_t)(int8_t)take_u8(&r->c) : take_u16be(&r->c);

@@ -53,7 +53,7 @@ struct cql_segments {
     bool contained;     /* the current one */
     bool large;         /* a large message is open: */
     bool large_known;   /* its length is known, and */
-    uint32_t left;      /* bytes of a self-contained segment that no message took yet */
+    uint32_t left;      /* bytes of a self-contained segment that no message took yet; of another one, behind its message */
     uint64_t large_have, large_total;
 };
 

@@ -227,10 +227,10 @@ void cql_skip(struct cql_reading *r, enum field field, uint32_t length)
 uint16_t cql_consistency(struct cql_reading *r, enum field field)
 {
     uint16_t level = cql_u16(r, field);
-    if (!r->stopped && level > CQL_CONSISTENCY_LOCAL_ONE && level != CQL_CONSISTENCY_NODE_LOCAL && r->from == FROM_CLIENT && !cql_is_dse(r->version))
+    if (!r->stopped && level > CQL_CONSISTENCY_NODE_LOCAL && r->from == FROM_CLIENT && !cql_is_dse(r->version))
         cql_defect(r, (struct report){.anomaly = ANOMALY_CQL_CONSISTENCY_UNKNOWN, .field = (uint16_t)field, .relation = MUST_NOT_EXCEED,
-                                      .offset = cursor_offset(&r->c) - 2, .length = 2, .got = level, .expected = CQL_CONSISTENCY_LOCAL_ONE,
-                                      .note = "the last level there is, LOCAL_ONE"});
+                                      .offset = cursor_offset(&r->c) - 2, .length = 2, .got = level, .expected = CQL_CONSISTENCY_NODE_LOCAL,
+                                      .note = "the last level there is, NODE_LOCAL"});
     return level;
 }
 

@@ -66,12 +66,12 @@ static void check_size(struct cql_reading *r)
 static void take_compression(struct cql_reading *r, struct view value, uint32_t length)
 {
     struct cql_state *s = r->state;
-    bool lz4 = same_word(value, "LZ4"), snappy = same_word(value, "SNAPPY"), none = same_word(value, "NONE") || value.length == 0;
+    bool lz4 = same_word(value, "LZ4"), snappy = same_word(value, "SNAPPY");
     if (lz4)
         s->codec = CODEC_LZ4;
     else if (snappy && r->version < 5)
         s->codec = CODEC_SNAPPY;
-    else if (!none && !cql_is_dse(r->version))
+    else if (!cql_is_dse(r->version))
         cql_report(r, (struct report){.anomaly = ANOMALY_CQL_COMPRESSION_UNKNOWN, .field = FIELD_CQL_OPTION_VALUE, .relation = MUST_BE,
                                       .offset = cursor_offset(&r->c) - length, .length = length, .note = r->version < 5 ? "lz4 or snappy" : "lz4"});
     r->out->session->compression = s->codec == CODEC_LZ4 ? COMPRESSION_LZ4 : s->codec == CODEC_SNAPPY ? COMPRESSION_SNAPPY : COMPRESSION_NONE;

@@ -206,6 +206,13 @@ static bool code_is_known(uint32_t code)
     }
 }
 
+/* What cannot be read often ends in an exception that nobody named: the words of Java, Netty and the LZ4 library. */
+static bool is_reading_failure(struct view words)
+{
+    return begins(words, "java.lang.IndexOutOfBoundsException") || begins(words, "java.lang.IllegalArgumentException") ||
+           begins(words, "java.lang.NegativeArraySizeException") || begins(words, "io.netty.handler.codec.") || begins(words, "net.jpountz.lz4.");
+}
+
 /* A server that is asked for a version it does not have says so; drivers then ask for another one. */
 static bool is_negotiation(const struct cql_reading *r, struct view words)
 {
@@ -223,10 +230,11 @@ static void take_error(struct cql_reading *r)
     bool login = s->phase == CQL_PHASE_AUTHENTICATING;
     if (r->wrong)
         return;
-    if (code == CQL_CODE_PROTOCOL_ERROR && !is_negotiation(r, words)) {
+    if ((code == CQL_CODE_PROTOCOL_ERROR || (code == CQL_CODE_SERVER_ERROR && is_reading_failure(words))) && !is_negotiation(r, words)) {
+        s->reported = true; /* it may close now */
         observe(r->out, (struct fact){.kind = FACT_VERDICT, .number = code, .text = words});
         report(r->out, (struct report){.anomaly = ANOMALY_CQL_REJECTED, .field = FIELD_CQL_ERROR_MESSAGE, .relation = MUST_BE, .offset = words_at,
-                                       .length = (uint32_t)words.length, .got = code, .note = "no protocol error"});
+                                       .length = (uint32_t)words.length, .got = code, .note = "no complaint about a message"});
     }
     if (code == CQL_CODE_BAD_CREDENTIALS || (login && code == CQL_CODE_SERVER_ERROR))
         observe(r->out, (struct fact){.kind = FACT_LOGIN_FAILED, .number = code, .text = words});

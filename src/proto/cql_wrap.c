@@ -37,33 +37,41 @@ static struct report about(enum anomaly anomaly, enum field field, uint32_t offs
     return (struct report){.anomaly = (uint16_t)anomaly, .field = (uint16_t)field, .relation = MUST_BE, .offset = offset, .length = length};
 }
 
-/* Large messages are cut into segments of their own; whole ones share segments. */
-static void follow(struct cql_state *s, enum side from, struct wrap *out, struct findings *findings)
+static void order_wrong(struct cql_state *s, enum side from, const struct cql_segments *in, struct findings *findings)
+{
+    struct report found = about(ANOMALY_CQL_SEGMENT_ORDER, FIELD_CQL_SEGMENT_CONTAINED, 0, CQL_SEGMENT_HEADER_BYTES / 2);
+    found.got = in->contained;
+    found.note = "the rest of the large message before it";
+    report(findings, found);
+    s->reported |= from == FROM_CLIENT;
+}
+
+/* Large messages are cut into segments of their own; whole ones share segments. True: a message begins here. */
+static bool follow(struct cql_state *s, enum side from, uint32_t bytes, struct findings *findings)
 {
     struct cql_segments *in = &s->in[from];
-    bool wrong = in->large && (in->contained || (in->large_known && in->large_have + out->declared > in->large_total));
-    out->starts = in->contained || !in->large || wrong;
-    if (wrong) {
-        struct report found = about(ANOMALY_CQL_SEGMENT_ORDER, FIELD_CQL_SEGMENT_CONTAINED, 0, 3);
-        found.got = in->contained;
-        found.note = "the rest of the large message before it";
-        report(findings, found);
-        s->reported |= from == FROM_CLIENT;
-    }
-    in->left = in->contained ? out->declared : 0;
-    if (in->contained || wrong) {
+    bool open = in->large;
+    in->left = 0;
+    if (in->contained) {
+        if (open)
+            order_wrong(s, from, in, findings);
         in->large = in->large_known = false;
-        if (in->contained)
-            return;
+        in->left = bytes;
+        return true;
     }
-    if (!in->large) {
+    if (!open) {
         in->large = true;
         in->large_known = false;
         in->large_have = 0;
     }
-    in->large_have += out->declared;
-    if (in->large_known && in->large_have == in->large_total)
+    in->large_have += bytes;
+    if (in->large_known && in->large_have >= in->large_total) {
         in->large = false;
+        in->left = (uint32_t)(in->large_have - in->large_total);
+        if (in->left)
+            order_wrong(s, from, in, findings);
+    }
+    return !open;
 }
 
 static enum verdict segment_head(struct cql_state *s, enum side from, struct cursor head, struct wrap *out, struct findings *findings)
@@ -99,7 +107,7 @@ static enum verdict segment_head(struct cql_state *s, enum side from, struct cur
     out->codec = inflated ? CODEC_LZ4 : CODEC_STORED;
     out->declared = inflated ? inflated : out->payload;
     out->trailer = CQL_SEGMENT_TRAILER;
-    follow(s, from, out, findings);
+    out->starts = follow(s, from, out->declared, findings);
     return VERDICT_OK;
 }
 
@@ -110,12 +118,18 @@ static enum verdict body_head(struct cql_state *s, enum side from, struct cursor
     uint8_t version = take_u8(&head), flags = take_u8(&head);
     take_skip(&head, 3);
     uint32_t length = take_u32be(&head);
-    (void)findings;
     s->is_opened[from] = false;
     out->header_is_content = out->starts = true;
     if (!cql_is_known(version & 0x7f) || cql_is_old(version & 0x7f) || length > CQL_BODY_MAX) {
         out->codec = CODEC_STORED;
         return VERDICT_OK;
+    }
+    if (flags & CQL_FLAG_COMPRESSED && length == 0 && from == FROM_CLIENT) {
+        struct report found = about(ANOMALY_CQL_CANNOT_OPEN, FIELD_CQL_LENGTH, CQL_HEADER - 4, 4);
+        found.note = "a compressed body, which is never empty";
+        note_field(findings, FIELD_CQL_LENGTH, CQL_HEADER - 4, 4, 0);
+        report(findings, found);
+        s->reported = true;
     }
     out->payload = length;
     out->declared = length;

@@ -49,6 +49,7 @@ static bool declared_of(struct conversation *c, enum side from, struct inflater 
     uint64_t declared = i->wrap.declared;
     size_t length = 0;
     if (i->wrap.codec == CODEC_SNAPPY) {
+        i->declared = (struct field_value){.field = (uint16_t)w->declared, .offset = i->wrap.header, .length = block->length ? 1 : 0};
         if (snappy_uncompressed_length((const char *)block->bytes, block->length, &length) != SNAPPY_OK) {
             unwrap_report(c, from, i, w->cannot_open, where);
             return false;
@@ -57,6 +58,7 @@ static bool declared_of(struct conversation *c, enum side from, struct inflater 
     } else if (i->wrap.prefix) {
         struct cursor c4 = cursor_over(*block);
         declared = take_u32be(&c4);
+        i->declared = (struct field_value){.field = (uint16_t)w->declared, .offset = i->wrap.header, .length = (uint32_t)block->length};
         if (c4.failed) {
             unwrap_report(c, from, i, w->cannot_open, where);
             return false;
