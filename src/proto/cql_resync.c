@@ -105,7 +105,7 @@ bool cql_resync(const void *state, enum side from, struct cursor ahead, size_t *
     struct view bytes = cursor_ahead(&ahead);
     if (s->segments || s->bodies) /* the frames say where messages begin */
         return false;
-    if (find_envelope(s, from, bytes, offset))
+    if ((s->version == 0 || s->version >= 5) && find_segment(s, bytes, offset))
         return true;
-    return (s->version == 0 || s->version >= 5) && find_segment(s, bytes, offset);
+    return find_envelope(s, from, bytes, offset);
 }

@@ -48,6 +48,7 @@ server_version() {
     case $1 in
     memcached) memcached -V | sed 's/^m/M/' ;;
     mysql) echo "MariaDB $(mariadbd --version | sed 's/.*Ver \([0-9.]*\).*/\1/')" ;;
+    cql) echo "Cassandra $CASSANDRA_VERSION" ;;
     redis) echo "Redis $(redis-server --version | sed 's/.*v=\([0-9.]*\).*/\1/')" ;;
     *) echo "PostgreSQL $("$PGBIN/postgres" --version | awk '{print $3}')" ;;
     esac
