@@ -126,7 +126,7 @@ static void expect_less(struct cql_state *s, enum side from)
     s->joined = s->started = s->untracked = true;
     s->version_asked = false;
     s->phase = CQL_PHASE_UNKNOWN;
-    s->in[from] = (struct cql_segments){0};
+    s->in[from] = (struct cql_segments){.unsure = true};
     s->is_opened[from] = false;
 }
 
@@ -239,6 +239,8 @@ static bool check_segment(struct cql_reading *r, uint32_t header, uint64_t decla
                                       .note = "what is left of the segment"});
         return false;
     }
+    if (in->unsure)
+        return true;
     in->large_known = true;
     in->large_total = declared;
     if (in->large_have < declared)

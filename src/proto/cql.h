@@ -51,6 +51,7 @@ enum cql_waits {
 /* One direction inside segments. */
 struct cql_segments {
     bool contained;     /* the current one */
+    bool unsure;        /* bytes were lost: what one that is not self-contained is a part of is not known */
     bool large;         /* a large message is open: */
     bool large_known;   /* its length is known, and */
     uint32_t left;      /* bytes of a self-contained segment that no message took yet; of another one, behind its message */

@@ -3,7 +3,7 @@
 #include "model/name.h"
 #include "proto/cql.h"
 
-enum { SEGMENT_LEAST = 8, DIRECTION = 0x80 };
+enum { DIRECTION = 0x80 };
 
 static bool is_response(uint8_t opcode)
 {
@@ -38,19 +38,17 @@ static uint32_t u24le(const uint8_t *b)
 
 bool cql_segment_begins(struct view here, unsigned *header)
 {
-    if (here.length < SEGMENT_LEAST)
-        return false;
     *header = CQL_SEGMENT_HEADER_BYTES;
-    if (cql_crc24(here.bytes, 3) == u24le(here.bytes + 3))
+    if (here.length >= CQL_SEGMENT_HEADER_BYTES && cql_crc24(here.bytes, 3) == u24le(here.bytes + 3))
         return true;
     *header = CQL_SEGMENT_HEADER_LZ4;
-    return cql_crc24(here.bytes, 5) == u24le(here.bytes + 5);
+    return here.length >= CQL_SEGMENT_HEADER_LZ4 && cql_crc24(here.bytes, 5) == u24le(here.bytes + 5);
 }
 
 static bool find_segment(const struct cql_state *s, struct view bytes, size_t *offset)
 {
     unsigned wanted = s->codec == CODEC_LZ4 ? CQL_SEGMENT_HEADER_LZ4 : CQL_SEGMENT_HEADER_BYTES;
-    for (size_t at = 0; at + SEGMENT_LEAST <= bytes.length; at++) {
+    for (size_t at = 0; at + CQL_SEGMENT_HEADER_BYTES <= bytes.length; at++) {
         unsigned header = 0;
         if (cql_segment_begins(view_from(bytes, at), &header) && (!s->segments || header == wanted)) {
             *offset = at;

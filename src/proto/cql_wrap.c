@@ -55,10 +55,12 @@ static bool follow(struct cql_state *s, enum side from, uint32_t bytes, struct f
     if (in->contained) {
         if (open)
             order_wrong(s, from, in, findings);
-        in->large = in->large_known = false;
+        in->large = in->large_known = in->unsure = false;
         in->left = bytes;
         return true;
     }
+    if (in->unsure)
+        return false;
     if (!open) {
         in->large = true;
         in->large_known = false;

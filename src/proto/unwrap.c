@@ -11,7 +11,7 @@
 
 #include "proto/unwrap.h"
 
-static void unwrap_search(struct conversation *c, enum side from, struct inflater *i, uint64_t lost);
+static void unwrap_search(struct conversation *c, enum side from, struct inflater *i);
 
 /* zstd wants its window (256 KiB here, what most servers use for frames of a network buffer) and two blocks; larger
  * windows are passed over and counted. */
@@ -282,7 +282,7 @@ static void frame_begin(struct conversation *c, enum side from, struct inflater 
         inside.stream_offset = i->first.stream_offset;
         conversation_bytes(c, from, view_of(i->header, i->wrap.header), &inside);
         if (c->sides[from].reading == SEARCHING && w->resync) /* no header, so nothing that follows it is what it says */
-            unwrap_search(c, from, i, 0);
+            unwrap_search(c, from, i);
     }
 }
 
@@ -312,7 +312,7 @@ static size_t header_bytes(struct conversation *c, enum side from, struct inflat
     if (f->reports_used)
         conversation_tell(c, from, view_of(i->header, length), &i->first, 0, where, NULL);
     if (verdict == VERDICT_BROKEN && w->resync)
-        unwrap_search(c, from, i, 0);
+        unwrap_search(c, from, i);
     else if (verdict != VERDICT_OK)
         c->transport = TRANSPORT_OPAQUE;
     else
@@ -321,13 +321,13 @@ static size_t header_bytes(struct conversation *c, enum side from, struct inflat
 }
 
 /* Where frames begin is not known any more. */
-static void unwrap_search(struct conversation *c, enum side from, struct inflater *i, uint64_t lost)
+static void unwrap_search(struct conversation *c, enum side from, struct inflater *i)
 {
     memory_give(c, i);
     i->in_payload = false;
     i->header_have = 0;
     i->searching = true;
-    conversation_gap(c, from, lost);
+    conversation_gap(c, from, 0); /* how much of the content is gone is not known */
 }
 
 /* The bytes before the next frame; all of them when none begins here. */
@@ -387,12 +387,10 @@ void unwrap_gap(struct conversation *c, enum side from, uint64_t lost)
         i->payload_left -= of_payload;
         i->trailer_have = (uint8_t)(i->trailer_have + (lost - of_payload));
         i->torn = true;
-        if (!i->lost && of_payload) {
-            if (i->wrap.codec == CODEC_STORED)
-                conversation_gap(c, from, of_payload);
-            else
-                unwrap_lose(c, from, i);
-        }
+        if (i->wrap.codec != CODEC_STORED && !i->lost)
+            unwrap_lose(c, from, i);
+        else if (i->wrap.codec == CODEC_STORED && of_payload)
+            conversation_gap(c, from, of_payload);
         if (i->payload_left == 0 && i->trailer_have == i->wrap.trailer) {
             i->in_payload = false;
             memory_give(c, i);
@@ -400,7 +398,7 @@ void unwrap_gap(struct conversation *c, enum side from, uint64_t lost)
         return;
     }
     if (i && c->decoder->wrapper->resync)
-        unwrap_search(c, from, i, lost);
+        unwrap_search(c, from, i);
     else if (c->decoder->wrapper->resync)
         conversation_gap(c, from, lost);
     else
