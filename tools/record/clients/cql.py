@@ -187,6 +187,16 @@ def work():
             time.sleep(0.1)
 
 
+def statements():
+    """What attackers with a login send: code for the server, and passwords that cost it time (CVE-2021-44521, CVE-2026-32588)."""
+    with cluster(auth=PlainTextAuthProvider("cassandra", "cassandra")) as c:
+        s = c.connect("shop")
+        refused(s.execute, "create function run (a int) returns null on null input returns int language javascript as 'a + 1'")
+        for i in range(24):
+            s.execute("alter role app with password = 'word-%d'" % i)
+        s.execute("alter role app with password = 'app-word'")
+
+
 # ---- without a driver
 
 def strings(*words):
@@ -226,5 +236,5 @@ def health():
     talk(envelope(5, version=4), envelope(1, STARTUP, version=4), envelope(5, version=4, stream=7))
 
 
-STORIES = {f.__name__: f for f in (prepare, simple, types, paging, batch, parameters, errors, streams, large, events, login, work, versions, health)}
+STORIES = {f.__name__: f for f in (prepare, simple, types, paging, batch, parameters, errors, streams, large, events, login, statements, work, versions, health)}
 STORIES[STORY]()

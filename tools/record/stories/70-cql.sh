@@ -67,6 +67,9 @@ cql_login() { cql_client login 5; }
 story cql/login-v4 "the same in version 4, compressed" auth=PasswordAuthenticator by=cassandra-driver
 cql_login_v4() { cql_client login 4 lz4; }
 
+story cql/statements "a function in JavaScript, refused; 25 changes of a password" kind=attack auth=PasswordAuthenticator by=cassandra-driver
+cql_statements() { cql_client statements 5; }
+
 story cql/node "the Node.js driver: prepared statements, a batch, pages, 40 queries in a row" needs=node by=cassandra-driver-js
 cql_node() { with_node cassandra.js; }
 
