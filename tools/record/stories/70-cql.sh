@@ -49,7 +49,7 @@ cql_errors() { cql_client errors 5; }
 story cql/streams "400 queries in flight" by=cassandra-driver
 cql_streams() { cql_client streams 4; }
 
-story cql/large "a value of 160,000 bytes: segments of one large message, both ways" by=cassandra-driver
+story cql/large "a value of 160,000 bytes: segments of one large message, both ways" form=zst by=cassandra-driver
 cql_large() { cql_client large 5; }
 
 story cql/large-lz4 "the same, compressed" by=cassandra-driver
