@@ -4,7 +4,8 @@
 
 enum {
     CONNECT_LEAST = 28,      /* up to the offset of the text */
-    CONNECT_LARGE = 66,      /* with large data units */
+    CONNECT_FLAGS = 34,      /* up to the flags about encryption */
+    CONNECT_LARGE = 66,      /* up to the large data units */
     ACCEPT_LEAST = 24,
     ACCEPT_LARGE = 41,
     ACCEPT_FLAGS = 45,
@@ -64,14 +65,30 @@ static void connect_text(struct tns_reading *r, uint32_t length, uint32_t offset
     text_here(r, offset);
 }
 
-static void connect_units(struct tns_reading *r, uint16_t sdu, uint16_t tdu)
+/* Units of more than 65,535 do not fit in two bytes, and some clients cut them: the large fields count, where they are. */
+static void connect_units(struct tns_reading *r, uint16_t sdu, uint16_t tdu, bool large)
 {
+    if (large)
+        return;
     if (!sdu || !tdu)
         tns_defect(r, (struct report){.anomaly = ANOMALY_TNS_UNITS_ZERO, .field = sdu ? FIELD_TNS_TDU : FIELD_TNS_SDU, .relation = MUST_REACH,
                                       .offset = sdu ? 16 : 14, .length = 2, .got = 0, .expected = sdu ? 255 : TNS_SDU_LEAST});
     else if (sdu < TNS_SDU_LEAST)
         tns_defect(r, (struct report){.anomaly = ANOMALY_TNS_SDU_SMALL, .field = FIELD_TNS_SDU, .relation = MUST_REACH, .offset = 14, .length = 2,
                                       .got = sdu, .expected = TNS_SDU_LEAST});
+}
+
+static bool connect_large(struct tns_reading *r)
+{
+    struct cursor c = cursor_over(cursor_all(&r->c));
+    take_skip(&c, 58);
+    uint32_t sdu = take_u32be(&c), tdu = take_u32be(&c);
+    if (sdu)
+        note_field(r->out, FIELD_TNS_SDU, 58, 4, sdu);
+    if (sdu && sdu < TNS_SDU_LEAST)
+        tns_defect(r, (struct report){.anomaly = ANOMALY_TNS_SDU_SMALL, .field = FIELD_TNS_SDU, .relation = MUST_REACH, .offset = 58, .length = 4,
+                                      .got = sdu, .expected = TNS_SDU_LEAST});
+    return sdu && tdu;
 }
 
 static void connect_stage(struct tns_reading *r)
@@ -105,16 +122,17 @@ void tns_connect(struct tns_reading *r)
     note_field(r->out, FIELD_TNS_TDU, 16, 2, tdu);
     note_field(r->out, FIELD_TNS_DATA_LENGTH, 24, 2, length);
     note_field(r->out, FIELD_TNS_DATA_OFFSET, 26, 2, offset);
-    if (offset >= 34 && r->total >= 34) {
+    if (offset >= CONNECT_FLAGS && r->total >= CONNECT_FLAGS) {
         note_field(r->out, FIELD_TNS_DATA_MAX, 28, 4, take_u32be(c));
         note_field(r->out, FIELD_TNS_CONNECT_FLAGS, 32, 2, take_u16be(c));
     }
+    bool large = version >= TNS_VERSION_LARGE && offset >= CONNECT_LARGE && r->total >= CONNECT_LARGE && connect_large(r);
     s->client_version = version;
     s->client_compatible = compatible;
     if (compatible > version)
         tns_defect(r, (struct report){.anomaly = ANOMALY_TNS_VERSION, .field = FIELD_TNS_COMPATIBLE, .relation = MUST_NOT_EXCEED, .offset = 10,
                                       .length = 2, .got = compatible, .expected = version, .note = "the client's own"});
-    connect_units(r, sdu, tdu);
+    connect_units(r, sdu, tdu, large);
     connect_text(r, length, offset);
 }
 
