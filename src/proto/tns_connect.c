@@ -94,7 +94,8 @@ static bool connect_large(struct tns_reading *r)
 static void connect_stage(struct tns_reading *r)
 {
     struct tns_state *s = r->s;
-    if (s->stage != TNS_IDLE && s->stage != TNS_RESEND_ASKED)
+    bool unheard = s->stage == TNS_CONNECT_SENT && !s->sides[FROM_SERVER].heard; /* the request for it may have gone another way */
+    if (s->stage != TNS_IDLE && s->stage != TNS_RESEND_ASKED && !unheard)
         tns_out_of_order(r, ANOMALY_TNS_CONNECT_AGAIN, "one CONNECT, unless the server asks for it again");
     if (!s->joined)
         s->stage = TNS_CONNECT_SENT;
