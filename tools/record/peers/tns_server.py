@@ -193,6 +193,8 @@ class Session(socketserver.BaseRequestHandler):
         version = struct.unpack(">H", body[:2])[0]
         length, offset = struct.unpack(">HH", body[16:20])
         data = body[offset - 8:]
+        if offset != len(body) + 8 and len(data) != length:
+            raise Left
         while len(data) < length:
             data += self.packet()[2][2:]
         found = re.search(rb"\((?:SERVICE_NAME|SID)=([^)]*)\)", data, re.I)
@@ -217,7 +219,7 @@ class Session(socketserver.BaseRequestHandler):
             time.sleep(0.2)
             raise Left
         if service != "orders":
-            code = 12505 if b"(SID=" in data.upper() else 12514
+            code = 12508 if b"(COMMAND=" in data.upper() else 12505 if b"(SID=" in data.upper() else 12514
             words = b"(DESCRIPTION=(TMP=)(VSNNUM=%d)(ERR=%d)(ERROR_STACK=(ERROR=(CODE=%d)(EMFI=4))))" % (VERSION_NUMBER, code, code)
             self.send(REFUSE, b"\x22\0" + struct.pack(">H", len(words)) + words)
             raise Left
