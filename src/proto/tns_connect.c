@@ -11,7 +11,9 @@ enum {
     ACCEPT_FLAGS = 45,
     REFUSE_LEAST = 12,
     REDIRECT_LEAST = 10,
-    FLAG_REDIRECTED = 0x04,  /* of a header */
+    FLAG_SESSION = 0x01,     /* of a header: an identifier of the session ends the packet */
+    FLAG_REDIRECTED = 0x04,
+    SESSION_BYTES = 16,
     OPTION_CHECKSUMS = 0x0018,
     COMPRESSION_ON = 0x80,
 };
@@ -26,15 +28,15 @@ static bool is_about_form(uint32_t error)
     return false;
 }
 
-static void text_here(struct tns_reading *r, uint32_t offset)
+static void text_here(struct tns_reading *r, uint32_t offset, uint64_t end)
 {
-    struct view text = cursor_all(&r->c);
+    struct view text = view_head(cursor_all(&r->c), end < SIZE_MAX ? (size_t)end : SIZE_MAX);
     text = offset < text.length ? view_from(text, offset) : view_of(text.bytes, 0);
     note_field(r->out, FIELD_TNS_DESCRIPTOR, offset, (uint32_t)text.length, 0);
     tns_descriptor_begin(r);
     tns_descriptor_piece(r, text, offset);
-    if (text.length == r->total - offset)
-        tns_descriptor_end(r, (uint32_t)r->total);
+    if (text.length == end - offset)
+        tns_descriptor_end(r, (uint32_t)end);
 }
 
 static void text_comes(struct tns_reading *r, uint32_t length)
@@ -44,25 +46,33 @@ static void text_comes(struct tns_reading *r, uint32_t length)
     tns_descriptor_begin(r);
 }
 
+/* Where the text has to end: what is behind it is not of it. */
+static uint64_t text_end(const struct tns_reading *r, uint32_t least)
+{
+    bool session = cursor_all(&r->c).bytes[5] & FLAG_SESSION;
+    return session && r->total >= least + (uint64_t)SESSION_BYTES ? r->total - SESSION_BYTES : r->total;
+}
+
 /* Where the text of CONNECT is: to the end of the packet, or behind it. */
 static void connect_text(struct tns_reading *r, uint32_t length, uint32_t offset)
 {
-    if (length == 0 || (offset == r->total && offset >= CONNECT_LEAST)) {
+    uint64_t end = text_end(r, CONNECT_LEAST);
+    if (length == 0 || (offset == end && offset >= CONNECT_LEAST)) {
         if (length)
             text_comes(r, length);
         return;
     }
-    if (offset < CONNECT_LEAST || offset > r->total) {
+    if (offset < CONNECT_LEAST || offset > end) {
         tns_defect(r, (struct report){.anomaly = ANOMALY_TNS_DATA_OFFSET, .field = FIELD_TNS_DATA_OFFSET,
                                       .relation = offset < CONNECT_LEAST ? MUST_REACH : MUST_NOT_EXCEED, .offset = 26, .length = 2,
-                                      .got = offset, .expected = offset < CONNECT_LEAST ? CONNECT_LEAST : r->total,
+                                      .got = offset, .expected = offset < CONNECT_LEAST ? CONNECT_LEAST : end,
                                       .note = offset < CONNECT_LEAST ? "the fixed fields" : "the packet"});
         return;
     }
-    if (length != r->total - offset)
+    if (length != end - offset)
         tns_defect(r, (struct report){.anomaly = ANOMALY_TNS_DATA_LENGTH, .field = FIELD_TNS_DATA_LENGTH, .relation = MUST_EQUAL, .offset = 24,
-                                      .length = 2, .got = length, .expected = r->total - offset, .note = "to the end of the packet"});
-    text_here(r, offset);
+                                      .length = 2, .got = length, .expected = end - offset, .note = "to the end of the packet"});
+    text_here(r, offset, end);
 }
 
 /* Units of more than 65,535 do not fit in two bytes, and some clients cut them: the large fields count, where they are. */
@@ -155,7 +165,7 @@ static void answer_text(struct tns_reading *r, uint32_t length, uint32_t offset,
 {
     if (length == 0)
         return;
-    if (offset == r->total) {
+    if (offset == text_end(r, offset)) {
         text_comes(r, length);
         return;
     }
@@ -165,7 +175,7 @@ static void answer_text(struct tns_reading *r, uint32_t length, uint32_t offset,
                                       .note = "left in the packet"});
         return;
     }
-    text_here(r, offset);
+    text_here(r, offset, offset + (uint64_t)length);
 }
 
 static void accept_version(struct tns_reading *r, uint16_t version)

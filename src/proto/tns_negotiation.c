@@ -4,6 +4,7 @@
 
 enum {
     NEGOTIATION_HEADER = 13,
+    SDU_NEARLY = 64, /* what a sender may leave free at the end of a packet that goes on in the next */
     FIELD_STRING = 0, FIELD_RAW = 1, FIELD_UB1 = 2, FIELD_UB2 = 3, FIELD_UB4 = 4, FIELD_VERSION = 5, FIELD_STATUS = 6,
 };
 
@@ -93,7 +94,7 @@ void tns_negotiation(struct tns_reading *r)
     take_skip(c, 1); /* error */
     note_field(r->out, FIELD_TNS_ANO_LENGTH, TNS_DATA_AT + 4, 2, length);
     note_field(r->out, FIELD_TNS_ANO_SERVICES, TNS_DATA_AT + 10, 2, services);
-    bool goes_on = r->s->sdu && r->total >= r->s->sdu;
+    bool goes_on = r->s->sdu && r->total + SDU_NEARLY >= r->s->sdu;
     if ((length > left && !goes_on) || length < NEGOTIATION_HEADER) {
         tns_defect(r, (struct report){.anomaly = ANOMALY_TNS_ANO_LENGTH, .field = FIELD_TNS_ANO_LENGTH,
                                       .relation = length > left ? MUST_NOT_EXCEED : MUST_REACH, .offset = TNS_DATA_AT + 4, .length = 2,

@@ -12,7 +12,7 @@ declare -A TEXT OPTIONS
 #   stamp=micro|nano    time stamps of the file
 #   form=pcap|pcapng|gz|zst
 #   size=small|big      big ones are never kept in the repository
-#   needs=a,b           node, cc, pgbouncer: what the story needs besides the servers
+#   needs=a,b           node, go, cc, pgbouncer: what the story needs besides the servers
 #   kind=clean|attack   attack: somebody sends what no client sends (clean)
 #   by=...              the clients, for the table
 story() {
@@ -97,6 +97,7 @@ need_everything() {
         esac
         case ,$(option "$id" needs ''), in
         *,node,*) need node nodejs; need npm npm ;;
+        *,go,*) need go golang-go ;;
         esac
         case ,$(option "$id" needs ''), in
         *,cc,*)
