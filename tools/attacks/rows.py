@@ -178,4 +178,8 @@ RECORDED = {"attacks.rules": {
     "tds/damage-packet.pcap": {9000703: 6},
     "tds/damage-session.pcap": {9000706: 9},
     "drda/damage-state.pcap": {9000901: 1, 9000902: 3, 9000903: 1, 9000904: 1},
+    "tns/damage-header.pcap": {9000710: 1, 9000711: 1},
+    "tns/damage-connect.pcap": {9000703: 3, 9000704: 1, 9000705: 2, 9000706: 2},
+    "tns/damage-state.pcap": {9000702: 2, 9000712: 1},
+    "tns/attack-listener.pcap": {9000701: 1, 9000703: 1, 9000704: 1, 9000705: 1, 9000707: 1, 9000708: 1, 9000709: 1, 9000710: 1, 9000713: 2},
 }}
