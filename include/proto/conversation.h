@@ -25,6 +25,17 @@ struct message {
     const struct segment_mark *marks; /* of a message in several segments: where each begins in it */
     unsigned marks_used;
     uint8_t confidence;        /* 0 to 100: lower after gaps, mid-stream, one-sided */
+    bool datagram;             /* it came by UDP: `flow` is of this message alone */
+};
+
+/* The little that health needs of a message: requests and replies are many. */
+struct heard {
+    struct flow *flow;
+    const struct decoder *decoder;
+    const struct findings *findings;
+    const struct segment *first, *last;
+    struct view head;
+    enum side from;
 };
 
 /* From this offset of the message on, its bytes came from this segment. */
@@ -40,11 +51,17 @@ struct message_sink {
     void *context;
     /* The kinds of facts that the sink wants to hear of (bits 1 << FACT_...). */
     uint32_t facts;
-    /* Whether it wants every message of a protocol and direction; may be NULL. Asked once, at dialogue_open. */
+    /* Whether it wants every message of a protocol and direction; may be NULL. Asked at dialogue_open, and by dialogue_ask_wants. */
     bool (*wants)(void *context, enum protocol protocol, enum side from);
     /* A message with a report, with a fact that is wanted, of a kind that is wanted, or on a connection of which a sample is
      * gathered. */
     void (*message)(void *context, const struct message *message);
+    /* Of every message with a report or with one of these facts, before `message`. May be NULL. */
+    uint32_t pulse_facts;
+    void (*pulse)(void *context, const struct heard *heard);
+    /* A side said FIN behind its last message; bytes of a side were lost. Of database connections; may be NULL. */
+    void (*finished)(void *context, struct flow *flow, enum side from, const struct segment *where);
+    void (*gap)(void *context, struct flow *flow, enum side from, const struct segment *where);
     /* The connection is over: last call for its user data. */
     void (*closed)(void *context, struct flow *flow, enum flow_end end, enum side by, const struct segment *where);
 };
@@ -71,16 +88,32 @@ struct dialogue;
 
 struct dialogue *dialogue_open(struct arena *from, const struct dialogue_options *options, const struct message_sink *sink,
                                struct counters *counters);
+/* What the sink wants has changed. */
+void dialogue_ask_wants(struct dialogue *d);
 /* What net_open needs. */
 struct stream_sink dialogue_sink(struct dialogue *d);
 /* Where the run has come to: `when` as in proto/directory.h, and packet time. Optional, before each packet and tick; without
  * it everything that was learned is known. */
 void dialogue_at(struct dialogue *d, uint64_t when, int64_t now_ns);
+/* Who decodes datagrams to a server's port, or NULL. */
+const struct decoder *dialogue_datagram_decoder(uint16_t port);
+/* One UDP datagram between the flow's endpoints, of a server whose port has such a decoder; `length` as on the wire. */
+void dialogue_datagram(struct dialogue *d, struct flow *flow, enum side from, struct view payload, uint64_t length, const struct segment *where);
 /* Packet time has come to this: raises what timed out. */
 void dialogue_tick(struct dialogue *d, int64_t now_ns);
 /* The decoder of a flow, or NULL. The session of a flow, or NULL. */
 const struct decoder *dialogue_decoder(const struct flow *flow);
 const struct session *dialogue_session(const struct flow *flow);
+/* The message of a side that began and is not whole: its bytes so far that are kept, how many came and how many it says it has
+ * (0: not known yet), and where it began. False: there is none. */
+struct unfinished {
+    struct view head;
+    uint64_t arrived, declared;
+    struct segment first;
+};
+/* Whether the messages of both sides can be read: not behind TLS, or of a feature that is not decoded. */
+bool dialogue_is_read(const struct flow *flow);
+bool dialogue_unfinished(const struct flow *flow, enum side from, struct unfinished *out);
 /* Stretches of the streams that hold secrets: fills up to `most`, returns how many. */
 struct secret_range {
     enum side from;

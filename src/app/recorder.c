@@ -30,48 +30,19 @@ struct recorder {
     uint64_t *rule_counts;
     void (*told)(void *context, const struct alert *alert, const struct rule_facts *rule);
     void *told_context;
+    void (*followed)(void *context, const struct alert *alert, const struct rule_facts *rule);
+    void *followed_context;
     int64_t worst_alert;
     uint8_t worst_severity; /* 0: none yet */
+    struct ward *ward;
     struct kept_alert kept[KEPT_KEYS];
+    struct kept_alert folded[KEPT_KEYS]; /* into which row an alert went */
     uint64_t samples[KEPT_SAMPLES]; /* wanted: a stored alert names them */
     struct seen_server servers[SERVERS_MAX];
     size_t servers_used;
     bool broken;
     struct error why;
 };
-
-struct recorder *recorder_open(const struct rule_set *rules, struct store *store, struct counters *counters)
-{
-    struct recorder *r = calloc(1, sizeof *r);
-    if (!r)
-        return NULL;
-    r->rules = rules;
-    r->store = store;
-    r->counters = counters;
-    r->limiter = limiter_open(rules);
-    r->rule_counts = calloc(rules_loaded(rules) + 1, sizeof *r->rule_counts);
-    if (!r->limiter || !r->rule_counts) {
-        recorder_close(r);
-        return NULL;
-    }
-    return r;
-}
-
-void recorder_listen(struct recorder *r, void (*told)(void *, const struct alert *, const struct rule_facts *), void *context)
-{
-    r->told = told;
-    r->told_context = context;
-}
-
-void recorder_close(struct recorder *r)
-{
-    if (!r)
-        return;
-    if (r->limiter)
-        limiter_close(r->limiter);
-    free(r->rule_counts);
-    free(r);
-}
 
 static bool note_failure(struct recorder *r, bool worked, const struct error *why)
 {
@@ -86,6 +57,103 @@ static const struct kept_alert *kept_find(const struct recorder *r, uint64_t key
 {
     const struct kept_alert *kept = &r->kept[key % KEPT_KEYS];
     return kept->key == key ? kept : NULL;
+}
+
+/* ---- health: alerts are named by key until they have a row */
+
+static int64_t alert_row_of(const struct recorder *r, uint64_t key)
+{
+    const struct kept_alert *row = key ? kept_find(r, key) : NULL;
+    const struct kept_alert *folded = &r->folded[key % KEPT_KEYS];
+    return row ? row->alert_id : key && folded->key == key ? folded->alert_id : 0;
+}
+
+static void store_incident(void *context, const struct incident *incident)
+{
+    struct recorder *r = context;
+    struct error why;
+    struct incident named = *incident;
+    for (unsigned i = 0; i < named.suspects_used; i++)
+        named.suspects[i].word.alert = (uint64_t)alert_row_of(r, named.suspects[i].word.alert);
+    for (unsigned i = 0; i < named.words_used; i++)
+        for (unsigned n = 0; n < named.words[i].words_used; n++)
+            named.words[i].words[n].alert = (uint64_t)alert_row_of(r, named.words[i].words[n].alert);
+    if (r->store)
+        note_failure(r, store_set_incident(r->store, &named, &why), &why);
+}
+
+static void store_vitals(void *context, const struct vitals *vitals)
+{
+    struct recorder *r = context;
+    struct error why;
+    if (r->store)
+        note_failure(r, store_add_vitals(r->store, vitals, &why), &why);
+}
+
+void recorder_sign(struct recorder *r, const struct sign *sign)
+{
+    ward_take(r->ward, sign);
+}
+
+struct recorder *recorder_open(const struct rule_set *rules, struct store *store, struct counters *counters)
+{
+    struct recorder *r = calloc(1, sizeof *r);
+    if (!r)
+        return NULL;
+    r->rules = rules;
+    r->store = store;
+    r->counters = counters;
+    r->limiter = limiter_open(rules);
+    r->ward = ward_open(&(struct ward_sink){r, store_incident, store_vitals});
+    r->rule_counts = calloc(rules_loaded(rules) + 1, sizeof *r->rule_counts);
+    if (!r->limiter || !r->rule_counts || !r->ward) {
+        recorder_close(r);
+        return NULL;
+    }
+    return r;
+}
+
+void recorder_listen(struct recorder *r, void (*told)(void *, const struct alert *, const struct rule_facts *), void *context)
+{
+    r->told = told;
+    r->told_context = context;
+}
+
+bool recorder_change(struct recorder *r, const struct rule_set *rules)
+{
+    uint64_t *counts = calloc(rules_loaded(rules) + 1, sizeof *counts);
+    if (!counts || !limiter_change(r->limiter, rules)) {
+        free(counts);
+        return false;
+    }
+    for (uint32_t i = 0; i < rules_loaded(r->rules); i++) {
+        struct rule_facts rule;
+        uint32_t now;
+        rules_facts(r->rules, i, &rule);
+        if (rules_find(rules, rule.gid, rule.sid, &now))
+            counts[now] = r->rule_counts[i];
+    }
+    free(r->rule_counts);
+    r->rule_counts = counts;
+    r->rules = rules;
+    return true;
+}
+
+void recorder_follow(struct recorder *r, void (*kept)(void *, const struct alert *, const struct rule_facts *), void *context)
+{
+    r->followed = kept;
+    r->followed_context = context;
+}
+
+void recorder_close(struct recorder *r)
+{
+    if (!r)
+        return;
+    if (r->limiter)
+        limiter_close(r->limiter);
+    ward_close(r->ward);
+    free(r->rule_counts);
+    free(r);
 }
 
 static void kept_set(struct recorder *r, uint64_t key, int64_t alert_id)
@@ -120,6 +188,15 @@ static void store_row(struct recorder *r, const struct alert *alert, uint64_t ke
         r->samples[alert->sample % KEPT_SAMPLES] = alert->sample;
 }
 
+static void tell_follower(const struct recorder *r, const struct alert *alert)
+{
+    struct rule_facts rule;
+    if (!r->followed)
+        return;
+    rules_facts(r->rules, alert->rule, &rule);
+    r->followed(r->followed_context, alert, &rule);
+}
+
 static void fold_row(struct recorder *r, const struct alert *alert, uint64_t key, uint64_t earlier)
 {
     struct error why;
@@ -128,6 +205,7 @@ static void fold_row(struct recorder *r, const struct alert *alert, uint64_t key
         store_row(r, alert, key, earlier);
         return;
     }
+    r->folded[key % KEPT_KEYS] = (struct kept_alert){key, row->alert_id};
     if (r->store && !note_failure(r, store_fold_alert(r->store, row->alert_id, alert->time_ns, &why), &why))
         count(r->counters, COUNT_ALERTS_WRITE_FAILED);
     else
@@ -155,9 +233,11 @@ void recorder_alert(struct recorder *r, const struct alert *alert, uint64_t key)
         count(r->counters, COUNT_ALERTS_EXCEPTED);
         return;
     case LIMIT_FOLD:
+        tell_follower(r, alert);
         fold_row(r, alert, key, earlier);
         return;
     case LIMIT_STORE:
+        tell_follower(r, alert);
         store_row(r, alert, key, 0);
         return;
     }

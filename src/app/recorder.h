@@ -6,6 +6,7 @@
 #define DBHOUND_SRC_APP_RECORDER_H
 
 #include "detect/detect.h"
+#include "health/ward.h"
 #include "store/store.h"
 
 struct recorder;
@@ -18,9 +19,13 @@ struct alert_sums {
 
 /* `store` NULL: counts only. The counters are the recorder's own. */
 struct recorder *recorder_open(const struct rule_set *rules, struct store *store, struct counters *counters);
+/* Other rules from now on; see limiter_change. Between runs of the workers. */
+bool recorder_change(struct recorder *r, const struct rule_set *rules) MUST_CHECK;
 void recorder_close(struct recorder *r);
 /* Every alert that gets a row of its own is also told here. */
 void recorder_listen(struct recorder *r, void (*told)(void *, const struct alert *, const struct rule_facts *), void *context);
+/* Every alert that is kept, as a row or counted into one, is also told here. */
+void recorder_follow(struct recorder *r, void (*kept)(void *, const struct alert *, const struct rule_facts *), void *context);
 /* `key` is unique in the run and never 0: verdicts and samples name the alert by it. Alerts of one sample share
  * alert->sample. */
 void recorder_alert(struct recorder *r, const struct alert *alert, uint64_t key);
@@ -30,6 +35,8 @@ bool recorder_wants_sample(const struct recorder *r, uint64_t sample);
 void recorder_sample(struct recorder *r, uint64_t sample, struct view pcapng, uint32_t packets, bool redacted);
 void recorder_server(struct recorder *r, const struct endpoint *server, enum protocol protocol, const char *version,
                      bool tls, int64_t time_ns);
+/* What a worker tells of the health of servers. */
+void recorder_sign(struct recorder *r, const struct sign *sign);
 /* Writes what is still in memory (servers). */
 void recorder_finish(struct recorder *r);
 const struct alert_sums *recorder_sums(const struct recorder *r);

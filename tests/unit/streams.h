@@ -34,6 +34,8 @@ struct say {
     uint16_t window;     /* 0: 65535 */
     uint16_t urgent;
     uint8_t ttl;         /* 0: 64 */
+    uint16_t id;         /* of the IP header, 0: another one each time */
+    uint16_t vlan;       /* 0: none */
     enum { SUM_NONE, SUM_RIGHT, SUM_WRONG } sum; /* the checksum; none: zero */
 };
 
@@ -173,7 +175,7 @@ static void world_open_as(struct world *w, size_t flows, size_t held_bytes, bool
         assert_non_null(w->flight = flight_open(&w->arena, 1024, 1 << 20));
     const struct net_options options = {.flows = flows, .held_bytes = held_bytes, .flight = w->flight, .flight_reach = 1024,
                                         .idle_ns = INT64_C(3600000000000)};
-    const struct stream_sink sink = {w, world_bytes, world_gap, world_finished, world_closed, world_is_server, world_odd};
+    const struct stream_sink sink = {.context = w, .bytes = world_bytes, .gap = world_gap, .finished = world_finished, .closed = world_closed, .is_server = world_is_server, .odd = world_odd};
     w->net = net_open(&w->arena, &options, &sink, &w->counters);
     assert_non_null(w->net);
     w->time_ns = INT64_C(1700000000000000000);
@@ -220,6 +222,13 @@ static inline void world_sum(struct frame *f, bool right)
     f->bytes[37] = (uint8_t)sum;
 }
 
+/* A sender numbers its packets, so that copies of one can be told from a repetition. */
+static inline void put_id(struct frame *f, uint16_t id)
+{
+    f->bytes[4] = (uint8_t)(id >> 8);
+    f->bytes[5] = (uint8_t)id;
+}
+
 /* The segment as a raw IPv4 frame through net_decode and the net. Its number is the count of packets, or `number`. */
 static void world_say_as(struct world *w, const struct say *s, uint64_t number)
 {
@@ -233,6 +242,7 @@ static void world_say_as(struct world *w, const struct say *s, uint64_t number)
     size_t tcp_length = 20 + s->options.length + s->length;
     frame_ipv4(&f, client ? host : 2, client ? 2 : host, 6, 0, (unsigned)tcp_length);
     frame_tcp(&f, &t, s->payload, s->length);
+    put_id(&f, s->id ? s->id : (uint16_t)(0x8000 | w->packets));
     if (s->ttl)
         f.bytes[8] = s->ttl;
     f.bytes[38] = (uint8_t)(s->urgent >> 8);
@@ -245,6 +255,7 @@ static void world_say_as(struct world *w, const struct say *s, uint64_t number)
     struct net_packet p;
     enum counter skipped;
     assert_true(net_decode(&raw, &p, &skipped));
+    p.vlan = s->vlan;
     w->packets++;
     world_packet(w, &p);
     raw_free(&raw);
@@ -261,7 +272,8 @@ static void world_finish(struct world *w)
     net_finish(w->net);
     assert_int_equal(w->opened, w->closed);
     assert_int_equal(w->packets - w->refused, w->counters.value[COUNT_PACKETS_DECODED]);
-    assert_int_equal(w->refused, w->counters.value[COUNT_SKIPPED_NO_MEMORY] + w->counters.value[COUNT_SKIPPED_CHECKSUM]);
+    assert_int_equal(w->refused, w->counters.value[COUNT_SKIPPED_NO_MEMORY] + w->counters.value[COUNT_SKIPPED_CHECKSUM] +
+                                     w->counters.value[COUNT_SKIPPED_COPY]);
 }
 
 static void world_close(struct world *w)

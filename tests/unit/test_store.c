@@ -312,8 +312,8 @@ static void foreign_files_are_refused_and_left_alone(void **state)
     make_foreign("PRAGMA application_id=42");
     assert_refused("another application");
     fresh(state);
-    make_foreign("PRAGMA application_id=1684170852; PRAGMA user_version=2; CREATE TABLE t(x)");
-    assert_refused("newer dbhound (schema 2; this program knows 1)");
+    make_foreign("PRAGMA application_id=1684170852; PRAGMA user_version=4; CREATE TABLE t(x)");
+    assert_refused("newer dbhound (schema 4; this program knows 3)");
     fresh(state);
     make_foreign("PRAGMA application_id=1684170852; CREATE TABLE t(x)");
     assert_refused("no schema version");
@@ -488,9 +488,9 @@ static void community_ids_match_the_specification(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         char id[COMMUNITY_ID_SIZE];
-        community_id(id, &rows[i].a, &rows[i].b);
+        community_id(id, &rows[i].a, &rows[i].b, 6);
         assert_string_equal(id, rows[i].id);
-        community_id(id, &rows[i].b, &rows[i].a);
+        community_id(id, &rows[i].b, &rows[i].a, 6);
         assert_string_equal(id, rows[i].id);
     }
 }
