@@ -50,6 +50,7 @@ server_version() {
     memcached) memcached -V | sed 's/^m/M/' ;;
     mysql) echo "MariaDB $(mariadbd --version | sed 's/.*Ver \([0-9.]*\).*/\1/')" ;;
     redis) echo "Redis $(redis-server --version | sed 's/.*v=\([0-9.]*\).*/\1/')" ;;
+    tds) echo "peers/tds.py" ;;
     *) echo "PostgreSQL $("$PGBIN/postgres" --version | awk '{print $3}')" ;;
     esac
 }
