@@ -135,7 +135,7 @@ static void count_bytes(struct pulse_flow *f)
 
 /* ---- requests and replies */
 
-static void request(struct pulse_flow *f, const struct heard *m)
+static void request(struct pulse_flow *f, const struct utterance *m)
 {
     int64_t now_ns = m->last->time_ns;
     struct beat *beat = &f->server->beat;
@@ -151,7 +151,7 @@ static void request(struct pulse_flow *f, const struct heard *m)
         waiting_join(f, now_ns);
 }
 
-static void reply(struct pulse_flow *f, const struct heard *m)
+static void reply(struct pulse_flow *f, const struct utterance *m)
 {
     int64_t now_ns = m->first->time_ns;
     struct pulse_server *s = f->server;
@@ -257,7 +257,7 @@ static enum error_class error_class(enum protocol protocol, const struct fact *f
     }
 }
 
-static void farewell(struct pulse *p, struct pulse_flow *f, const struct heard *m, enum farewell kind, struct view words)
+static void farewell(struct pulse *p, struct pulse_flow *f, const struct utterance *m, enum farewell kind, struct view words)
 {
     if (f->farewell == FAREWELL_NONE || f->farewell == FAREWELL_SESSION)
         f->farewell = (uint8_t)kind;
@@ -277,7 +277,7 @@ static enum farewell farewell_of(const struct fact *fact)
     return contains(fact->text, "postmaster") ? FAREWELL_ORPHANED : FAREWELL_ORDERLY;
 }
 
-static void refused(struct pulse *p, struct pulse_flow *f, const struct heard *m, const struct fact *fact)
+static void refused(struct pulse *p, struct pulse_flow *f, const struct utterance *m, const struct fact *fact)
 {
     struct sign sign = sign_of(f, SIGN_REFUSAL, m->first);
     struct text text = text_in(sign.farewell.text, sizeof sign.farewell.text);
@@ -285,7 +285,7 @@ static void refused(struct pulse *p, struct pulse_flow *f, const struct heard *m
     pulse_tell(p, &sign);
 }
 
-static void error(struct pulse *p, struct pulse_flow *f, const struct heard *m, const struct fact *fact)
+static void error(struct pulse *p, struct pulse_flow *f, const struct utterance *m, const struct fact *fact)
 {
     enum { CONNECTION_KILLED = 1927 };
     enum error_class class = error_class(f->decoder->protocol, fact);
@@ -300,7 +300,7 @@ static void error(struct pulse *p, struct pulse_flow *f, const struct heard *m, 
         farewell(p, f, m, FAREWELL_SESSION, fact->text);
 }
 
-static void hello(struct pulse *p, struct pulse_flow *f, const struct heard *m, const struct fact *fact)
+static void hello(struct pulse *p, struct pulse_flow *f, const struct utterance *m, const struct fact *fact)
 {
     uint32_t version = 0;
     struct view text = view_head(fact->text, SIGN_TEXT_MAX);
@@ -319,7 +319,7 @@ static void verdict(struct pulse_flow *f)
         f->words[(f->words_next + WORDS_MAX - 1) % WORDS_MAX].word.flags |= WORD_VERDICT;
 }
 
-static void server_says(struct pulse *p, struct pulse_flow *f, const struct heard *m)
+static void server_says(struct pulse *p, struct pulse_flow *f, const struct utterance *m)
 {
     const struct findings *found = m->findings;
     f->spoke_ns = m->first->time_ns;
@@ -358,7 +358,7 @@ static void server_says(struct pulse *p, struct pulse_flow *f, const struct hear
     }
 }
 
-static void client_says(struct pulse *p, struct pulse_flow *f, const struct heard *m)
+static void client_says(struct pulse *p, struct pulse_flow *f, const struct utterance *m)
 {
     const struct findings *found = m->findings;
     bool asks = found->facts_seen & 1u << FACT_REQUEST;
@@ -377,7 +377,7 @@ static void client_says(struct pulse *p, struct pulse_flow *f, const struct hear
         client_leaves(p, f, m->first);
 }
 
-void pulse_message(struct pulse *p, const struct heard *m)
+void pulse_message(struct pulse *p, const struct utterance *m)
 {
     struct pulse_flow *f = m->flow->health;
     p->last = NULL;

@@ -88,7 +88,7 @@ void pulse_door(struct pulse *p, const struct endpoint *server, enum segment_sig
 void pulse_beat(struct pulse *p, int64_t now_ns, bool last);
 
 /* pulse_words.c */
-void pulse_word(struct pulse *p, struct pulse_flow *f, const struct heard *message, bool request);
+void pulse_word(struct pulse *p, struct pulse_flow *f, const struct utterance *message, bool request);
 /* The last words of a client into a sign, newest first. */
 void pulse_last_words(const struct pulse_flow *f, struct sign *sign);
 

@@ -53,7 +53,7 @@ static uint32_t words_hash(uint32_t hash, struct view text)
 }
 
 /* What a message is without what it says: literals in a statement do not matter, which fields it has does. */
-static uint32_t shape_of(const struct pulse *p, const struct heard *m)
+static uint32_t shape_of(const struct pulse *p, const struct utterance *m)
 {
     enum { FIELDS_HASHED = 16 };
     const struct findings *f = m->findings;
@@ -71,7 +71,7 @@ static uint32_t shape_of(const struct pulse *p, const struct heard *m)
     return hash ? hash : 1;
 }
 
-static uint8_t flags_of(const struct heard *m, bool request)
+static uint8_t flags_of(const struct utterance *m, bool request)
 {
     const struct findings *f = m->findings;
     uint8_t flags = request ? WORD_REQUEST : 0;
@@ -92,7 +92,7 @@ __attribute__((noinline)) static void tell_shape(struct pulse *p, const struct p
     pulse_tell(p, &sign);
 }
 
-void pulse_word(struct pulse *p, struct pulse_flow *f, const struct heard *m, bool request)
+void pulse_word(struct pulse *p, struct pulse_flow *f, const struct utterance *m, bool request)
 {
     struct kept_word *kept = &f->words[f->words_next];
     f->words_next = (uint8_t)((f->words_next + 1) % WORDS_MAX);
