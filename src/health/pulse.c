@@ -59,7 +59,7 @@ static struct sign sign_of(const struct pulse_flow *f, enum sign_kind kind, cons
     sign.protocol = (uint8_t)f->decoder->protocol;
     sign.server = f->flow->server;
     sign.client = f->flow->client;
-    sign.time_ns = where->time_ns;
+    sign.time_ns = sane_ns(where->time_ns);
     sign.packet = where->packet_number;
     sign.flow_id = f->flow->id;
     return sign;
@@ -137,7 +137,7 @@ static void count_bytes(struct pulse_flow *f)
 
 static void request(struct pulse_flow *f, const struct utterance *m)
 {
-    int64_t now_ns = m->last->time_ns;
+    int64_t now_ns = sane_ns(m->last->time_ns);
     struct beat *beat = &f->server->beat;
     beat->requests++;
     beat->last_request_ns = now_ns;
@@ -153,7 +153,7 @@ static void request(struct pulse_flow *f, const struct utterance *m)
 
 static void reply(struct pulse_flow *f, const struct utterance *m)
 {
-    int64_t now_ns = m->first->time_ns;
+    int64_t now_ns = sane_ns(m->first->time_ns);
     struct pulse_server *s = f->server;
     s->beat.replies++;
     s->beat.last_reply_ns = now_ns;
@@ -190,7 +190,7 @@ static struct sign ending_of(struct pulse_flow *f, enum sign_kind kind, enum sid
     uint64_t open = pulse_open_requests(f);
     sign.from = (uint8_t)by;
     sign.ending.requests = f->asked;
-    sign.ending.opened_ns = f->flow->first_ns;
+    sign.ending.opened_ns = sane_ns(f->flow->first_ns);
     sign.ending.last_reply_ns = f->reply_ns;
     sign.ending.open = open > UINT32_MAX ? UINT32_MAX : (uint32_t)open;
     sign.ending.open_since_ns = f->since_ns;
@@ -322,7 +322,7 @@ static void verdict(struct pulse_flow *f)
 static void server_says(struct pulse *p, struct pulse_flow *f, const struct utterance *m)
 {
     const struct findings *found = m->findings;
-    f->spoke_ns = m->first->time_ns;
+    f->spoke_ns = sane_ns(m->first->time_ns);
     f->server->stirred = true;
     for (unsigned i = 0; i < found->facts_used; i++) {
         const struct fact *fact = &found->facts[i];
@@ -414,7 +414,7 @@ void pulse_gap(struct pulse *p, struct flow *flow, enum side from, const struct 
     forget_open(f);
     if (from == FROM_SERVER)
         return;
-    f->lost_ns = where->time_ns;
+    f->lost_ns = sane_ns(where->time_ns);
     f->lost_packet = where->packet_number;
 }
 
@@ -492,12 +492,14 @@ void pulse_segment(struct pulse *p, struct flow *flow, enum side from, enum segm
 
 void pulse_beat_now(struct pulse *p, int64_t now_ns)
 {
+    now_ns = sane_ns(now_ns);
     pulse_beat(p, now_ns, false);
     p->beat_ns = now_ns;
 }
 
 void pulse_time(struct pulse *p, int64_t now_ns, bool last)
 {
+    now_ns = sane_ns(now_ns);
     bool back = now_ns < p->now_ns - BEAT_NS;
     p->now_ns = now_ns;
     if (p->beat_ns == INT64_MIN || back)

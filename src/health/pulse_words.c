@@ -101,7 +101,7 @@ void pulse_word(struct pulse *p, struct pulse_flow *f, const struct utterance *m
     uint64_t length = m->findings->message_length;
     kept->serial = f->asked;
     kept->word = (struct word){
-        .time_ns = m->first->time_ns,
+        .time_ns = sane_ns(m->first->time_ns),
         .packet = m->first->packet_number,
         .shape = shape_of(p, m),
         .length = length > UINT32_MAX ? UINT32_MAX : (uint32_t)length,
@@ -125,7 +125,7 @@ static void unfinished_word(const struct pulse_flow *f, struct word *word)
     }
     if (!dialogue_unfinished(f->flow, FROM_CLIENT, &u))
         return;
-    *word = (struct word){.time_ns = u.first.time_ns, .packet = u.first.packet_number, .flags = WORD_PARTIAL | WORD_OPEN};
+    *word = (struct word){.time_ns = sane_ns(u.first.time_ns), .packet = u.first.packet_number, .flags = WORD_PARTIAL | WORD_OPEN};
     word->length = u.declared > UINT32_MAX ? UINT32_MAX : (uint32_t)(u.declared ? u.declared : u.arrived);
     word->shape = mix32(mix32(hash_name(f->decoder->name), UINT32_C(0xffff)), length_bucket(word->length));
 }
