@@ -173,5 +173,9 @@ RECORDED = {"attacks.rules": {
     "memcached/attack-auth-login.pcap": {9000411: 1},
     "memcached/attack-line-feed.pcap": {9000404: 1},
     "memcached/attack-sasl-retry.pcap": {9000405: 1},
+    "tds/damage-prelogin.pcap": {9000701: 1, 9000704: 8},
+    "tds/damage-login.pcap": {9000702: 1, 9000703: 2, 9000704: 2, 9000705: 12, 9000707: 2},
+    "tds/damage-packet.pcap": {9000703: 6},
+    "tds/damage-session.pcap": {9000706: 9},
     "drda/damage-state.pcap": {9000901: 1, 9000902: 3, 9000903: 1, 9000904: 1},
 }}

@@ -7,6 +7,8 @@ port_of() {
     redis/*) option "$1" port 6379 ;;
     drda/*) option "$1" port 1527 ;;
     memcached/*) option "$1" port 11211 ;;
+    tds/*) option "$1" port 1433 ;;
+    cql/*) option "$1" port 9042 ;;
     *) option "$1" port 5432 ;;
     esac
 }

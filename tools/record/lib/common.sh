@@ -14,6 +14,7 @@ declare -A TEXT OPTIONS
 #   size=small|big      big ones are never kept in the repository
 #   needs=a,b           node, cc, pgbouncer: what the story needs besides the servers
 #   kind=clean|attack   attack: somebody sends what no client sends (clean)
+#   auth=...            cql: the authenticator of the server
 #   by=...              the clients, for the table
 story() {
     local id=$1
@@ -83,10 +84,15 @@ need_everything() {
             ;;
         esac
         case $id in
+        cql/*)
+            need mvn maven
+            [ -x "$(java_17)" ] || MISSING+=(openjdk-17-jre-headless)
+            ;;
         redis/*)
             need redis-server redis-server
             need redis-cli redis-tools
             ;;
+        tds/*) need tsql freetds-bin ;;
         esac
         case $(option "$id" link plain) in
         lossy) need nft nftables ;;
@@ -97,6 +103,8 @@ need_everything() {
         esac
         case ,$(option "$id" needs ''), in
         *,node,*) need node nodejs; need npm npm ;;
+        *,pip,*) need pip python3-pip ;;
+        *,java,*) need java default-jdk-headless; need mvn maven ;;
         esac
         case ,$(option "$id" needs ''), in
         *,cc,*)
