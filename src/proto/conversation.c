@@ -108,11 +108,11 @@ __attribute__((noinline)) static void tell_pulse(const struct conversation *c, e
                                                  const struct segment *last)
 {
     struct dialogue *d = c->dialogue;
-    const struct heard heard = {c->flow, c->decoder, &d->findings, first, last, head, from};
+    const struct utterance said = {c->flow, c->decoder, &d->findings, first, last, head, from};
     if (c->tentative)
         d->findings.reports_used = 0;
     if (d->sink.pulse)
-        d->sink.pulse(d->sink.context, &heard);
+        d->sink.pulse(d->sink.context, &said);
 }
 
 /* Not inline: most messages are told nobody, and the frame of this is large. */
