@@ -87,6 +87,7 @@ need_everything() {
             need redis-server redis-server
             need redis-cli redis-tools
             ;;
+        tds/*) need tsql freetds-bin ;;
         esac
         case $(option "$id" link plain) in
         lossy) need nft nftables ;;
@@ -97,6 +98,8 @@ need_everything() {
         esac
         case ,$(option "$id" needs ''), in
         *,node,*) need node nodejs; need npm npm ;;
+        *,pip,*) need pip python3-pip ;;
+        *,java,*) need java default-jdk-headless; need mvn maven ;;
         *,go,*) need go golang-go ;;
         esac
         case ,$(option "$id" needs ''), in

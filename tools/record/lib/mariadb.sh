@@ -51,6 +51,7 @@ server_version() {
     mysql) echo "MariaDB $(mariadbd --version | sed 's/.*Ver \([0-9.]*\).*/\1/')" ;;
     tns) echo "tools/record/peers/tns_server.py" ;;
     redis) echo "Redis $(redis-server --version | sed 's/.*v=\([0-9.]*\).*/\1/')" ;;
+    tds) echo "peers/tds.py" ;;
     *) echo "PostgreSQL $("$PGBIN/postgres" --version | awk '{print $3}')" ;;
     esac
 }
