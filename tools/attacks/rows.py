@@ -181,8 +181,8 @@ RECORDED = {"attacks.rules": {
     "tds/damage-packet.pcap": {9000703: 6},
     "tds/damage-session.pcap": {9000706: 9},
     "drda/damage-state.pcap": {9000901: 1, 9000902: 3, 9000903: 1, 9000904: 1},
-    "tns/damage-header.pcap": {9000710: 1, 9000711: 1},
-    "tns/damage-connect.pcap": {9000703: 3, 9000704: 1, 9000705: 2, 9000706: 2},
-    "tns/damage-state.pcap": {9000702: 2, 9000712: 1},
-    "tns/attack-listener.pcap": {9000701: 1, 9000703: 1, 9000704: 1, 9000705: 1, 9000707: 1, 9000708: 1, 9000709: 1, 9000710: 1, 9000713: 2},
+    "tns/damage-header.pcap": {9000810: 1, 9000811: 1},
+    "tns/damage-connect.pcap": {9000803: 3, 9000804: 1, 9000805: 2, 9000806: 2},
+    "tns/damage-state.pcap": {9000802: 2, 9000812: 1},
+    "tns/attack-listener.pcap": {9000801: 1, 9000803: 1, 9000804: 1, 9000805: 1, 9000807: 1, 9000808: 1, 9000809: 1, 9000810: 1, 9000813: 2},
 }}

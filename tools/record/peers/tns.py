@@ -1,7 +1,7 @@
 """A small Oracle server, true enough for the thin drivers (python-oracledb, node-oracledb): a listener with its answers, the
 login with a 12c verifier, a few statements, breaks. It stores nothing. What it sends is written after what those drivers read.
 
-    tns_server.py ADDRESS PORT      user scott, password tiger-77
+    tns.py ADDRESS PORT      user scott, password tiger-77
 
 The service that a client asks for says what happens: orders (accepted), checked (asked to
 negotiate encryption, of which there is none), again (asked for CONNECT once more), moved (sent to orders elsewhere), late (the same with the address in a DATA packet);
