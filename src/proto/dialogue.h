@@ -85,6 +85,7 @@ struct dialogue {
     uint64_t behind_ns;      /* all steps back of the clock: packet time plus this never goes back */
     uint64_t flows[PROTOCOLS], messages[PROTOCOLS];
     uint8_t *opened; /* scratch for decompressed bytes */
+    struct unpacker *unpacker;
     bool wants[PROTOCOLS][2];
     struct findings findings;
 };
@@ -126,6 +127,9 @@ void waiting_join(struct dialogue *d, struct direction *side, int64_t now_ns); /
 void waiting_leave(struct dialogue *d, struct direction *side);
 /* dialogue.c: bytes of a claimed connection, to where its transport says. */
 void dialogue_route(struct conversation *c, enum side from, struct view bytes, const struct segment *where);
+
+/* unpack.c: NULL when memory is short. */
+struct unpacker *unpacker_open(struct arena *from);
 
 /* unwrap.c: bytes of one direction of a wrapped connection. */
 void unwrap_bytes(struct conversation *c, enum side from, struct view bytes, const struct segment *where);
