@@ -38,10 +38,10 @@ static bool is_tls(const struct mongodb_state *s, enum side from, struct view ah
 
 static enum framing tls_frame(struct view ahead, struct frame *out)
 {
-    if (ahead.length < TLS_HEADER)
+    if (ahead.length < TLS_SIGN)
         return FRAME_NEEDS_MORE;
     out->total = TLS_HEADER + (uint64_t)(ahead.bytes[3] << 8 | ahead.bytes[4]);
-    out->wanted = TLS_HEADER;
+    out->wanted = out->total < TLS_SIGN ? TLS_HEADER : TLS_SIGN;
     out->length_at = 3;
     out->length_bytes = 2;
     out->length_excludes = TLS_HEADER;
@@ -111,8 +111,11 @@ void mongodb_defect(struct mongodb_reading *r, struct report found)
 
 void mongodb_remark(struct mongodb_reading *r, struct report found)
 {
-    if (!r->state->doubt[r->from])
-        report(r->out, found);
+    enum { TOLERATED = 4 };
+    if (r->state->doubt[r->from])
+        return;
+    r->state->reported |= r->from == FROM_CLIENT && anomaly_row((enum anomaly)found.anomaly)->severity < TOLERATED;
+    report(r->out, found);
 }
 
 bool mongodb_holds(struct mongodb_reading *r, uint32_t at, uint32_t length, enum field field)

@@ -191,7 +191,7 @@ static void read_code_scope(struct bson_walk *w)
     if (!read_length(w, LEAST, ANOMALY_MONGODB_CODE_SCOPE, &all_end) || !push(w, all_end + 1, LEVEL_SCOPE))
         return;
     w->at += 4;
-    if (read_string(w) && read_length(w, MONGODB_BSON_LEAST, ANOMALY_MONGODB_BSON_LENGTH, &scope_end)) {
+    if (read_string(w) && read_length(w, MONGODB_BSON_LEAST, ANOMALY_MONGODB_CODE_SCOPE, &scope_end)) {
         if (scope_end != all_end) {
             wrong(w, (struct report){.anomaly = ANOMALY_MONGODB_CODE_SCOPE, .field = FIELD_MONGODB_BSON_LENGTH, .relation = MUST_EQUAL, .offset = w->at,
                                      .length = 4, .got = scope_end - w->at, .expected = all_end - w->at, .note = "the end of the code with scope"});

@@ -119,7 +119,6 @@ static void read_client(struct mongodb_reading *r, const struct mongodb_element 
         observe(r->out, (struct fact){.kind = FACT_CLIENT, .text = application.length ? application : driver, .more = driver});
     if (length > MONGODB_METADATA_MAX || application.length > MONGODB_APPLICATION_MAX) {
         bool name = application.length > MONGODB_APPLICATION_MAX;
-        r->state->reported = true;
         mongodb_remark(r, (struct report){.anomaly = ANOMALY_MONGODB_CLIENT_METADATA, .field = name ? FIELD_MONGODB_APPLICATION : FIELD_MONGODB_METADATA,
                                           .relation = MUST_NOT_EXCEED, .offset = client->at, .length = 4, .got = name ? application.length : length,
                                           .expected = name ? MONGODB_APPLICATION_MAX : MONGODB_METADATA_MAX, .note = "bytes that servers take"});

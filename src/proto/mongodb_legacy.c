@@ -84,7 +84,6 @@ static void removed(struct mongodb_reading *r)
     if (s->wire_version < MONGODB_WIRE_OP_MSG_ONLY || s->removed_told)
         return;
     s->removed_told = true;
-    s->reported = true;
     mongodb_remark(r, (struct report){.anomaly = ANOMALY_MONGODB_OPCODE_REMOVED, .field = FIELD_MONGODB_OPCODE, .relation = MUST_BE, .offset = 12,
                                       .length = 4, .got = (uint32_t)r->opcode, .note = "OP_MSG"});
 }
