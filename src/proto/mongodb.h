@@ -67,6 +67,8 @@ struct mongodb_state {
     bool x509;               /* a login without further steps */
     bool inside;             /* the next message is what the last one opened to */
     bool reported;           /* an anomaly of the client */
+    uint32_t quiet_id;       /* of the last message that wants no answer, */
+    bool quiet;              /* if there was one */
     bool leaving, client_ended, shutdown;
     bool removed_told, agreed_told, compressed_told, unknown_told, utf8_told, keys_told;
     char version[MONGODB_VERSION_TEXT];
@@ -172,6 +174,7 @@ enum asked mongodb_command(struct mongodb_reading *r, uint32_t document, struct 
 
 /* mongodb_answer.c: requests and replies in pairs, and what the replies say. */
 void mongodb_sent(struct mongodb_reading *r, enum asked asked, bool exhaust, bool waits);
+void mongodb_sent_quietly(struct mongodb_reading *r, enum asked asked); /* it wants no answer */
 /* A reply of this opcode; `more`: others will follow by themselves. Returns what was asked. */
 enum asked mongodb_answered(struct mongodb_reading *r, bool more);
 /* Its document. */

@@ -25,6 +25,14 @@ void mongodb_sent(struct mongodb_reading *r, enum asked asked, bool exhaust, boo
                                                        .exhaust = exhaust, .waits = waits || exhaust};
 }
 
+void mongodb_sent_quietly(struct mongodb_reading *r, enum asked asked)
+{
+    struct mongodb_state *s = r->state;
+    s->quiet = true;
+    s->quiet_id = r->request_id;
+    s->shutdown |= asked == ASKED_SHUTDOWN;
+}
+
 static bool opcode_fits(const struct mongodb_request *q, int32_t reply)
 {
     if (q->asked == ASKED_UNKNOWN)
@@ -43,7 +51,10 @@ static void unknown_response(struct mongodb_reading *r)
     s->unknown_told = true;
     struct report found = {.anomaly = ANOMALY_MONGODB_RESPONSE_UNKNOWN, .field = FIELD_MONGODB_RESPONSE_TO, .relation = MUST_BE, .offset = 8, .length = 4,
                            .got = r->response_to, .note = "the number of an open request: there is none"};
-    if (s->open_used) {
+    if (s->quiet && r->response_to == s->quiet_id) {
+        found.anomaly = ANOMALY_MONGODB_RESPONSE_UNWANTED;
+        found.note = "no reply: the request had moreToCome";
+    } else if (s->open_used) {
         found.relation = MUST_EQUAL;
         found.expected = expected;
         found.note = "the number of the oldest open request";

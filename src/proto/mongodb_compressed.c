@@ -85,6 +85,7 @@ static void open_message(struct mongodb_reading *r, const struct compressed *c)
     if (!check_opened(r, c, &u))
         return;
     if (u.how == UNPACKED_NOT || u.bytes.length < MONGODB_HEADER) {
+        r->opcode = (int32_t)c->opcode;
         if (r->from == FROM_CLIENT)
             mongodb_sent(r, ASKED_UNKNOWN, false, false);
         else

@@ -206,8 +206,8 @@ static void request(struct mongodb_reading *r, const struct sections *s)
     enum asked asked = mongodb_command(r, s->body, database, &waits);
     if (!(s->flags & MSG_MORE_TO_COME))
         mongodb_sent(r, asked, (s->flags & MSG_EXHAUST_ALLOWED) != 0, waits);
-    else if (asked == ASKED_SHUTDOWN)
-        r->state->shutdown = true;
+    else
+        mongodb_sent_quietly(r, asked);
 }
 
 void mongodb_msg(struct mongodb_reading *r)

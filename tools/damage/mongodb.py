@@ -332,6 +332,8 @@ STATE_ROWS = [
     Row("compressed: a reply with another size", ASKED, S(FOUND), instead(compressed(FOUND, 9000)), "mongodb.compressed-size-differs mongodb.uncompressed_size 20", LEAVES),
     Row("reply: to a message that was not sent", ASKED, S(FOUND), instead(msg(101, 3, body(ok=1.0))), "mongodb.response-unknown mongodb.response_to 8", LEAVES),
     Row("reply: twice", ASKED, S(FOUND), instead(FOUND + FOUND), "mongodb.response-unknown mongodb.response_to 8", LEAVES),
+    Row("reply: to a message that wants none", HELLO, C(msg(2, 0, body(insert="log", documents=[], _db="shop"), flags=2)),
+        lambda valid: [C(valid), S(DONE)], "S: mongodb.response-unwanted mongodb.response_to 8", LEAVES),
     Row("reply: more to come, unasked", ASKED, S(FOUND), put(16, "02"), "mongodb.more-to-come-unasked mongodb.flags 16", LEAVES),
     Row("reply: its document", ASKED, S(FOUND), put(21, "ff 00 00 00"), "mongodb.bson-length mongodb.document 21", LEAVES),
     Row("the client describes itself in 1,100 bytes", [], C(HELLO[0][1]),

@@ -6,6 +6,7 @@ port_of() {
     mysql/*) option "$1" port 3306 ;;
     redis/*) option "$1" port 6379 ;;
     memcached/*) option "$1" port 11211 ;;
+    mongodb/*) option "$1" port 27017 ;;
     *) option "$1" port 5432 ;;
     esac
 }

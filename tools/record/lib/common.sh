@@ -79,6 +79,10 @@ need_everything() {
             ;;
         esac
         case $id in
+        mongodb/*)
+            [ -n "${FERRETDB:-}" ] || need go golang
+            [ -n "${PYMONGO:-}" ] || need pip3 python3-venv
+            ;;
         redis/*)
             need redis-server redis-server
             need redis-cli redis-tools
