@@ -29,11 +29,13 @@ static bool is_client_hello(struct view b)
 static bool is_tls(const struct mongodb_state *s, enum side from, struct view ahead)
 {
     uint8_t first = ahead.bytes[0];
+    if (from == FROM_CLIENT && !s->started && is_client_hello(ahead))
+        return true;
     if (s->joined)
         return s->tls_asked && first >= TLS_FIRST && first <= TLS_LAST;
     if (from == FROM_SERVER)
         return s->tls_asked && (first == TLS_HANDSHAKE || first == TLS_ALERT);
-    return s->tls_asked || (!s->started && is_client_hello(ahead));
+    return s->tls_asked;
 }
 
 static enum framing tls_frame(struct view ahead, struct frame *out)
@@ -131,7 +133,8 @@ bool mongodb_holds(struct mongodb_reading *r, uint32_t at, uint32_t length, enum
 /* What was negotiated and what is open is not known any more. */
 static void expect_less(struct mongodb_state *s, enum side from)
 {
-    s->joined = s->started = s->untracked = true;
+    s->joined = s->untracked = true;
+    s->started |= from == FROM_CLIENT; /* with the server unseen, the client's first bytes may still be its first */
     s->open_used = 0;
     s->inside = false;
     s->doubt[from] = MONGODB_DOUBT;
