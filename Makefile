@@ -109,9 +109,10 @@ golden: all  ## rewrite the expectations beside the captures; review the diff
 	@tests/golden --update
 rules: all  ## print rules/anomalies.rules from the catalogue
 	@build/dbhound rules print > rules/anomalies.rules.new && mv rules/anomalies.rules.new rules/anomalies.rules
-stress: deps-test  ## floods in full size: a million connections
-	@$(MAKE) --no-print-directory all
+stress: deps-test  ## floods in full size: a million connections; properties longer and elsewhere each day
+	@$(MAKE) --no-print-directory all $(OUT)/properties
 	@FLOOD=$(or $(FLOOD),1000000) tests/cli/floods
+	@DBHOUND=$(OUT)/dbhound PROPERTY_ROUNDS=$(or $(PROPERTY_ROUNDS),60) PROPERTY_SEED=$(or $(PROPERTY_SEED),$(shell date +%j)) tests/cli/properties
 check-threads: deps-test  ## the workers under ThreadSanitizer
 	@$(MAKE) --no-print-directory SANITIZE=thread build/release-thread/dbhound
 	@DBHOUND=$$PWD/build/release-thread/dbhound WORKER_COUNTS="0 2 4" TSAN_OPTIONS="halt_on_error=1 exitcode=66" tests/cli/workers | tee build/check-threads.log

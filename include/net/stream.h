@@ -29,7 +29,8 @@ struct flow {
     uint16_t vlan;
     bool midstream;                 /* its start was not seen */
     bool one_sided;                 /* only one side was ever seen, after at least 16 packets */
-    bool excused[2];                /* by enum side: one position was acknowledged and never seen; a FIN, or else a byte */
+    bool excused[2];                /* by enum side: its end may be missing: a FIN or a byte that was acknowledged and not seen, or what
+                                       a reset threw away */
     void *user;                     /* the sink's; NULL until it sets it */
     void *sample;                   /* the evidence room's: a sample of this connection is being gathered */
 };

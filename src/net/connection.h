@@ -74,6 +74,7 @@ struct connection {
     bool told;                 /* the sink heard of it */
     bool waiting;              /* in net.waiting */
     bool spoke;                /* the client said more than SYN */
+    bool reset_waits;          /* the client's last word is a reset behind a doubt */
     bool syn_pending;          /* a SYN on an open connection: the server's answer decides */
     uint8_t end, end_by;       /* how it ended; enum flow_end, enum side */
     uint8_t odd;               /* bits: 1 << enum odd */
@@ -257,6 +258,10 @@ void doubt_hold(struct net *n, struct connection *c, enum side from, const struc
                 enum doubt doubt);
 /* Takes or drops those about which more is known now, with a packet of the other side or NULL. True when one was taken. */
 bool doubt_review(struct net *n, struct connection *c, enum side from, const struct net_packet *answer);
+/* Drops all: memory is short. */
+void doubt_shed(struct net *n, struct connection *c, enum side from);
+/* Whether it follows a doubt that the capture only swapped, by all that we see: then it counts if nothing follows. */
+bool doubt_precedes(const struct connection *c, enum side from, int64_t reset);
 void doubt_end(struct net *n, struct connection *c, enum side from, enum flow_end end);
 
 /* policy.c: what Linux discards */

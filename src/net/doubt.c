@@ -10,6 +10,8 @@
 
 enum { SUMS_WRONG_SURE = 8 };
 static const int64_t DOUBT_NS_MOST = INT64_C(1000000000);
+/* Of what the capture only swapped, by all that we see: the server says so with its next word, whenever that is. */
+static const int64_t SWAPPED_NS_MOST = INT64_C(30000000000);
 
 /* True: the checksum is wrong, and in this direction that says something. A side whose card is to fill them in has all
  * of them wrong from its SYN on; one that is right by chance is one in 65,536. */
@@ -116,6 +118,17 @@ static unsigned doubt_sacks(const struct half *h, const struct net_packet *p, st
     return count;
 }
 
+static bool doubt_is_swapped(const struct connection *c, enum side from, const struct held *d)
+{
+    return d->doubt == DOUBT_ACK && d->ack <= connection_sent(c, other_side(from));
+}
+
+bool doubt_precedes(const struct connection *c, enum side from, int64_t reset)
+{
+    const struct held *last = connection_doubts(c, from) ? c->rare->half[from].doubt_last : NULL;
+    return last && last->end == reset && doubt_is_swapped(c, from, last);
+}
+
 enum fate { FATE_OPEN, FATE_TAKEN, FATE_DROPPED };
 
 static bool doubt_explained(const struct half *h, const struct held *d)
@@ -136,10 +149,17 @@ static enum fate doubt_fate(const struct net *n, const struct connection *c, enu
         return FATE_DROPPED;
     if (h->acked >= d->end || (held_is_within(d, sacked, sacks) && !doubt_explained(h, d)))
         return d->ack > connection_sent(c, other_side(from)) ? FATE_DROPPED : FATE_TAKEN;
-    if (n->now_ns - d->where.time_ns <= DOUBT_NS_MOST)
+    bool swapped = doubt_is_swapped(c, from, d);
+    if (c->reset_waits || n->now_ns - d->where.time_ns <= (swapped ? SWAPPED_NS_MOST : DOUBT_NS_MOST))
         return FATE_OPEN;
     /* Or the server's side stopped reaching us. */
     return d->doubt == DOUBT_ACK && d->heard == c->flow.packets[other_side(from)] ? FATE_TAKEN : FATE_DROPPED;
+}
+
+void doubt_shed(struct net *n, struct connection *c, enum side from)
+{
+    for (struct held *d; connection_doubts(c, from) && (d = doubt_take_first(&c->rare->half[from]));)
+        doubt_drop(n, &c->half[from], d);
 }
 
 bool doubt_review(struct net *n, struct connection *c, enum side from, const struct net_packet *answer)

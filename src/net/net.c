@@ -61,9 +61,13 @@ static void connection_over(struct net *n, struct connection *c, enum flow_end e
     for (unsigned side = FROM_CLIENT; side <= FROM_SERVER; side++) {
         handshake_drop_syn_data(n, &c->half[side]);
         doubt_end(n, c, (enum side)side, end);
-        if (end == END_RESET)
-            stream_forget_unacknowledged(n, c, (enum side)side);
     }
+    if (c->reset_waits) {
+        end = END_RESET;
+        by = FROM_CLIENT;
+    }
+    for (unsigned side = FROM_CLIENT; end == END_RESET && side <= FROM_SERVER; side++)
+        stream_forget_unacknowledged(n, c, (enum side)side);
     stream_drain(n, c);
     rare_drop(n, c);
     patience_forget(n, c);

@@ -70,7 +70,7 @@ static bool review_acknowledged(struct net *n, struct connection *c, enum side f
     }
     h->gapped = true;
     h->gap_packets = (uint32_t)c->flow.packets[from];
-    h->rewindable = !h->early.first && h->strays == 0;
+    h->rewindable = !h->early.first && h->strays == 0 && !connection_doubts(c, from);
     h->rewind_seq = h->next;
     stream_give_up(n, c, from, h->grace_acked);
     h->grace = false;
@@ -181,6 +181,7 @@ bool patience_make_room(struct net *n, struct connection *c, size_t bytes)
         if (!other)
             break;
         stream_drain(n, other);
+        doubt_shed(n, other, FROM_CLIENT);
         patience_review(n, other);
     }
     return held_fits(&n->held, bytes);

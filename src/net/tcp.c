@@ -213,16 +213,22 @@ static bool segment_ack(struct net *n, struct connection *c, enum side from, con
     return true;
 }
 
+/* Its bytes were received, though not by us: its timestamp is old because the capture swapped packets. */
+static bool segment_swapped(const struct half *h, int64_t end)
+{
+    return h->started && end > h->received && end <= h->acked;
+}
+
 static void segment_data(struct net *n, struct connection *c, enum side from, const struct net_packet *p)
 {
     struct half *h = &c->half[from];
     uint32_t stamp;
-    if (policy_options(c, from, p, &stamp)) {
+    bool fin = p->flags & TCP_FIN;
+    int64_t length = p->payload_length + (int64_t)fin, start = half_position(h, p->seq), ack = INT64_MIN;
+    if (policy_options(c, from, p, &stamp) && (policy_signature(c, from, p) || !segment_swapped(h, start + length))) {
         count(n->counters, COUNT_TCP_OUT_OF_WINDOW);
         return;
     }
-    bool fin = p->flags & TCP_FIN;
-    int64_t length = p->payload_length + (int64_t)fin, start = half_position(h, p->seq), ack = INT64_MIN;
     if (h->started && policy_outside(h, start, start + length)) {
         segment_stray(n, c, from, p);
         return;
@@ -251,7 +257,14 @@ static void segment_data(struct net *n, struct connection *c, enum side from, co
         segment_take(n, c, from, p, ack);
 }
 
-/* Linux believes a reset only at exactly the next sequence number (RFC 5961). When bytes are missing to us we do not know
+/* Behind all that its receiver selectively acknowledged. */
+static bool segment_behind_sacked(const struct connection *c, enum side from, int64_t at)
+{
+    const struct half *h = &c->half[from];
+    return h->sack && c->half[other_side(from)].sack && h->early.last && at == h->early.furthest;
+}
+
+/* Linux believes a reset only at exactly the next sequence number (RFC 5961), or behind what waits. When bytes are missing to us we do not know
  * that number: then inside the window must do. */
 static bool segment_reset_counts(const struct connection *c, enum side from, const struct net_packet *p)
 {
@@ -262,11 +275,26 @@ static bool segment_reset_counts(const struct connection *c, enum side from, con
     int64_t at = half_position(h, p->seq);
     if (at == h->received || (h->fin_received && at == h->received - 1))
         return true;
-    /* ... or behind all that it selectively acknowledged. */
-    if (h->sack && other->sack && h->early.last && at == h->early.furthest)
+    if (segment_behind_sacked(c, from, at))
         return true;
     bool unsure = h->acked > h->received || h->ready_first || c->flow.midstream || !other->seen;
     return unsure && at > h->received && !policy_outside(h, at, at);
+}
+
+/* What was sent before a reset and not seen is lost. What waits behind a hole is thrown away; when the reset stands behind
+ * all that waits, the hole may be its receiver's too, and then nothing of it was ever read. */
+static void segment_reset(struct net *n, struct connection *c, enum side from, const struct net_packet *p)
+{
+    struct half *h = &c->half[from];
+    if (!h->started)
+        return;
+    int64_t at = half_position(h, p->seq);
+    bool waited = segment_behind_sacked(c, from, at);
+    stream_forget_unacknowledged(n, c, from);
+    if (waited && h->received < at)
+        c->flow.excused[from] = true;
+    else
+        stream_give_up(n, c, from, at);
 }
 
 /* Of the client. Data may count all the same: a capture inside the server's host has segments that were merged. */
@@ -314,14 +342,15 @@ void net_segment(struct net *n, struct flow *flow, const struct net_packet *pack
         segment_settle(n, c);
         return;
     }
+    if (from == FROM_CLIENT)
+        c->reset_waits = false;
     if (packet->flags & TCP_RST) {
         if (!policy_signature(c, from, packet) && segment_reset_counts(c, from, packet)) {
-            /* What was sent before it and not seen is lost. */
-            if (c->half[from].started)
-                stream_give_up(n, c, from, half_position(&c->half[from], packet->seq));
+            segment_reset(n, c, from, packet);
             connection_close(n, c, END_RESET, from);
         } else {
             odd_reset_ignored(n, c, from, packet);
+            c->reset_waits = from == FROM_CLIENT && doubt_precedes(c, from, half_position(&c->half[from], packet->seq));
             count(n->counters, COUNT_TCP_OUT_OF_WINDOW);
         }
         segment_settle(n, c);

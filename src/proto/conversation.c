@@ -170,8 +170,7 @@ static struct held *held_take(struct pool *home)
     return held;
 }
 
-/* Adds bytes to the unfinished message, moving it to a large buffer when it outgrows the small one. */
-static bool held_add(struct dialogue *d, struct direction *side, struct view bytes, const struct segment *where)
+bool held_add(struct dialogue *d, struct direction *side, struct view bytes, const struct segment *where)
 {
     struct held *held = side->held;
     if (!held)

@@ -186,6 +186,10 @@ static void take_bytes(void *context, struct flow *flow, enum side from, struct 
     struct conversation *c = flow->user;
     if (!c)
         c = identify(d, flow, from, bytes, where);
+    else if (is_undecided(flow))
+        c = identify_more(d, flow, from, bytes, where);
+    if (!c && is_undecided(flow))
+        return;
     if (!c || c == &not_a_database) {
         count_many(d->counters, COUNT_BYTES_OTHER, bytes.length);
         return;
@@ -205,8 +209,10 @@ static void take_bytes(void *context, struct flow *flow, enum side from, struct 
 
 static void take_gap(void *context, struct flow *flow, enum side from, uint64_t lost, const struct segment *where)
 {
-    (void)context;
+    struct dialogue *d = context;
     (void)where;
+    if (is_undecided(flow))
+        identify_give_up(d, flow);
     struct conversation *c = conversation_of(flow);
     if (!flow->user)
         flow->midstream = true; /* what opens a connection was lost: as if its start was not seen */
@@ -247,9 +253,15 @@ static void take_finished(void *context, struct flow *flow, enum side from, cons
 static void take_closed(void *context, struct flow *flow, enum flow_end end, enum side by, const struct segment *where)
 {
     struct dialogue *d = context;
+    if (is_undecided(flow))
+        identify_give_up(d, flow);
     struct conversation *c = conversation_of(flow);
     if (!c)
         return;
+    if (end == END_RESET && flow->excused[by] && c->transport == TRANSPORT_CLEAR)
+        conversation_gap(c, by, 0);
+    else if (end == END_RESET && flow->excused[by])
+        c->transport = TRANSPORT_OPAQUE;
     if (end == END_RESET)
         side_ended(c, by, true, where);
     d->sink.closed(d->sink.context, flow, end, by, where);

@@ -68,9 +68,18 @@ struct conversation {
 /* flow->user of a connection that no decoder claims. */
 extern struct conversation not_a_database;
 
+/* The connection's, if a decoder has claimed it. */
 static inline struct conversation *conversation_of(const struct flow *flow)
 {
-    return flow->user == &not_a_database ? NULL : flow->user;
+    struct conversation *c = flow->user;
+    return c && c->decoder ? c : NULL;
+}
+
+/* Its first bytes were too few to tell: they are kept in a conversation without a decoder. */
+static inline bool is_undecided(const struct flow *flow)
+{
+    const struct conversation *c = flow->user;
+    return c && !c->decoder && c != &not_a_database;
 }
 
 struct dialogue {
@@ -95,11 +104,17 @@ enum { OPENED_BYTES = 65536 };
 /* identify.c: whose connection is this? Returns the conversation, or NULL when it is no database's (flow->user is then set
  * so that it is not asked again), or when more bytes must decide. */
 struct conversation *identify(struct dialogue *d, struct flow *flow, enum side from, struct view bytes, const struct segment *where);
+/* The same, when the first bytes are kept already. */
+struct conversation *identify_more(struct dialogue *d, struct flow *flow, enum side from, struct view bytes, const struct segment *where);
+/* Whoever it was: the kept bytes are nobody's. */
+void identify_give_up(struct dialogue *d, struct flow *flow);
 const char *identify_other(struct view bytes); /* "HTTP", "TLS", "SSH", ...; NULL */
 /* Findings that say nothing but that these first bytes are another protocol's. */
 void identify_report_other(struct conversation *c, struct view bytes);
 
 /* conversation.c */
+/* Adds bytes to the unfinished message, moving it to a large buffer when it outgrows the small one. */
+bool held_add(struct dialogue *d, struct direction *side, struct view bytes, const struct segment *where) MUST_CHECK;
 struct conversation *conversation_open(struct dialogue *d, struct flow *flow, const struct decoder *decoder);
 /* Bytes of messages of one direction, after any unwrapping. */
 void conversation_bytes(struct conversation *c, enum side from, struct view bytes, const struct segment *where);

@@ -6,6 +6,7 @@
 #include "proto/dialogue.h"
 
 #include <stdio.h>
+#include <string.h>
 
 static const struct decoder *decoder_at_port(uint16_t port)
 {
@@ -76,6 +77,84 @@ static void shed(struct dialogue *d, struct flow *flow)
     flow->user = &not_a_database;
 }
 
+/* ---- first bytes that are too few to tell, on no known port */
+
+enum { UNDECIDED_MOST = 64 };
+
+static bool may_be_ours(enum side from, struct view bytes)
+{
+    for (unsigned p = 1; p < PROTOCOLS; p++)
+        if (decoder_of((enum protocol)p)->probe(from, cursor_over(bytes)) != MATCH_NO)
+            return true;
+    return false;
+}
+
+/* False: there is no memory for it. */
+static bool keep_first(struct dialogue *d, struct flow *flow, enum side from, struct view bytes, const struct segment *where)
+{
+    struct conversation *c = pool_take(&d->conversations);
+    if (!c)
+        return false;
+    flow->user = c;
+    c->sides[from].first = *where;
+    if (held_add(d, &c->sides[from], bytes, where))
+        return true;
+    identify_give_up(d, flow);
+    return false;
+}
+
+static void forget_first(struct dialogue *d, struct flow *flow)
+{
+    struct conversation *c = flow->user;
+    for (unsigned side = FROM_CLIENT; side <= FROM_SERVER; side++)
+        if (c->sides[side].held)
+            pool_give(c->sides[side].held->home, c->sides[side].held);
+    pool_give(&d->conversations, c);
+    flow->user = NULL;
+}
+
+void identify_give_up(struct dialogue *d, struct flow *flow)
+{
+    const struct conversation *c = flow->user;
+    for (unsigned side = FROM_CLIENT; side <= FROM_SERVER; side++)
+        if (c->sides[side].held)
+            count_many(d->counters, COUNT_BYTES_OTHER, c->sides[side].held->length);
+    forget_first(d, flow);
+    flow->user = &not_a_database;
+}
+
+struct conversation *identify_more(struct dialogue *d, struct flow *flow, enum side from, struct view bytes, const struct segment *where)
+{
+    struct direction *side = &((struct conversation *)flow->user)->sides[from];
+    uint8_t first[2 * UNDECIDED_MOST];
+    size_t kept = side->held ? side->held->length : 0;
+    if (!kept) { /* the other side answers what nobody understood */
+        identify_give_up(d, flow);
+        return NULL;
+    }
+    struct view more = view_head(bytes, sizeof first - kept);
+    memcpy(first, side->held->bytes, kept);
+    memcpy(first + kept, more.bytes, more.length);
+    struct view all = view_of(first, kept + more.length);
+    const struct decoder *spoken = decoder_by_probe(from, all);
+    if (!spoken) {
+        if (all.length >= UNDECIDED_MOST || !may_be_ours(from, all) || !held_add(d, side, more, where))
+            identify_give_up(d, flow);
+        return NULL;
+    }
+    struct segment begin = side->first;
+    forget_first(d, flow);
+    struct conversation *c = conversation_open(d, flow, spoken);
+    if (!c) {
+        shed(d, flow);
+        count_many(d->counters, COUNT_BYTES_OTHER, kept);
+        return NULL;
+    }
+    c->tentative = from == FROM_CLIENT;
+    dialogue_route(c, from, view_head(all, kept), &begin);
+    return c;
+}
+
 struct conversation *identify(struct dialogue *d, struct flow *flow, enum side from, struct view bytes, const struct segment *where)
 {
     enum protocol known = directory_ask(d->directory, d->worker, &flow->server, d->when);
@@ -97,7 +176,9 @@ struct conversation *identify(struct dialogue *d, struct flow *flow, enum side f
         }
     }
     if (!expected) {
-        flow->user = &not_a_database;
+        bool more = !flow->midstream && bytes.length < UNDECIDED_MOST && may_be_ours(from, bytes);
+        if (!more || !keep_first(d, flow, from, bytes, where))
+            flow->user = &not_a_database;
         return NULL;
     }
     c = conversation_open(d, flow, expected);

@@ -1,6 +1,6 @@
 /*
  * A list of segments in meaning, not in bytes, so that the fuzzer reaches states: per segment eight bytes give direction
- * and connection, flags, what follows what, and how much is cut. The sink checks the contract of net/stream.h: offsets
+ * and connection, flags, what follows what, options, how much is cut, and whether the checksum is right. The sink checks the contract of net/stream.h: offsets
  * without holes, no word after the end, closed exactly once; at the end every packet was counted and all memory is back.
  */
 #include <stdlib.h>
@@ -17,6 +17,9 @@ struct told {
     int finished[2];
     int closed;
 };
+
+/* Urgent segments so far: each may leave one byte out of a stream. */
+static uint64_t urgent;
 
 /* One entry for each connection that the sink heard of; flow->user points into it. */
 static struct told told[4096];
@@ -38,10 +41,17 @@ static struct told *told_of(struct flow *flow)
     return flow->user;
 }
 
+static void leave_out(struct told *t, enum side from, uint64_t offset)
+{
+    if (offset - t->length[from] <= urgent)
+        t->length[from] = offset;
+}
+
 static void on_bytes(void *context, struct flow *flow, enum side from, struct view bytes, const struct segment *where)
 {
     (void)context;
     struct told *t = told_of(flow);
+    leave_out(t, from, where->stream_offset);
     must(!t->closed && !t->finished[from] && bytes.length && where->stream_offset == t->length[from]);
     volatile uint8_t touched = bytes.bytes[0];
     touched = bytes.bytes[bytes.length - 1];
@@ -53,6 +63,7 @@ static void on_gap(void *context, struct flow *flow, enum side from, uint64_t lo
 {
     (void)context;
     struct told *t = told_of(flow);
+    leave_out(t, from, where->stream_offset);
     must(!t->closed && !t->finished[from] && lost && where->stream_offset == t->length[from]);
     t->length[from] += lost;
 }
@@ -61,6 +72,7 @@ static void on_finished(void *context, struct flow *flow, enum side from, const 
 {
     (void)context;
     struct told *t = told_of(flow);
+    leave_out(t, from, where->stream_offset);
     must(!t->closed && !t->finished[from] && where->stream_offset == t->length[from]);
     t->finished[from] = 1;
 }
@@ -87,6 +99,25 @@ static uint32_t step(uint8_t code)
     return (uint32_t)(code & 1 ? (signed_code >> 1) * 65536 : signed_code >> 1);
 }
 
+/* The header in front of the options, with a checksum that is right or wrong: the net reads it where the frame has it. */
+static void seal(struct net_packet *p, uint8_t *header, bool right)
+{
+    p->options.bytes = header + 20;
+    header[12] = 5 << 4;
+    header[13] = p->flags;
+    const struct view parts[] = {view_of(p->source.address, 16), view_of(p->target.address, 16),
+                                 view_of(header, 20 + p->options.length), p->payload};
+    uint32_t sum = 6 + 20 + (uint32_t)p->options.length + p->payload_length;
+    for (unsigned i = 0; i < 4; i++)
+        for (size_t k = 0; k < parts[i].length; k++)
+            sum += k % 2 ? parts[i].bytes[k] : (uint32_t)parts[i].bytes[k] << 8;
+    while (sum >> 16)
+        sum = (sum & 0xffff) + (sum >> 16);
+    sum = ~sum ^ (right ? 0 : 0x5555);
+    header[16] = (uint8_t)(sum >> 8);
+    header[17] = (uint8_t)sum;
+}
+
 static void play(struct net *n, struct script *s, const uint8_t code[8], struct view payload)
 {
     unsigned which = code[0] >> 1 & (CONNECTIONS - 1);
@@ -104,6 +135,26 @@ static void play(struct net *n, struct script *s, const uint8_t code[8], struct 
     p.payload = view_of(bytes, length - (code[7] & 1 ? length / 2 : 0));
     p.source = (struct endpoint){{[15] = (uint8_t)(from == FROM_CLIENT ? 1 : 2)}, (uint16_t)(from == FROM_CLIENT ? 4000 + which : 3306)};
     p.target = (struct endpoint){{[15] = (uint8_t)(from == FROM_CLIENT ? 2 : 1)}, (uint16_t)(from == FROM_CLIENT ? 3306 : 4000 + which)};
+    /* SACK permitted, a timestamp or a selective acknowledgement. */
+    static const uint8_t kinds[4][4] = {{1, 1, 4, 2}, {1, 1, 8, 10}, {1, 1, 5, 10}, {1, 1, 19, 18}};
+    static const uint8_t lengths[4] = {4, 12, 12, 20};
+    uint8_t header[40] = {0};
+    if (code[7] & 4) {
+        unsigned kind = code[7] >> 3 & 3;
+        memcpy(header + 20, kinds[kind], 4);
+        uint32_t first = seq[other_side(from)] + step(code[5]);
+        for (unsigned i = 0; i < 4 && kind == 1; i++)
+            header[24 + i] = code[5];
+        for (unsigned i = 0; i < 4 && kind == 2; i++) {
+            header[24 + i] = (uint8_t)(first >> (24 - 8 * i));
+            header[28 + i] = (uint8_t)((first + code[4]) >> (24 - 8 * i));
+        }
+        p.options.length = lengths[kind];
+    }
+    p.urgent = p.flags & TCP_URG ? code[6] : 0;
+    urgent += (p.flags & TCP_URG) != 0;
+    p.ttl = (uint8_t)(64 + (code[1] >> 7) * 8);
+    seal(&p, header, !(code[1] & 0x40));
     if (code[7] & 2)
         seq[from] = p.seq + p.payload_length + (p.flags & (TCP_SYN | TCP_FIN) ? 1 : 0);
     net_prefetch(n, &p);
@@ -124,6 +175,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     memset(arena.memory, 0, arena.used);
     arena.used = 0;
     told_count = 0;
+    urgent = 0;
     memset(&counters, 0, sizeof counters);
     const struct net_options options = {.flows = 3, .held_bytes = HELD, .idle_ns = INT64_C(10000000000)};
     const struct stream_sink sink = {NULL, on_bytes, on_gap, on_finished, on_closed, NULL, NULL};

@@ -279,7 +279,7 @@ static void warns(void **state)
     static const struct row rows[] = {
         {"drop", "drop mysql any any -> any any (sid:1;)", "drop acts as alert"},
         {"reject", "reject mysql any any -> any any (sid:1;)", "reject acts as alert"},
-        {"later protocol", "alert memcached any any -> any any (sid:1;)", "never matches: memcached is not decoded"},
+        {"later protocol", "alert sctp any any -> any any (sid:1;)", "never matches: sctp is not decoded"},
         {"not established", "alert mysql any any -> any any (flow:not_established; sid:1;)", "never matches: messages"},
         {"classtype", "alert mysql any any -> any any (classtype:misc-atack; sid:1;)",
          "unknown classtype misc-atack, priority 3 is used; did you mean misc-attack?"},

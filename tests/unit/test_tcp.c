@@ -14,6 +14,7 @@ struct row {
 
 #define AT(side, bits, number, acknowledged) .from = side, .flags = bits, .seq = number, .ack = acknowledged
 #define TEXT(text) .payload = (text), .length = sizeof(text) - 1
+#define STAMP(of) .options = {(const uint8_t *)"\1\1\10\12\0\0\0" of "\0\0\0\1", 12}
 #define HANDSHAKE {AT(C, SYN, 100, 0)}, {AT(S, SYN | A, 500, 101)}, {AT(C, A, 101, 501)}
 
 /* Client's first byte 101, server's 501. */
@@ -133,6 +134,13 @@ static const struct row rows[] = {
      {HANDSHAKE, {AT(C, A, 103, 501), TEXT("al")}, {AT(C, RST, 105, 0)}, {AT(C, A, 101, 501), TEXT("re")}}},
     {"reset among what waits", "C:re C:al", -1,
      {HANDSHAKE, {AT(C, A, 103, 501), TEXT("al")}, {AT(C, RST, 104, 0)}, {AT(C, A, 101, 501), TEXT("re")}}},
+    {"old timestamp", "C:re C:al", -1,
+     {{AT(C, SYN, 100, 0), STAMP("\1")}, {AT(S, SYN | A, 500, 101), STAMP("\1")}, {AT(C, A, 101, 501), STAMP("\1")},
+      {AT(C, A, 101, 501), TEXT("re"), STAMP("\11")}, {AT(S, A, 501, 103), STAMP("\1")}, {AT(C, A, 103, 501), STAMP("\11")},
+      {AT(C, A, 103, 501), TEXT("EVIL"), STAMP("\5")}, {AT(C, A, 103, 501), TEXT("al"), STAMP("\11")}}},
+    {"old timestamp, but received before", "C:re C:al", -1,
+     {{AT(C, SYN, 100, 0), STAMP("\1")}, {AT(S, SYN | A, 500, 101), STAMP("\1")}, {AT(C, A, 101, 501), STAMP("\1")},
+      {AT(S, A, 501, 103), STAMP("\1")}, {AT(C, A, 103, 501), TEXT("al"), STAMP("\11")}, {AT(C, A, 101, 501), TEXT("re"), STAMP("\5")}}},
     {"SYN and FIN begin nothing", "", -1, {{AT(C, SYN | FIN, 100, 0)}, {AT(C, A, 101, 501), TEXT("EVIL")}}},
     {"merged segments cover more", "C:- C:aa C:cc", -1,
      {HANDSHAKE, {AT(C, A, 102, 501), TEXT("aa")}, {AT(C, A, 103, 501), TEXT("bb")}, {AT(C, A, 104, 501), TEXT("cc")}, {AT(C, A, 101, 501), TEXT("-")}}},

@@ -103,6 +103,8 @@ TEXT_ROWS = [
     line("mg: an opaque of 32 bytes", instead("mg a O" + "1" * 32), "memcached.opaque-too-long memcached.opaque 5", says("CLIENT_ERROR opaque token too long"), C("mg a O1")),
     line("mg: a key that is no base64", instead("mg Zm9 b"), "memcached.meta-key memcached.key 3", says("CLIENT_ERROR error decoding key"), C("mg Zm9v b")),
     line("ms: a time that is a word", instead("ms a 5 Tx", "hello"), "memcached.meta-token memcached.meta_flag 7", says("CLIENT_ERROR bad token in command line format"), C("ms a 5 T5", "hello")),
+    line("set: a length of 2^32 and 5", instead("set a 0 0 4294967301", "hello"), "memcached.number-truncated memcached.value_length 10", [S("STORED"), QUIT, CLIENT_ENDS], SET),
+    line("set: noreply misspelt", instead("set a 0 0 5 norply", "hello"), "memcached.ignored-argument memcached.argument 12", [S("STORED"), QUIT, CLIENT_ENDS], SET),
     line("after quit", lambda b: b, "memcached.after-quit db.message 0", [CLIENT_ENDS], GET, GREETING + [QUIT]),
     line("after watch", lambda b: b, "memcached.after-watch db.message 0", [CLIENT_ENDS], GET, [C("watch"), S("OK")]),
 ]

@@ -3,6 +3,7 @@ import socket
 import struct
 
 FIN, SYN, RST, PSH, ACK = 1, 2, 4, 8, 16
+WINDOW = 64240
 START = 1_700_000_000_000_000  # microseconds
 SERVER = "10.2.0.1"
 SEGMENT = 1448
@@ -33,7 +34,7 @@ def checksum(data):
 
 def frame(source, target, ports, seq, ack, flags, payload, number):
     a, b = socket.inet_aton(source), socket.inet_aton(target)
-    tcp = struct.pack("!HHIIBBHHH", *ports, seq & 0xFFFFFFFF, ack & 0xFFFFFFFF, 5 << 4, flags, 64240, 0, 0) + payload
+    tcp = struct.pack("!HHIIBBHHH", *ports, seq & 0xFFFFFFFF, ack & 0xFFFFFFFF, 5 << 4, flags, WINDOW, 0, 0) + payload
     pseudo = a + b + struct.pack("!BBH", 0, 6, len(tcp))
     tcp = tcp[:16] + struct.pack("!H", checksum(pseudo + tcp)) + tcp[18:]
     ip = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(tcp), number & 0xFFFF, 0x4000, 64, 6, 0) + a + b
@@ -51,9 +52,11 @@ class File:
             f.write(b"".join(self.records))
 
     def connection(self, number, port, events):
-        """Events: ("C" or "S", bytes), ("C.", None) a FIN, ("C!", None) a reset, ("wait", seconds)."""
+        """Events: ("C" or "S", bytes), ("C.", None) a FIN, ("C!", None) a reset, ("wait", seconds).
+        Who waits acknowledges what came, as every host does within a fifth of a second, and nobody fills a window."""
         client, ports = client_of(number), {"C": (40000 + number, port), "S": (port, 40000 + number)}
         next_seq = {"C": 1000 + number, "S": 500000 + number}
+        acked = {"C": 0, "S": 0}
         ended = set()
 
         def send(side, flags, payload=b""):
@@ -63,13 +66,19 @@ class File:
             data = frame(source, target, ports[side], next_seq[side], ack, flags, payload, len(self.records))
             self.now += 250
             self.records.append(struct.pack("<IIII", self.now // 1000000, self.now % 1000000, len(data), len(data)) + data)
+            acked[side] = ack
             next_seq[side] += len(payload) + bool(flags & (SYN | FIN))
+            if payload and next_seq[side] - acked[other] > WINDOW // 2:
+                send(other, ACK)
 
         send("C", SYN)
         send("S", SYN | ACK)
         send("C", ACK)
         for what, data in events:
             if what == "wait":
+                for side, other in (("S", "C"), ("C", "S")):
+                    if acked[side] != next_seq[other]:
+                        send(side, ACK)
                 self.now += int(data * 1000000)
             elif what.endswith("."):
                 send(what[0], FIN | ACK)

@@ -5,6 +5,7 @@ import struct
 from message import Field, Message, shifted
 
 NAME, PORT = "memcached", 11211
+ERRORS_CLOSE = True    # whether an ordinary error may end the connection
 TYPES = list(range(0x26)) + [0x30, 0x80, 0x81, 0xff] + [ord(c) for c in "gsadmcirt G0\r\n"]
 BIG_LENGTHS = (250, 251, 1024, 16384, 65535, 1 << 20, (1 << 20) + 1, 1 << 24, 1 << 30, (1 << 30) + 1, 0x7ffffffd, 0x7ffffffe, 0x7fffffff,
                0x80000000, 0xfffffff0, 0xffffffff)

@@ -5,6 +5,7 @@ port_of() {
     case $1 in
     mysql/*) option "$1" port 3306 ;;
     redis/*) option "$1" port 6379 ;;
+    drda/*) option "$1" port 1527 ;;
     memcached/*) option "$1" port 11211 ;;
     mongodb/*) option "$1" port 27017 ;;
     *) option "$1" port 5432 ;;

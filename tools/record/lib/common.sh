@@ -68,6 +68,10 @@ need_everything() {
             need mariadb mariadb-client
             need sysbench sysbench
             ;;
+        drda/*)
+            need javac default-jdk-headless
+            [ -f /usr/share/java/derbynet.jar ] || MISSING+=(libderby-java)
+            ;;
         memcached/*)
             need memcached memcached
             need memccat libmemcached-tools

@@ -1,0 +1,224 @@
+/* DRDA: clean dialogues stay silent however they are cut; no byte value and no prefix is too much; facts; boundaries are found
+ * again after a gap; long values cost their heads. The rows of damage are in tools/damage/drda.py. */
+#include "drda_dialogues.h"
+#include "drive.h"
+#include "talk.h"
+
+enum { PORT = 50000 };
+
+static void clean_dialogues_are_silent(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < DIALOGUES; i++) {
+        struct talk *t = talk_open(&drda_decoder);
+        for (size_t k = 0; k < dialogues[i].count; k++) {
+            talk_hex(t, dialogues[i].lines[k].from, dialogues[i].lines[k].hex);
+            assert_int_equal(t->unread, 0);
+        }
+        if (t->reports_used)
+            print_error("dialogue %s\n", dialogues[i].name);
+        talk_expect_silence(t);
+        talk_close(t);
+    }
+}
+
+/* Through the room that buffers: whole, and in segments of every size up to 12 bytes. */
+static void segments_do_not_matter(void **state)
+{
+    (void)state;
+    static struct drive d;
+    assert_true(drive_open(&d));
+    for (size_t i = 0; i < DIALOGUES; i++) {
+        unsigned whole = 0;
+        for (size_t size = 0; size < 13; size++) {
+            drive_start(&d, PORT, false);
+            for (size_t k = 0; k < dialogues[i].count; k++) {
+                struct view line = hex(dialogues[i].lines[k].hex);
+                for (struct view left = line; left.length;) {
+                    struct view part = view_head(left, size ? size : left.length);
+                    drive_bytes(&d, dialogues[i].lines[k].from, part);
+                    left = view_from(left, part.length);
+                }
+                hex_free(line);
+            }
+            if (d.lines_used)
+                fail_msg("%s in segments of %zu: %s", dialogues[i].name, size, d.lines[0]);
+            if (!size)
+                whole = d.messages;
+            assert_int_equal(d.messages, whole);
+            drive_end(&d, END_FIN, FROM_CLIENT);
+        }
+    }
+    drive_close(&d);
+}
+
+static void say(struct talk *t, const struct dialogue *d, size_t lines)
+{
+    for (size_t i = 0; i < lines; i++)
+        talk_hex(t, d->lines[i].from, d->lines[i].hex);
+}
+
+static void every_prefix_and_every_change_of_a_byte(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < DIALOGUES; i++)
+        for (size_t k = 0; k < dialogues[i].count; k++) {
+            struct view line = hex(dialogues[i].lines[k].hex);
+            uint8_t *changed = malloc(line.length);
+            for (size_t at = 0; at < line.length; at++) {
+                struct talk *t = talk_open(&drda_decoder);
+                say(t, &dialogues[i], k);
+                talk(t, dialogues[i].lines[k].from, view_head(line, at));
+                talk_clear_findings(t, 0);
+                drda_decoder.end(t->state, FROM_SERVER, false, &t->findings);
+                talk_close(t);
+                for (unsigned value = 1; value < 256; value += at < 32 || value == 1 ? 1 : 37) {
+                    memcpy(changed, line.bytes, line.length);
+                    changed[at] ^= (uint8_t)value;
+                    t = talk_open(&drda_decoder);
+                    say(t, &dialogues[i], k);
+                    talk(t, dialogues[i].lines[k].from, view_of(changed, line.length));
+                    for (size_t next = k + 1; next < dialogues[i].count; next++)
+                        talk_hex(t, dialogues[i].lines[next].from, dialogues[i].lines[next].hex);
+                    talk_close(t);
+                }
+            }
+            free(changed);
+            hex_free(line);
+        }
+}
+
+/* Losing all that was said before any line leaves nothing to complain about. */
+static void joined_in_the_middle(void **state)
+{
+    (void)state;
+    static struct drive d;
+    assert_true(drive_open(&d));
+    for (size_t i = 0; i < DIALOGUES; i++)
+        for (size_t from = 1; from < dialogues[i].count; from++) {
+            drive_start(&d, PORT, true);
+            for (size_t k = from; k < dialogues[i].count; k++) {
+                struct view line = hex(dialogues[i].lines[k].hex);
+                drive_bytes(&d, dialogues[i].lines[k].from, line);
+                hex_free(line);
+            }
+            drive_end(&d, END_FIN, FROM_SERVER);
+            if (d.lines_used)
+                fail_msg("%s from line %zu: %s", dialogues[i].name, from, d.lines[0]);
+        }
+    drive_close(&d);
+}
+
+static void facts_are_observed(void **state)
+{
+    (void)state;
+    struct talk *t = talk_open(&drda_decoder);
+    say(t, &dialogues[0], dialogues[0].count);
+    assert_int_equal(t->facts.seen[FACT_SERVER_HELLO], 1);
+    assert_int_equal(t->facts.seen[FACT_LOGIN], 1);
+    assert_int_equal(t->facts.seen[FACT_LOGIN_OK], 1);
+    assert_int_equal(t->facts.seen[FACT_REQUEST], 8);
+    assert_int_equal(t->facts.seen[FACT_REPLY], 8);
+    assert_int_equal(t->facts.seen[FACT_ERROR], 0);
+    assert_int_equal(t->session.phase, PHASE_AUTHENTICATED);
+    assert_int_equal(t->session.user_length, 3);
+    assert_memory_equal(t->session.user, "ann", 3);
+    assert_memory_equal(t->session.database, "SAMPLE", t->session.database_length);
+    talk_close(t);
+    t = talk_open(&drda_decoder);
+    say(t, &dialogues[1], dialogues[1].count);
+    assert_int_equal(t->facts.seen[FACT_ERROR], 1);
+    talk_close(t);
+    t = talk_open(&drda_decoder);
+    say(t, &dialogues[2], dialogues[2].count);
+    assert_int_equal(t->facts.seen[FACT_LOGIN_FAILED], 1);
+    talk_close(t);
+}
+
+static void finds_the_next_boundary(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        enum side from;
+        const char *hex;
+        int offset; /* -1: none */
+    } rows[] = {
+        {"a command at once", FROM_CLIENT, "000ad00100010004200e", 0},
+        {"the end of another, then a command", FROM_CLIENT, "d0010203000ad00100010004200e", 4},
+        {"two commands", FROM_CLIENT, "00000ad04100010004200e000ad00100010004200f", 1},
+        {"a command, then something else", FROM_CLIENT, "000ad04100010004200e4142434445464748494a", -1},
+        {"a reply of the client", FROM_CLIENT, "000ad00200010004220c", -1},
+        {"a reply", FROM_SERVER, "000ad00200010004220c", 0},
+        {"an object longer than its DSS", FROM_SERVER, "000ad00200010005220c", -1},
+        {"nothing", FROM_SERVER, "", -1},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct talk *t = talk_open(&drda_decoder);
+        struct view bytes = hex(rows[i].hex);
+        size_t offset = 999;
+        bool found = drda_decoder.resync(t->state, rows[i].from, cursor_over(bytes), &offset);
+        if (found != (rows[i].offset >= 0) || (found && offset != (size_t)rows[i].offset))
+            fail_msg("%s: %d at %zu", rows[i].name, found, offset);
+        hex_free(bytes);
+        talk_close(t);
+    }
+}
+
+/* A row block of 100,000 bytes in four segments: only its head is wanted at first, and its end is known. */
+static void long_values_are_followed(void **state)
+{
+    (void)state;
+    enum { DATA = 100000, FIRST = 32767, MORE = 32765 };
+    static uint8_t wire[DATA + 100];
+    const uint8_t head[] = {0xff, 0xff, 0xd0, 0x03, 0, 1, 0x80, 0x08, 0x24, 0x1b, 0, DATA >> 16, (DATA >> 8) & 255, DATA & 255};
+    memcpy(wire, head, sizeof head);
+    size_t left = DATA - (FIRST - sizeof head), at = FIRST;
+    while (left) {
+        size_t here = left < MORE ? left : MORE;
+        wire[at] = left > MORE ? 0xff : (uint8_t)((here + 2) >> 8);
+        wire[at + 1] = left > MORE ? 0xff : (uint8_t)(here + 2);
+        at += here + 2;
+        left -= here;
+    }
+    struct talk *t = talk_open(&drda_decoder);
+    struct frame frame = {0};
+    say(t, &dialogues[0], 7);
+    assert_int_equal(drda_decoder.frame(t->state, FROM_SERVER, cursor_over(view_of(wire, at)), &frame), FRAME_READY);
+    assert_true(frame.total == FIRST && frame.wanted < 100);
+    talk(t, FROM_SERVER, view_of(wire, at));
+    assert_int_equal(t->unread, 0);
+    talk_expect_silence(t);
+    wire[13]++; /* the object now wants one byte more than there is */
+    talk(t, FROM_SERVER, view_of(wire, at));
+    assert_non_null(talk_find(t, ANOMALY_DRDA_OBJECT_OVERRUN));
+    talk_close(t);
+}
+
+/* Every row of the catalogue has its words, and belongs to this protocol's block. */
+static void the_catalogue_is_complete(void **state)
+{
+    (void)state;
+    unsigned rows = 0;
+    for (unsigned i = 1; i < ANOMALIES; i++) {
+        const struct anomaly_row *row = anomaly_row((enum anomaly)i);
+        if (row->protocol != PROTOCOL_DRDA)
+            continue;
+        rows++;
+        assert_true(row->number >= 10000 && row->number < 11000);
+        assert_memory_equal(row->name, "drda.", 5);
+        assert_true(*row->title && *row->meaning && *row->legal && *row->spec && *row->benign);
+    }
+    assert_true(rows >= 28);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(clean_dialogues_are_silent), cmocka_unit_test(segments_do_not_matter),
+        cmocka_unit_test(every_prefix_and_every_change_of_a_byte), cmocka_unit_test(joined_in_the_middle),
+        cmocka_unit_test(facts_are_observed), cmocka_unit_test(finds_the_next_boundary),
+        cmocka_unit_test(long_values_are_followed), cmocka_unit_test(the_catalogue_is_complete),
+    };
+    return cmocka_run_group_tests_name("drda", tests, NULL, NULL);
+}
