@@ -64,9 +64,9 @@ static enum match probe(enum side from, struct cursor head)
     struct view bytes = cursor_ahead(&head);
     if (from == FROM_CLIENT && (is_client_hello(bytes) || (bytes.length < TLS_SIGN && bytes.length && bytes.bytes[0] == TLS_HANDSHAKE)))
         return MATCH_MAYBE;
-    if (bytes.length < MONGODB_HEADER)
-        return is_http(bytes) ? MATCH_NO : MATCH_MAYBE;
-    return mongodb_plausible(bytes, from) ? MATCH_YES : MATCH_NO;
+    if (mongodb_plausible(bytes, from))
+        return MATCH_YES;
+    return mongodb_may_begin(bytes) ? MATCH_MAYBE : MATCH_NO;
 }
 
 /* ---- framing */

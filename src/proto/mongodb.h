@@ -182,6 +182,7 @@ void mongodb_answer(struct mongodb_reading *r, uint32_t document, enum asked ask
 
 /* mongodb_resync.c */
 bool mongodb_plausible(struct view bytes, enum side from);
+bool mongodb_may_begin(struct view bytes); /* too few bytes to tell, and none of them speaks against it */
 bool mongodb_resync(const void *state, enum side from, struct cursor ahead, size_t *offset);
 
 #endif

@@ -73,6 +73,16 @@ bool mongodb_plausible(struct view bytes, enum side from)
     }
 }
 
+bool mongodb_may_begin(struct view bytes)
+{
+    enum { ENOUGH = 40 };
+    struct mongodb_reading r = {.bytes = bytes};
+    uint32_t length = mongodb_u32(&r, 0);
+    if (bytes.length >= 4 && (length < MONGODB_HEADER + 5 || length > MONGODB_MESSAGE_MAX))
+        return false;
+    return bytes.length < ENOUGH && (bytes.length < MONGODB_HEADER || mongodb_is_opcode(mongodb_u32(&r, 12)));
+}
+
 bool mongodb_resync(const void *state, enum side from, struct cursor ahead, size_t *offset)
 {
     const struct mongodb_state *s = state;
