@@ -53,7 +53,7 @@ static void reports_raise_their_rules(void **state)
     unsigned asked = 0;
     for (size_t i = 0; i < rules_loaded(b->set); i++) {
         const struct rule *r = &b->set->rules[i];
-        const enum protocol protocol = r->protocols >> PROTOCOL_PGSQL & 1 ? PROTOCOL_PGSQL : PROTOCOL_MYSQL;
+        const enum protocol protocol = (enum protocol)__builtin_ctz(r->protocols);
         const enum side from = r->sides & 1u << FROM_CLIENT ? FROM_CLIENT : FROM_SERVER;
         for (unsigned t = 0; t < r->tests.count; t++) {
             for (unsigned n = 0; r->all_tests[t].kind == TEST_ANOMALY && n < r->all_tests[t].parts.count; n++) {
