@@ -82,6 +82,10 @@ static void open_message(struct mongodb_reading *r, const struct compressed *c)
     put(header + 8, r->response_to);
     put(header + 12, c->opcode);
     struct unpacked u = unpack_message(r->out, codecs[c->compressor], payload, payload.length == c->payload, view_of(header, sizeof header));
+    if (c->compressor == COMPRESSOR_NOOP) {
+        u.size = c->payload;
+        u.size_known = true;
+    }
     if (!check_opened(r, c, &u))
         return;
     if (u.how == UNPACKED_NOT || u.bytes.length < MONGODB_HEADER) {

@@ -9,6 +9,7 @@
 #define DBHOUND_TESTS_MONGODB_BUILD_H
 
 #include <snappy-c.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <zlib.h>
 #include <zstd.h>
