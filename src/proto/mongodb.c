@@ -11,11 +11,6 @@ enum { TLS_HEADER = 5, TLS_FIRST = 0x14, TLS_ALERT = 0x15, TLS_HANDSHAKE = 0x16,
 
 _Static_assert(sizeof(struct mongodb_state) <= DECODER_STATE_MAX, "the state fits its slot");
 
-static struct mongodb_reading reading_of(const struct mongodb_state *s, struct view bytes)
-{
-    return (struct mongodb_reading){.state = (struct mongodb_state *)(uintptr_t)s, .bytes = bytes};
-}
-
 /* ---- other speakers on the port */
 
 /* The first bytes of a client's stream are a ClientHello: a record of version 3.x with a handshake message of type 1. Read as a
@@ -90,7 +85,7 @@ static enum framing frame(const void *state, enum side from, struct cursor ahead
     }
     if (bytes.length < MONGODB_HEADER)
         return FRAME_NEEDS_MORE;
-    struct mongodb_reading r = reading_of(s, bytes);
+    const struct mongodb_reading r = {.bytes = bytes};
     uint32_t length = mongodb_u32(&r, 0);
     if (length < MONGODB_HEADER || length > longest(s))
         length = MONGODB_HEADER;
