@@ -4,6 +4,7 @@ FerretDB lacks. It answers a message as it came: compressed, with a checksum, or
 
 usage: mongodb.py PORT
 """
+import socket
 import socketserver
 import struct
 import sys
@@ -187,6 +188,7 @@ class Connection(socketserver.BaseRequestHandler):
         with LOCK:
             Connection.number += 1
         self.number = Connection.number
+        self.request.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         try:
             while True:
                 length, request, _, opcode = struct.unpack("<iiii", self.exactly(16))
