@@ -237,6 +237,48 @@ static void found_on_any_port_by_its_first_bytes(void **state)
     drive_end(&drive, END_CAPTURE, FROM_CLIENT);
 }
 
+/* On ports that nobody knows; each on its own, since a server that was found is known. */
+static void first_bytes_in_pieces(void **state)
+{
+    (void)state;
+    struct view startup = hex(STARTUP);
+    for (size_t cut = 1; cut < startup.length; cut++) {
+        drive_start(&drive, (uint16_t)(34000 + cut), false);
+        drive_bytes(&drive, FROM_CLIENT, view_head(startup, cut));
+        drive_bytes(&drive, FROM_CLIENT, view_from(startup, cut));
+        say(FROM_SERVER, AUTHENTICATION_OK);
+        say(FROM_SERVER, READY);
+        assert_non_null(dialogue_decoder(&drive.flow));
+        say(FROM_CLIENT, "'Q' 0000000e 'SELECT 1' 00");
+        drive_end(&drive, END_FIN, FROM_CLIENT);
+        expect("pgsql.incomplete-message client 18+1 pgsql.length");
+    }
+    /* The server speaks meanwhile; a piece is lost; the connection ends; the bytes are something else. */
+    drive_start(&drive, 34101, false);
+    drive_bytes(&drive, FROM_CLIENT, view_head(startup, 3));
+    say(FROM_SERVER, "'hello'");
+    drive_bytes(&drive, FROM_CLIENT, view_from(startup, 3));
+    assert_null(dialogue_decoder(&drive.flow));
+    drive_end(&drive, END_FIN, FROM_CLIENT);
+    drive_start(&drive, 34102, false);
+    drive_bytes(&drive, FROM_CLIENT, view_head(startup, 3));
+    drive_gap(&drive, FROM_CLIENT, 3);
+    drive_bytes(&drive, FROM_CLIENT, view_from(startup, 6));
+    assert_null(dialogue_decoder(&drive.flow));
+    drive_end(&drive, END_FIN, FROM_CLIENT);
+    drive_start(&drive, 34103, false);
+    drive_bytes(&drive, FROM_CLIENT, view_head(startup, 3));
+    assert_null(dialogue_decoder(&drive.flow));
+    drive_end(&drive, END_CAPTURE, FROM_CLIENT);
+    drive_start(&drive, 34104, false);
+    drive_bytes(&drive, FROM_CLIENT, view_head(startup, 3));
+    say(FROM_CLIENT, "ff ff ff ff ff ff ff ff");
+    assert_null(dialogue_decoder(&drive.flow));
+    drive_end(&drive, END_FIN, FROM_CLIENT);
+    expect(NULL);
+    hex_free(startup);
+}
+
 static void clear_bytes_where_tls_was_agreed(void **state)
 {
     (void)state;
@@ -277,6 +319,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(clean_session_is_silent),
+        cmocka_unit_test(first_bytes_in_pieces),
         cmocka_unit_test(unfinished_message_at_the_close),
         cmocka_unit_test(unfinished_message_at_the_end_of_the_capture_is_nothing),
         cmocka_unit_test(unfinished_message_after_the_time_limit),

@@ -171,10 +171,30 @@ static void rows_hold(void **state)
     }
 }
 
+/* Behind a segment that the capture swapped with what it acknowledges: believed when nothing follows. */
+static void reset_behind_a_doubt(void **state)
+{
+    (void)state;
+    for (unsigned goes_on = 0; goes_on < 2; goes_on++) {
+        struct world w;
+        world_open(&w, 16, 1 << 20);
+        const struct say says[] = {HANDSHAKE, {AT(C, A, 101, 502), TEXT("real")}, {AT(S, A, 501, 101), TEXT("x")}, {AT(C, RST, 105, 0)},
+                                   {AT(C, A, 101, 502), TEXT("more")}};
+        for (unsigned i = 0; i < 6 + goes_on; i++)
+            world_say(&w, says[i]);
+        assert_int_equal(w.closed, 0);
+        world_finish(&w);
+        assert_string_equal(w.log, goes_on ? "S:x C:more" : "S:x C:real");
+        assert_int_equal(w.end, goes_on ? END_CAPTURE : END_RESET);
+        world_close(&w);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(rows_hold),
+        cmocka_unit_test(reset_behind_a_doubt),
     };
     return cmocka_run_group_tests_name("tcp", tests, NULL, NULL);
 }
