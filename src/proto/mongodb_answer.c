@@ -5,10 +5,10 @@
 #include "proto/mongodb.h"
 
 enum {
-    CODE_OVERFLOW = 15, CODE_PROTOCOL_ERROR = 17, CODE_INVALID_BSON = 22, CODE_SHUTDOWN = 91, CODE_CLIENT_APPLICATION = 184, CODE_CLIENT_DOCUMENT = 185,
-    CODE_ILLEGAL_FLAG = 223, CODE_TOO_MANY_SEQUENCES = 233, CODE_CHECKSUM = 288, CODE_OLD_BSON = 10307, CODE_TOO_SMALL = 10304, CODE_TOO_LARGE = 10334,
+    CODE_OVERFLOW = 15, CODE_INVALID_BSON = 22, CODE_SHUTDOWN = 91, CODE_CLIENT_APPLICATION = 184, CODE_CLIENT_DOCUMENT = 185,
+    CODE_ILLEGAL_FLAG = 223, CODE_TOO_MANY_SEQUENCES = 233, CODE_CHECKSUM = 288, CODE_OLD_BSON = 10307, CODE_TOO_SMALL = 10304,
     CODE_SHUTDOWN_NOW = 11600, CODE_NO_DOCUMENTS = 13066, CODE_NAMESPACE = 18633, CODE_FLAGS = 40429, CODE_FIELD_TWICE = 40433, CODE_BODY_MISSING = 40587,
-    CODE_CHECKSUM_SIZE = 51251, CODE_CHECKSUM_ROOM = 51252, CODE_SPLIT_HORIZON = 303, CODE_NO_ROOM = 1,
+    CODE_CHECKSUM_SIZE = 51251, CODE_CHECKSUM_ROOM = 51252, CODE_SPLIT_HORIZON = 303,
 };
 
 void mongodb_sent(struct mongodb_reading *r, enum asked asked, bool exhaust, bool waits)
@@ -121,9 +121,9 @@ static uint64_t count_elements(const struct mongodb_reading *r, uint32_t list)
 static bool is_rejection(int64_t code, struct view text)
 {
     if (code == CODE_OVERFLOW) /* of other things, too */
-        return text.length >= 7 && memcmp(text.bytes, "BSONObj", 7) == 0;
-    return code == CODE_INVALID_BSON || code == CODE_PROTOCOL_ERROR || code == CODE_ILLEGAL_FLAG || code == CODE_TOO_MANY_SEQUENCES ||
-           code == CODE_CHECKSUM || code == CODE_OLD_BSON || code == CODE_TOO_SMALL || code == CODE_TOO_LARGE || code == CODE_NAMESPACE ||
+        return text.length >= 15 && memcmp(text.bytes, "BSONObj exceeds", 15) == 0;
+    return code == CODE_INVALID_BSON || code == CODE_ILLEGAL_FLAG || code == CODE_TOO_MANY_SEQUENCES ||
+           code == CODE_CHECKSUM || code == CODE_OLD_BSON || code == CODE_TOO_SMALL || code == CODE_NAMESPACE ||
            code == CODE_NO_DOCUMENTS || code == CODE_CLIENT_APPLICATION || code == CODE_CLIENT_DOCUMENT ||
            (code >= CODE_FLAGS && code <= CODE_FIELD_TWICE) || code == CODE_BODY_MISSING || code == CODE_CHECKSUM_SIZE || code == CODE_CHECKSUM_ROOM;
 }

@@ -5,7 +5,7 @@
  */
 #include "proto/mongodb.h"
 
-enum { INTERLEAVED_FIRST = 0xf0, INTERLEAVED_LAST = 0xf2, DELTAS_FIRST = 0x80, DELTAS_LAST = 0xdf, DELTA_BLOCK = 8 };
+enum { INTERLEAVED_FIRST = 0xf0, INTERLEAVED_LAST = 0xf2, DELTAS_FIRST = 0x80, DELTAS_LAST = 0xdf, DELTA_BLOCK = 8, COLUMN_DEPTH = 16 };
 
 /* Bytes of a literal's value; 0 and false when it is none, or not all here. */
 static bool literal_length(const struct mongodb_reading *r, uint8_t type, uint32_t at, uint32_t end, uint32_t *length)
@@ -54,24 +54,29 @@ static void nested(struct mongodb_reading *r, uint32_t at, const char *instead)
                                       .length = 1, .got = BINARY_COLUMN, .note = instead});
 }
 
-/* Looks for a binary of subtype 7 in the bytes of a document: type, name, four bytes of length that fits, 7. */
-static bool holds_column(const struct mongodb_reading *r, uint32_t at, uint32_t end, uint32_t *where)
+static bool is_column(const struct mongodb_reading *r, const struct mongodb_element *e)
 {
-    for (; at < end && mongodb_here(r, at, 1); at++) {
-        if (mongodb_byte(r, at) != BSON_BINARY)
-            continue;
-        struct view name = mongodb_view(r, at + 1, end - at - 1);
-        const uint8_t *nul = name.length ? memchr(name.bytes, 0, name.length < 64 ? name.length : 64) : NULL;
-        if (!nul)
-            continue;
-        uint32_t length_at = at + 2 + (uint32_t)(nul - name.bytes);
-        if (length_at + 5 <= end && mongodb_here(r, length_at, 5) && mongodb_byte(r, length_at + 4) == BINARY_COLUMN && mongodb_u32(r, length_at) > 0 &&
-            mongodb_u32(r, length_at) <= end - length_at - 5) {
-            *where = length_at + 4;
+    return e->type == BSON_BINARY && mongodb_here(r, e->at, 5) && mongodb_byte(r, e->at + 4) == BINARY_COLUMN;
+}
+
+/* Is one of the values in the document at `at` a column? Looks into documents up to a depth that no time series has. */
+static bool holds_column(const struct mongodb_reading *r, uint32_t at, uint32_t *where)
+{
+    struct mongodb_walk walks[COLUMN_DEPTH];
+    struct mongodb_element e;
+    unsigned depth = 0;
+    walks[0] = mongodb_elements(r, at);
+    for (;;) {
+        if (!mongodb_next(r, &walks[depth], &e)) {
+            if (depth-- == 0)
+                return false;
+        } else if (is_column(r, &e)) {
+            *where = e.at + 4;
             return true;
+        } else if ((e.type == BSON_DOCUMENT || e.type == BSON_ARRAY) && depth + 1 < COLUMN_DEPTH) {
+            walks[++depth] = mongodb_elements(r, e.at);
         }
     }
-    return false;
 }
 
 static void malformed(struct mongodb_reading *r, uint32_t at, uint8_t got, const char *instead)
@@ -92,7 +97,7 @@ static bool literal(struct mongodb_reading *r, uint8_t type, uint32_t *at, uint3
         nested(r, *at + 6, "a plain value in a column");
         return false;
     }
-    if ((type == BSON_DOCUMENT || type == BSON_ARRAY) && holds_column(r, *at + 2, *at + 2 + length, &where)) {
+    if ((type == BSON_DOCUMENT || type == BSON_ARRAY) && holds_column(r, *at + 2, &where)) {
         nested(r, where, "plain values in a column");
         return false;
     }
@@ -127,7 +132,7 @@ void mongodb_column(struct mongodb_reading *r, uint32_t at, uint32_t end)
                 malformed(r, at, control, "a reference object inside the column");
                 return;
             }
-            if (holds_column(r, at + 1, at + 1 + length, &where)) {
+            if (holds_column(r, at + 1, &where)) {
                 nested(r, where, "plain values in a column");
                 return;
             }

@@ -67,7 +67,7 @@ static bool ends_with(struct view text, const char *end)
 /* What servers from 5.1 still take in OP_QUERY. */
 static bool is_handshake(const struct mongodb_reading *r, uint32_t document)
 {
-    static const char *const taken[] = {"hello", "isMaster", "ismaster", "_isSelf", "authenticate", "buildInfo", "buildinfo", "saslStart", "saslContinue", "ping"};
+    static const char *const taken[] = {"hello", "isMaster", "ismaster", "_isSelf", "authenticate", "buildInfo", "buildinfo", "saslStart", "saslContinue"};
     struct mongodb_element e;
     struct mongodb_walk walk = mongodb_elements(r, document);
     if (!mongodb_next(r, &walk, &e))

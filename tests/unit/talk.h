@@ -9,8 +9,9 @@
 
 #include "check.h"
 #include "proto/decoder.h"
-#include "proto/dialogue.h"
 #include "proto/notes.h"
+
+struct unpacker *unpacker_open(struct arena *from); /* src/proto/dialogue.h, which has names that tests use, too */
 
 enum { TALK_BYTES_MAX = 1 << 20, TALK_REPORTS_MAX = 64 };
 
