@@ -22,13 +22,18 @@ struct detector *detector_open(const struct rule_set *rules, struct arena *from)
 typedef void (*alert_sink)(void *context, const struct alert *alert, const struct message *message);
 unsigned detector_message(struct detector *d, const struct message *message, alert_sink raise, void *context);
 
+/* Where clients are, or NULL. Asked once for a connection that alerts or that a rule asks about. */
+struct geo;
+void detector_set_geo(struct detector *d, const struct geo *geo);
+
 /* Alerts that a pass rule suppressed: they were never raised. */
 uint64_t detector_passed(const struct detector *d);
 /* Searches (pcre and what follows a byte_extract) that gave up at their bound and so did not match. */
 uint64_t detector_limits_met(const struct detector *d);
-/* How often a rule was asked about a message, was true, and was suppressed by a pass rule although true. */
+/* How often a rule was asked about a message, was true, and was suppressed by a pass rule although true; what asking it
+ * took, estimated from one time in 256. */
 struct rule_stats {
-    uint64_t evaluated, matched, suppressed;
+    uint64_t evaluated, matched, suppressed, cost_ns;
 };
 void detector_rule_stats(const struct detector *d, uint32_t rule, struct rule_stats *out);
 
@@ -50,6 +55,9 @@ enum limited {
 
 struct limiter *limiter_open(const struct rule_set *rules);
 void limiter_close(struct limiter *l);
+/* Other rules from now on. What is remembered of a rule goes on under its gid and sid, and what a line of threshold.config has
+ * hidden under its text. False: no memory; the rules are the same as before. */
+bool limiter_change(struct limiter *l, const struct rule_set *rules) MUST_CHECK;
 /* Alerts in packet order. `key` is the number under which the caller stores this alert, if it does. The first
  * ALERTS_PER_CONNECTION of a rule on a connection are stored and later ones fold into the last of these, so that every connection keeps a
  * row of its own; after ALERTS_IN_FULL rows of a rule for one client address and server, new connections fold too. */

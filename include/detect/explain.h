@@ -29,5 +29,7 @@ void explainer_close(struct explainer *e);
  * threshold.config aside). `stored`: the message comes from the store, which keeps nothing of the connection's state; such
  * terms are unknown and count as true. */
 bool explainer_rule(struct explainer *e, uint32_t rule, const struct message *message, bool stored, term_sink tell, void *context);
+/* The exception of threshold.config that is true of the message at this time, + 1 (as in struct alert); 0: none. */
+uint16_t explainer_exception(struct explainer *e, uint32_t rule, const struct message *message, int64_t time_ns);
 
 #endif

@@ -28,6 +28,9 @@ struct rule_problem {
 /* An empty set. */
 struct rule_set *rules_open(void);
 void rules_close(struct rule_set *set);
+/* Before the first rule: flowbits get the numbers that they have in a set that this one will take the place of, so that
+ * connections keep theirs. */
+void rules_inherit(struct rule_set *set, const struct rule_set *from);
 /* Sets a variable for the rules added after this; without it $NAME has its default (most are `any`). False: no memory. */
 bool rules_set_variable(struct rule_set *set, const char *name, const char *value) MUST_CHECK;
 /* Adds the rules of a text; `file` names it in problems and is copied. */
@@ -44,7 +47,7 @@ bool rules_add_tuning_file(struct rule_set *set, const char *path, struct error 
 struct tuning_facts {
     const char *file;
     unsigned line;
-    const char *text, *reason;
+    const char *text, *reason, *author; /* "" not said */
     int64_t until_ns; /* INT64_MAX: for ever */
     bool hides;
 };

@@ -27,6 +27,7 @@ struct alert {
     uint8_t confidence;        /* 0 to 100 */
     uint8_t from;              /* enum side: who sent the message */
     uint8_t protocol;
+    bool datagram;             /* it came by UDP */
     uint16_t anomaly;          /* ANOMALY_NONE for a rule on fields or content */
     uint16_t field;            /* the wrong field, FIELD_NONE when unknown */
     uint16_t exception;        /* the line of threshold.config that excepts it, + 1; 0 none */
@@ -38,6 +39,8 @@ struct alert {
     char got[ALERT_TEXT_MAX];      /* escaped, ready to print */
     char expected[ALERT_TEXT_MAX];
     char user[ALERT_NAME_MAX], database[ALERT_NAME_MAX]; /* escaped, "" unknown */
+    char country[3];           /* of the client: ISO 3166 code, "" unknown */
+    uint32_t asn;              /* of the client's network; 0 unknown */
     uint64_t sample;           /* key that sample records carry; 0 none */
     uint16_t head_length;
     uint8_t fields_used;

@@ -21,13 +21,16 @@ struct net_packet {
     uint32_t tenant;        /* network identifier of the innermost tunnel that has one (VXLAN, Geneve, GRE key), 0 none */
     uint8_t flags;          /* enum tcp_flags */
     uint8_t ttl;            /* or hop limit */
+    uint16_t id;            /* identification of IPv4; 0 with IPv6 */
     struct view payload;    /* what was captured of it */
     uint32_t payload_length;/* what was on the wire (from the IP length), >= payload.length */
     struct view options;    /* of TCP */
     uint32_t payload_offset;/* of the payload in the frame */
+    bool udp;               /* no segment: a datagram, of which only addresses, ports and payload are known */
 };
 
-/* True: `out` holds a TCP segment. False: `*skipped` is the counter that says why not. Reads nothing outside the frame. */
+/* True: `out` holds a TCP segment. False: `*skipped` is the counter that says why not; with COUNT_SKIPPED_NOT_TCP `out` may be
+ * a datagram (udp). Reads nothing outside the frame. */
 bool net_decode(const struct raw_packet *raw, struct net_packet *out, enum counter *skipped);
 /* RFC 9293 3.1 checksum over the pseudo header, for -k all. True also when the packet was cut or the segment is larger
  * than any wire carries (checksum left to the card). */

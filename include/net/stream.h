@@ -26,7 +26,7 @@ struct flow {
     uint64_t ticket;                /* of its newest packet in the flight recorder */
     int64_t first_ns, last_ns;
     uint64_t packets[2], bytes[2];  /* by enum side; bytes of TCP payload on the wire */
-    uint16_t vlan;
+    uint16_t vlan;                  /* of its first packet */
     bool midstream;                 /* its start was not seen */
     bool one_sided;                 /* only one side was ever seen, after at least 16 packets */
     bool excused[2];                /* by enum side: its end may be missing: a FIN or a byte that was acknowledged and not seen, or what
@@ -61,7 +61,7 @@ struct stream_sink {
     void (*closed)(void *context, struct flow *flow, enum flow_end end, enum side by, const struct segment *where);
     /* Whether a server is known at this address and port: decides the sides of a connection without a start. May be NULL. */
     bool (*is_server)(void *context, const struct endpoint *endpoint);
-    /* A segment is odd (model/anomalies/tcp.def), once per connection and kind. `where` is its place in the stream. `mine` is
+    /* A segment is odd (model/anomalies/tcp.def, ip.def), once per connection and kind. `where` is its place in the stream. `mine` is
      * what the stream has there and `theirs` what the segment says, both from the first byte that differs; of what is about
      * numbers, `got` and `usual`. flow->user may be NULL: also after the connection is over. May be NULL. */
     void (*odd)(void *context, struct flow *flow, enum side from, const struct oddity *oddity, const struct segment *where);
@@ -72,7 +72,7 @@ struct net_options {
     size_t held_bytes;            /* for out-of-order segments, all connections together */
     bool check_checksums;         /* -k all */
     bool ignore_checksums;        /* -k none. Neither: a wrong one counts where the client's others are right */
-    const struct flight *flight;  /* in which bytes that were handed on are found for comparison, or NULL */
+    const struct flight *flight;  /* in which bytes that were handed on are found for comparison, and copies of packets; or NULL */
     uint64_t flight_reach;        /* packets of the run that it may look back */
     int64_t idle_ns;              /* a connection without packets for so long is over; 0: never */
 };
@@ -89,11 +89,13 @@ void net_at(struct net *n, int64_t now_ns);
 /* Gives up what was waited for long enough and closes connections that are over. Cheap; call after each packet or few, always
  * after the same ones if the order of what comes out matters. */
 void net_tick(struct net *n);
-/* The connection of a packet (made when new), or NULL when there is no memory for it or its checksum is wrong and that
- * matters (both counted). Connections that are over, or that must make room, are closed here; the packet does nothing yet. */
+/* The connection of a packet (made when new), or NULL when there is no memory for it, its checksum is wrong and that
+ * matters, or it is a copy that a mirror made of a packet just seen (all counted). Connections that are over, or that must make room, are closed here; the packet does nothing yet. */
 struct flow *net_flow(struct net *n, const struct net_packet *packet);
 /* Gives the packet to its connection: state, reassembly, the sink. `flow` from net_flow; its ticket is set by the caller. */
 void net_segment(struct net *n, struct flow *flow, const struct net_packet *packet);
+/* Something odd about the IP fragments of a packet: tells the sink, once per connection, if its connection is known. */
+void net_odd_fragments(struct net *n, const struct net_packet *packet, const struct oddity *oddity);
 /* Which side of the flow sent this packet. */
 enum side net_side(const struct flow *flow, const struct net_packet *packet);
 /* Sequence number of stream offset 0 of a side; false when not known. Used to find secrets in kept packets. */

@@ -25,6 +25,7 @@ struct message {
     const struct segment_mark *marks; /* of a message in several segments: where each begins in it */
     unsigned marks_used;
     uint8_t confidence;        /* 0 to 100: lower after gaps, mid-stream, one-sided */
+    bool datagram;             /* it came by UDP: `flow` is of this message alone */
 };
 
 /* From this offset of the message on, its bytes came from this segment. */
@@ -40,7 +41,7 @@ struct message_sink {
     void *context;
     /* The kinds of facts that the sink wants to hear of (bits 1 << FACT_...). */
     uint32_t facts;
-    /* Whether it wants every message of a protocol and direction; may be NULL. Asked once, at dialogue_open. */
+    /* Whether it wants every message of a protocol and direction; may be NULL. Asked at dialogue_open, and by dialogue_ask_wants. */
     bool (*wants)(void *context, enum protocol protocol, enum side from);
     /* A message with a report, with a fact that is wanted, of a kind that is wanted, or on a connection of which a sample is
      * gathered. */
@@ -71,11 +72,17 @@ struct dialogue;
 
 struct dialogue *dialogue_open(struct arena *from, const struct dialogue_options *options, const struct message_sink *sink,
                                struct counters *counters);
+/* What the sink wants has changed. */
+void dialogue_ask_wants(struct dialogue *d);
 /* What net_open needs. */
 struct stream_sink dialogue_sink(struct dialogue *d);
 /* Where the run has come to: `when` as in proto/directory.h, and packet time. Optional, before each packet and tick; without
  * it everything that was learned is known. */
 void dialogue_at(struct dialogue *d, uint64_t when, int64_t now_ns);
+/* Who decodes datagrams to a server's port, or NULL. */
+const struct decoder *dialogue_datagram_decoder(uint16_t port);
+/* One UDP datagram between the flow's endpoints, of a server whose port has such a decoder; `length` as on the wire. */
+void dialogue_datagram(struct dialogue *d, struct flow *flow, enum side from, struct view payload, uint64_t length, const struct segment *where);
 /* Packet time has come to this: raises what timed out. */
 void dialogue_tick(struct dialogue *d, int64_t now_ns);
 /* The decoder of a flow, or NULL. The session of a flow, or NULL. */

@@ -26,6 +26,7 @@ enum {
     FINDING_FIELDS_MAX = 64,
     FINDING_FACTS_MAX = 8,
     DECODER_STATE_MAX = 512,
+    DATAGRAM_STATE_MAX = 32,
     SESSION_TEXT_MAX = 48,
     NOTE_BYTES_MAX = 240,
 };
@@ -37,6 +38,9 @@ struct session {
     bool tls;
     bool midstream;      /* joined without its start, or after a gap: what was negotiated is not known */
     uint64_t flowbits;   /* of the rules; no decoder knows them */
+    bool placed;         /* of the rules, too: country and asn were looked up */
+    char country[2];     /* zeros: unknown */
+    uint32_t asn;
     uint8_t user_length, database_length;
     char user[SESSION_TEXT_MAX], database[SESSION_TEXT_MAX]; /* cut when longer; bytes as on the wire */
 };
@@ -185,6 +189,10 @@ struct decoder {
     /* NULL, or: one side ended its stream (FIN or RST). For messages that are wrong because they were never answered. */
     void (*end)(void *state, enum side from, bool reset, struct findings *out);
     const struct wrapper *wrapper; /* NULL: the protocol is never wrapped */
+    /* NULL, or one UDP datagram to or from a port of `ports`: out->message_length is its length on the wire. `state`: zeroed
+     * at first, kept for this client and server while there is room. Returns how many leading bytes the offsets of what it
+     * notes do not count. */
+    uint32_t (*datagram)(void *state, enum side from, struct cursor body, struct findings *out);
 };
 
 #define DECODER(name, SYMBOL, title) extern const struct decoder name##_decoder;

@@ -46,6 +46,12 @@ struct store_losses {
     uint64_t alerts, folds, samples;
 };
 void store_count_losses(struct store *s, struct counters *counters);
+/* What a server is used to (detect/habits.h), in the place of what was there; and all of it, one by one. */
+bool store_put_habits(struct store *s, const struct endpoint *server, enum protocol protocol, struct view bytes, struct error *why) MUST_CHECK;
+bool store_read_habits(struct store *s, void (*tell)(void *context, const char *address, uint16_t port, const char *protocol, struct view bytes),
+                       void *context, struct error *why) MUST_CHECK;
+/* What a rule came to in this run: asked, true, passed over, nanoseconds. Adds to what was said before. */
+bool store_add_rule_stats(struct store *s, uint32_t sid, const uint64_t sums[4], struct error *why) MUST_CHECK;
 /* Ends the run: writes counters and per-rule sums, commits, checkpoints. `result` is EXIT_DONE, EXIT_PARTIAL, ... */
 bool store_end_run(struct store *s, const struct counters *counters, int result, struct error *why) MUST_CHECK;
 void store_close(struct store *s);

@@ -5,17 +5,18 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "app/run.h"
+#include "app/places.h"
+#include "app/reload.h"
 #include "base/log.h"
 #include "serve/fast.h"
 
-enum { QUIET_SECONDS = 10, FILTER_BYTES = 4096 };
+enum { QUIET_SECONDS = 10, SETTLE_SECONDS = 600, FILTER_BYTES = 4096 };
 
 struct watch {
     struct run run;
     const char *interface;
     uint64_t seconds;           /* 0: until stopped */
-    double started, heard;
+    double started, heard, settled;
     uint64_t heard_packets, ticked_packets;
     uint64_t passed_by;         /* packets the interface had received when the last one was heard */
     bool quiet_told, failure_told, lines;
@@ -50,6 +51,12 @@ static uint64_t interface_packets(const char *interface)
         packets = 0;
     fclose(file);
     return packets;
+}
+
+static void read_rules_again(int signal_number)
+{
+    (void)signal_number;
+    reload_ask();
 }
 
 static bool is_filtered(const struct watch *w)
@@ -112,14 +119,29 @@ static void let_time_pass(struct watch *w)
     w->ticked_packets = received;
 }
 
+/* What was learned in the last minutes is known from now on, and outlives this process. */
+static void settle_habits(struct watch *w)
+{
+    struct error why;
+    const double now = run_seconds_now();
+    if (now - w->settled < SETTLE_SECONDS)
+        return;
+    w->settled = now;
+    if (!run_settle_habits(&w->run, &why))
+        log_error("%s", why.text);
+}
+
 static void watch_until_stopped(struct watch *w)
 {
     static const volatile bool never = false;
-    w->started = w->heard = run_seconds_now();
+    w->started = w->heard = w->settled = run_seconds_now();
     while (!run_stopped && !source_is_over(w->run.source)) {
         pipeline_run(w->run.pipeline, w->run.source, &run_stopped, look_around, w);
         let_time_pass(w);
         look_around(w);
+        reload_look(w->run.reload, &w->run);
+        settle_habits(w);
+        places_look(w->run.places, w->run.pipeline);
     }
     /* What the kernel still holds was on the wire before we were told to stop. */
     run_stopped = true;
@@ -178,7 +200,7 @@ static int watch_run(const struct options *o)
     w.lines = !options_have(o, OPTION_QUIET) && !options_have(o, OPTION_JSON);
     if (open_interface(&w, filter, &why) && run_open(&w.run, "watch", w.interface, &why)) {
         run_catch_signals();
-        signal(SIGHUP, SIG_IGN); /* a terminal that goes away does not end the watch */
+        signal(SIGHUP, read_rules_again); /* a terminal that goes away does not end the watch */
         if (w.lines)
             recorder_listen(w.run.recorder, print_line, NULL);
         log_notice("watching %s; Ctrl-C ends it", w.interface);

@@ -22,6 +22,8 @@ struct taker {
 struct feed {
     struct source *source;
     struct spread spread;
+    struct fragments *fragments;
+    uint8_t *datagram; /* for a look at one */
     unsigned workers, lots_used;
     struct lot *lots;
     struct taker takers[WORKERS_MAX];
@@ -34,13 +36,16 @@ struct feed {
     bool pending_stable;
     uint64_t borrowed;                      /* lots up to this one use the source's own bytes */
     int64_t clock_ns, ticked_ns;
-    uint64_t latest;
+    uint64_t latest, delivered;
 };
 
-struct feed *feed_open(struct arena *from, unsigned workers)
+struct feed *feed_open(struct arena *from, unsigned workers, size_t fragment_bytes, struct counters *counters)
 {
     struct feed *f = arena_take(from, sizeof *f);
     if (!f || !spread_open(&f->spread, from, workers))
+        return NULL;
+    if (workers > 1 && (!(f->fragments = fragments_open(from, fragment_bytes, counters)) ||
+                        !(f->datagram = arena_take(from, DATAGRAM_BYTES_MAX))))
         return NULL;
     f->workers = workers;
     f->lots_used = workers > 1 ? LOTS : 1;
@@ -151,9 +156,30 @@ static void fill(struct feed *f, struct lot *lot)
     }
 }
 
+/* A fragment belongs to nobody until its datagram is there. */
+static uint8_t mark_fragment(struct feed *f, struct lot *lot, uint32_t i)
+{
+    struct raw_packet whole;
+    bool fragment;
+    lot->datagrams[i] = fragments_take(f->fragments, &lot->packets[i], lot->first + i, lot->clock_ns[i]);
+    if (!lot->datagrams[i])
+        return 0;
+    datagram_write(lot->datagrams[i], &lot->packets[i], f->datagram, &whole);
+    return (uint8_t)(spread_owner(&f->spread, &whole, &fragment) | LOT_DATAGRAM);
+}
+
+static uint8_t mark_worker(struct feed *f, struct lot *lot, uint32_t i)
+{
+    bool fragment = false;
+    unsigned owner = spread_owner(&f->spread, &lot->packets[i], &fragment);
+    return fragment ? mark_fragment(f, lot, i) : (uint8_t)owner;
+}
+
 /* Whose each packet is, and when time is looked at. */
 static void mark(struct feed *f, struct lot *lot)
 {
+    lot->first = f->delivered;
+    f->delivered += lot->count;
     for (uint32_t i = 0; i < lot->count; i++) {
         const struct raw_packet *p = &lot->packets[i];
         bool back = f->clock_ns > p->time_ns && (uint64_t)f->clock_ns - (uint64_t)p->time_ns > (uint64_t)CLOCK_STEP_NS;
@@ -165,7 +191,7 @@ static void mark(struct feed *f, struct lot *lot)
             f->ticked_ns = f->clock_ns;
         f->latest = p->number;
         lot->clock_ns[i] = f->clock_ns;
-        lot->mark[i] = (uint8_t)((f->workers > 1 ? spread_owner(&f->spread, p) : 0) | (tick ? LOT_TICK : 0));
+        lot->mark[i] = (uint8_t)((f->workers > 1 ? mark_worker(f, lot, i) : 0) | (tick ? LOT_TICK : 0));
     }
 }
 

@@ -11,23 +11,28 @@
 #include <stdatomic.h>
 
 #include "capture/source.h"
+#include "net/fragments.h"
 #include "app/spread.h"
 
-enum { LOT_PACKETS = 256, LOTS = 32, LOT_TICK = 0x80 };
+enum { LOT_PACKETS = 256, LOTS = 32, LOT_TICK = 0x80, LOT_DATAGRAM = 0x40 };
+_Static_assert(LOT_PACKETS * LOTS <= DATAGRAM_KEEPS, "a datagram stays until its lot is taken");
 
 struct lot {
     uint32_t count;
+    uint64_t first;                /* packets before it */
     bool stable;                   /* the bytes stay until the source is closed, else until the lot is taken */
-    uint8_t mark[LOT_PACKETS];     /* the worker, and LOT_TICK: time is looked at after this packet */
+    uint8_t mark[LOT_PACKETS];     /* the worker, LOT_TICK: time is looked at after this packet, LOT_DATAGRAM: see below */
     int64_t clock_ns[LOT_PACKETS]; /* packet time when this packet comes: goes back only when the capture does, by a step */
     struct raw_packet packets[LOT_PACKETS];
+    const struct datagram *datagrams[LOT_PACKETS]; /* what fragments_take said of a fragment */
     uint8_t *bytes;                /* copies, when they do not stay */
 };
 
 struct feed;
 
-/* `workers` at least 1. NULL: the arena is too small. */
-struct feed *feed_open(struct arena *from, unsigned workers);
+/* `workers` at least 1. One alone puts fragments together itself; for several that is done here, within `fragment_bytes`.
+ * NULL: the arena is too small. */
+struct feed *feed_open(struct arena *from, unsigned workers, size_t fragment_bytes, struct counters *counters);
 /* Before the workers begin. */
 void feed_begin(struct feed *f, struct source *source);
 /* Ends after the lots that are already read. */

@@ -26,10 +26,12 @@ struct pipeline {
     struct arena arena; /* what workers share */
     struct counters *counters;
     struct recorder *recorder;
+    const struct rule_set *rules;
     struct directory *directory;
     struct feed *feed;
     struct merge *merge;
     struct turns turns;
+    struct sides sides;
     unsigned workers; /* threads */
     unsigned hands_used;
     struct hand hands[WORKERS_MAX];
@@ -118,14 +120,22 @@ static void record(struct pipeline *p, const volatile bool *stop, void (*progres
 
 /* ---- opening */
 
-static bool open_shared(struct pipeline *p, struct error *why)
+/* A fiftieth of the memory, however many workers: what is evicted depends on it. */
+static size_t fragment_bytes(const struct pipeline_options *options)
+{
+    enum { SHARE = 50, LEAST = 2 * 1024 * 1024 };
+    return options->memory_bytes / SHARE > LEAST ? options->memory_bytes / SHARE : LEAST;
+}
+
+static bool open_shared(struct pipeline *p, const struct pipeline_options *options, struct error *why)
 {
     enum { PER_WORKER = 4 * 1024 * 1024, SHARED = 12 * 1024 * 1024 };
     unsigned count = p->workers ? p->workers : 1;
-    if (!arena_open(&p->arena, SHARED + (size_t)count * PER_WORKER, why))
+    if (!arena_open(&p->arena, SHARED + (size_t)count * PER_WORKER + fragment_bytes(options), why))
         return false;
     bool several = p->workers > 1;
-    bool fits = turns_open(&p->turns, &p->arena, count) && (p->feed = feed_open(&p->arena, count)) &&
+    bool fits = sides_open(&p->sides, &p->arena) && turns_open(&p->turns, &p->arena, count) &&
+                (p->feed = feed_open(&p->arena, count, fragment_bytes(options), p->counters)) &&
                 (p->directory = directory_open(&p->arena, SERVERS_KNOWN, several ? &p->turns : NULL)) &&
                 (!p->workers || (p->merge = merge_open(&p->arena, count, &p->turns, p->recorder)));
     return fits || error_set(why, EXIT_INTERNAL, "the workers' shared memory is too small");
@@ -151,10 +161,13 @@ static bool open_hand(struct pipeline *p, const struct pipeline_options *options
         .ignore_checksums = options->ignore_checksums,
         .evidence = options->evidence,
         .rules = rules,
+        .geo = options->geo,
+        .known = options->known,
         .directory = p->directory,
         .index = index,
         .turns = p->workers ? &p->turns : NULL,
         .spread = p->workers > 1 ? feed_spread(p->feed) : NULL,
+        .fragment_bytes = p->workers > 1 ? 0 : fragment_bytes(options),
     };
     p->hands_used++;
     h->worker = worker_open(&worker, &outlet, p->workers ? &h->counters : p->counters, why);
@@ -174,10 +187,10 @@ struct pipeline *pipeline_open(const struct pipeline_options *options, const str
         error_set(why, EXIT_INTERNAL, "out of memory");
         return NULL;
     }
-    *p = (struct pipeline){.counters = counters, .recorder = recorder, .workers = options->workers};
+    *p = (struct pipeline){.counters = counters, .recorder = recorder, .rules = rules, .workers = options->workers};
     pthread_mutex_init(&p->lock, NULL);
     pthread_cond_init(&p->called, NULL);
-    bool open = open_shared(p, why);
+    bool open = open_shared(p, options, why);
     for (unsigned i = 0; open && i < (p->workers ? p->workers : 1); i++)
         open = open_hand(p, options, rules, why);
     if (open)
@@ -247,6 +260,8 @@ void pipeline_tick(struct pipeline *p, int64_t now_ns)
 void pipeline_finish(struct pipeline *p)
 {
     pipeline_do(p, TASK_FINISH);
+    for (unsigned i = 0; i < p->hands_used; i++)
+        sides_add(&p->sides, worker_sides(p->hands[i].worker));
     for (unsigned i = 0; p->workers && i < p->hands_used; i++)
         for (unsigned c = 0; c < COUNTERS; c++)
             p->counters->value[c] += p->hands[i].counters.value[c];
@@ -266,4 +281,53 @@ uint64_t pipeline_messages(const struct pipeline *p, enum protocol protocol)
     for (unsigned i = 0; i < p->hands_used; i++)
         sum += worker_messages(p->hands[i].worker, protocol);
     return sum;
+}
+
+const struct sides *pipeline_sides(const struct pipeline *p)
+{
+    return &p->sides;
+}
+
+void pipeline_rule_stats(const struct pipeline *p, uint32_t rule, struct rule_stats *out)
+{
+    *out = (struct rule_stats){0};
+    for (unsigned i = 0; i < p->hands_used; i++)
+        worker_rule_stats(p->hands[i].worker, rule, out);
+}
+
+static bool change_limiters(struct pipeline *p, const struct rule_set *rules)
+{
+    bool changed = recorder_change(p->recorder, rules);
+    for (unsigned i = 0; changed && i < p->hands_used; i++)
+        changed = !p->hands[i].limiter || limiter_change(p->hands[i].limiter, rules);
+    return changed;
+}
+
+bool pipeline_change_rules(struct pipeline *p, const struct rule_set *rules, struct error *why)
+{
+    unsigned prepared = 0;
+    while (prepared < p->hands_used && worker_prepare_rules(p->hands[prepared].worker, rules, why))
+        prepared++;
+    bool changed = prepared == p->hands_used;
+    if (changed && !change_limiters(p, rules)) {
+        (void)change_limiters(p, p->rules);
+        changed = error_set(why, EXIT_INTERNAL, "out of memory");
+    }
+    for (unsigned i = 0; i < prepared; i++)
+        (changed ? worker_change_rules : worker_forget_rules)(p->hands[i].worker);
+    if (changed)
+        p->rules = rules;
+    return changed;
+}
+
+void pipeline_set_geo(struct pipeline *p, const struct geo *geo)
+{
+    for (unsigned i = 0; i < p->hands_used; i++)
+        worker_set_geo(p->hands[i].worker, geo);
+}
+
+void pipeline_settle_habits(struct pipeline *p, struct habits *known)
+{
+    for (unsigned i = 0; i < p->hands_used; i++)
+        worker_settle_habits(p->hands[i].worker, known);
 }

@@ -11,6 +11,7 @@
 #include "capture/source.h"
 #include "app/evidence.h"
 #include "app/recorder.h"
+#include "app/sides.h"
 
 struct pipeline_options {
     size_t memory_bytes;    /* --memory: everything on the packet path comes from it */
@@ -18,6 +19,8 @@ struct pipeline_options {
     bool check_checksums;   /* -k all */
     bool ignore_checksums;  /* -k none */
     struct evidence_options evidence;
+    const struct habits *known; /* --habits, or NULL */
+    const struct geo *geo;  /* where clients are, or NULL */
 };
 
 struct pipeline;
@@ -31,8 +34,18 @@ void pipeline_run(struct pipeline *p, struct source *source, const volatile bool
 void pipeline_tick(struct pipeline *p, int64_t now_ns);
 /* Delivers what is held and closes every connection. */
 void pipeline_finish(struct pipeline *p);
+/* Complete after pipeline_finish, too. */
+const struct sides *pipeline_sides(const struct pipeline *p);
 uint64_t pipeline_flows(const struct pipeline *p, enum protocol protocol);
 uint64_t pipeline_messages(const struct pipeline *p, enum protocol protocol);
+/* Other rules, between runs, when every worker has passed. False: nothing has changed. The old set is nobody's then. */
+bool pipeline_change_rules(struct pipeline *p, const struct rule_set *rules, struct error *why) MUST_CHECK;
+/* Between runs: what the workers have learned is known from now on. */
+void pipeline_settle_habits(struct pipeline *p, struct habits *known);
+/* Between runs. */
+void pipeline_set_geo(struct pipeline *p, const struct geo *geo);
+/* What all workers came to with a rule of the set. Between runs. */
+void pipeline_rule_stats(const struct pipeline *p, uint32_t rule, struct rule_stats *out);
 void pipeline_close(struct pipeline *p);
 
 #endif

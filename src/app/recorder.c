@@ -30,6 +30,8 @@ struct recorder {
     uint64_t *rule_counts;
     void (*told)(void *context, const struct alert *alert, const struct rule_facts *rule);
     void *told_context;
+    void (*followed)(void *context, const struct alert *alert, const struct rule_facts *rule);
+    void *followed_context;
     int64_t worst_alert;
     uint8_t worst_severity; /* 0: none yet */
     struct kept_alert kept[KEPT_KEYS];
@@ -61,6 +63,32 @@ void recorder_listen(struct recorder *r, void (*told)(void *, const struct alert
 {
     r->told = told;
     r->told_context = context;
+}
+
+bool recorder_change(struct recorder *r, const struct rule_set *rules)
+{
+    uint64_t *counts = calloc(rules_loaded(rules) + 1, sizeof *counts);
+    if (!counts || !limiter_change(r->limiter, rules)) {
+        free(counts);
+        return false;
+    }
+    for (uint32_t i = 0; i < rules_loaded(r->rules); i++) {
+        struct rule_facts rule;
+        uint32_t now;
+        rules_facts(r->rules, i, &rule);
+        if (rules_find(rules, rule.gid, rule.sid, &now))
+            counts[now] = r->rule_counts[i];
+    }
+    free(r->rule_counts);
+    r->rule_counts = counts;
+    r->rules = rules;
+    return true;
+}
+
+void recorder_follow(struct recorder *r, void (*kept)(void *, const struct alert *, const struct rule_facts *), void *context)
+{
+    r->followed = kept;
+    r->followed_context = context;
 }
 
 void recorder_close(struct recorder *r)
@@ -120,6 +148,15 @@ static void store_row(struct recorder *r, const struct alert *alert, uint64_t ke
         r->samples[alert->sample % KEPT_SAMPLES] = alert->sample;
 }
 
+static void tell_follower(const struct recorder *r, const struct alert *alert)
+{
+    struct rule_facts rule;
+    if (!r->followed)
+        return;
+    rules_facts(r->rules, alert->rule, &rule);
+    r->followed(r->followed_context, alert, &rule);
+}
+
 static void fold_row(struct recorder *r, const struct alert *alert, uint64_t key, uint64_t earlier)
 {
     struct error why;
@@ -155,9 +192,11 @@ void recorder_alert(struct recorder *r, const struct alert *alert, uint64_t key)
         count(r->counters, COUNT_ALERTS_EXCEPTED);
         return;
     case LIMIT_FOLD:
+        tell_follower(r, alert);
         fold_row(r, alert, key, earlier);
         return;
     case LIMIT_STORE:
+        tell_follower(r, alert);
         store_row(r, alert, key, 0);
         return;
     }

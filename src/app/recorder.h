@@ -18,9 +18,13 @@ struct alert_sums {
 
 /* `store` NULL: counts only. The counters are the recorder's own. */
 struct recorder *recorder_open(const struct rule_set *rules, struct store *store, struct counters *counters);
+/* Other rules from now on; see limiter_change. Between runs of the workers. */
+bool recorder_change(struct recorder *r, const struct rule_set *rules) MUST_CHECK;
 void recorder_close(struct recorder *r);
 /* Every alert that gets a row of its own is also told here. */
 void recorder_listen(struct recorder *r, void (*told)(void *, const struct alert *, const struct rule_facts *), void *context);
+/* Every alert that is kept, as a row or counted into one, is also told here. */
+void recorder_follow(struct recorder *r, void (*kept)(void *, const struct alert *, const struct rule_facts *), void *context);
 /* `key` is unique in the run and never 0: verdicts and samples name the alert by it. Alerts of one sample share
  * alert->sample. */
 void recorder_alert(struct recorder *r, const struct alert *alert, uint64_t key);

@@ -11,6 +11,12 @@ struct rule_set *rules_of_operands(const struct options *o, int *result);
 int rules_check_run(const struct options *o);
 int rules_lint_run(const struct options *o);
 int rules_list_run(const struct options *o);
+int rules_backtest_run(const struct options *o);
+int rules_suggest_run(const struct options *o);
+int rules_stats_run(const struct options *o);
+int rules_from_alert_run(const struct options *o);
+int rules_reload_run(const struct options *o);
+int rules_test_run(const struct options *o);
 int rules_explain_run(const struct options *o);
 
 #endif

@@ -1,15 +1,20 @@
 /* One run of the pipeline: see run.h. */
 #include "app/run.h"
 
+#include <arpa/inet.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "app/places.h"
 #include "app/privileges.h"
+#include "app/reload.h"
 #include "app/ruleset.h"
 #include "app/spread.h"
 #include "base/log.h"
+#include "detect/habits.h"
 
 volatile bool run_stopped;
 
@@ -46,6 +51,9 @@ static bool open_pipeline(struct run *r, struct error *why)
     if (!options_size(r->options, OPTION_MEMORY, 64 << 20, UINT64_C(1) << 40, &memory, why) ||
         !options_number(r->options, OPTION_WORKERS, 0, WORKERS_MAX, &workers, why))
         return false;
+    r->places = places_open(r->options);
+    options.geo = places_geo(r->places);
+    options.known = r->known;
     options.workers = (unsigned)workers;
     options.memory_bytes = (size_t)memory;
     if (checksums && strcmp(checksums, "all") != 0 && strcmp(checksums, "none") != 0 && strcmp(checksums, "auto") != 0)
@@ -70,6 +78,28 @@ static bool open_store(struct run *r, const char *command, const char *sources, 
     return r->summary.run_id && (r->user || privileges_drop(r->live, NULL, why));
 }
 
+static void take_habits(void *context, const char *address, uint16_t port, const char *protocol, struct view bytes)
+{
+    struct endpoint server = {.port = port};
+    const enum protocol spoken = protocol_by_name(protocol ? protocol : "");
+    bool good = address && spoken < PROTOCOLS;
+    if (good && inet_pton(AF_INET, address, server.address + 12) == 1)
+        server.address[10] = server.address[11] = 0xff;
+    else
+        good = good && inet_pton(AF_INET6, address, server.address) == 1;
+    if (!good || !habits_load(context, &server, spoken, bytes))
+        log_warning("what %s port %u is used to cannot be read, and is learned anew", address ? address : "a server", port);
+}
+
+static bool open_habits(struct run *r, struct error *why)
+{
+    if (!options_have(r->options, OPTION_HABITS))
+        return true;
+    if (!(r->known = habits_open()))
+        return error_set(why, EXIT_INTERNAL, "out of memory");
+    return store_read_habits(r->store, take_habits, r->known, why);
+}
+
 bool run_open(struct run *r, const char *command, const char *sources, struct error *why)
 {
     r->summary.store_path = options_store(r->options);
@@ -79,7 +109,8 @@ bool run_open(struct run *r, const char *command, const char *sources, struct er
     if (!(r->recorder = recorder_open(r->rules, r->store, &r->counters)))
         return error_set(why, EXIT_INTERNAL, "out of memory");
     r->began = run_seconds_now();
-    return open_pipeline(r, why) && privileges_confine(r->live, why);
+    return open_habits(r, why) && open_pipeline(r, why) && (!r->live || (r->reload = reload_open(r, why))) &&
+           privileges_confine(r->live, why);
 }
 
 static int run_result(const struct run *r)
@@ -102,11 +133,64 @@ static void fill_summary(struct run *r)
     s->counters = &r->counters;
     s->rules = r->rules;
     s->recorder = r->recorder;
+    s->sides = pipeline_sides(r->pipeline);
     s->seconds = run_seconds_now() - r->began;
     for (unsigned p = 1; p < PROTOCOLS; p++) {
         s->flows[p] = pipeline_flows(r->pipeline, (enum protocol)p);
         s->messages[p] = pipeline_messages(r->pipeline, (enum protocol)p);
     }
+}
+
+static struct rule_stats *collect_stats(const struct run *r)
+{
+    struct rule_stats *all = calloc(rules_loaded(r->rules) + 1, sizeof *all);
+    for (uint32_t i = 0; all && i < rules_loaded(r->rules); i++)
+        pipeline_rule_stats(r->pipeline, i, &all[i]);
+    return all;
+}
+
+static bool store_stats(const struct run *r, const struct rule_stats *all, struct error *why)
+{
+    for (uint32_t i = 0; all && i < rules_loaded(r->rules); i++) {
+        struct rule_facts rule;
+        rules_facts(r->rules, i, &rule);
+        const uint64_t sums[] = {all[i].evaluated, all[i].matched, all[i].suppressed, all[i].cost_ns};
+        if (all[i].evaluated && !store_add_rule_stats(r->store, rule.sid, sums, why))
+            return false;
+    }
+    return true;
+}
+
+bool run_change_rules(struct run *r, struct rule_set *rules, struct error *why)
+{
+    struct error later;
+    struct rule_stats *stats = collect_stats(r);
+    const bool changed = pipeline_change_rules(r->pipeline, rules, why);
+    if (changed) {
+        if (!store_stats(r, stats, &later))
+            log_error("%s", later.text);
+        rules_close(r->rules);
+        r->rules = rules;
+    }
+    free(stats);
+    return changed;
+}
+
+bool run_settle_habits(struct run *r, struct error *why)
+{
+    struct endpoint server;
+    enum protocol protocol;
+    void *bytes;
+    size_t length;
+    bool good = true;
+    if (!r->known)
+        return true;
+    pipeline_settle_habits(r->pipeline, r->known);
+    for (size_t i = 0; good && habits_save(r->known, i, &server, &protocol, &bytes, &length); i++) {
+        good = bytes ? store_put_habits(r->store, &server, protocol, view_of(bytes, length), why) : error_set(why, EXIT_INTERNAL, "out of memory");
+        free(bytes);
+    }
+    return good;
 }
 
 int run_end(struct run *r, const struct command *command)
@@ -118,6 +202,12 @@ int run_end(struct run *r, const struct command *command)
     int result = run_result(r);
     bool stored = recorder_healthy(r->recorder, &why);
     if (!store_commit(r->store, stored ? &why : &later))
+        stored = false;
+    struct rule_stats *stats = collect_stats(r);
+    if (!store_stats(r, stats, stored ? &why : &later))
+        stored = false;
+    free(stats);
+    if (!run_settle_habits(r, stored ? &why : &later))
         stored = false;
     store_count_losses(r->store, &r->counters);
     if (!store_end_run(r->store, &r->counters, stored ? result : EXIT_IO, stored ? &why : &later))
@@ -138,7 +228,10 @@ int run_refuse(const struct command *command, const struct error *why)
 
 void run_close(struct run *r)
 {
+    reload_close(r->reload);
     pipeline_close(r->pipeline);
+    places_close(r->places);
+    habits_close(r->known);
     recorder_close(r->recorder);
     if (r->source)
         source_close(r->source);

@@ -119,7 +119,7 @@ static unsigned least_loaded(const struct spread *s)
     return least;
 }
 
-unsigned spread_owner(struct spread *s, const struct raw_packet *raw)
+unsigned spread_owner(struct spread *s, const struct raw_packet *raw, bool *fragment)
 {
     struct place a, b;
     uint32_t bucket;
@@ -128,8 +128,10 @@ unsigned spread_owner(struct spread *s, const struct raw_packet *raw)
     } else {
         struct net_packet packet;
         enum counter skipped;
-        if (!net_decode(raw, &packet, &skipped))
+        if (!net_decode(raw, &packet, &skipped)) {
+            *fragment = skipped == COUNT_SKIPPED_FRAGMENT;
             return 0;
+        }
         bucket = bucket_of_packet(s, &packet);
     }
     if (!s->owner[bucket])

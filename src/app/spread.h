@@ -22,8 +22,8 @@ struct spread {
 };
 
 bool spread_open(struct spread *s, struct arena *from, unsigned workers) MUST_CHECK;
-/* A packet that is not decoded belongs to worker 0, who counts it. */
-unsigned spread_owner(struct spread *s, const struct raw_packet *raw);
+/* A packet that is not decoded belongs to worker 0, who counts it; *fragment becomes true when it is a fragment. */
+unsigned spread_owner(struct spread *s, const struct raw_packet *raw, bool *fragment);
 /* The same without giving a bucket away; for who has decoded the packet. */
 bool spread_is_owner(const struct spread *s, const struct net_packet *packet, unsigned worker);
 

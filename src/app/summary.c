@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TOP_RULES = 5 };
+enum { TOP_RULES = 5, SIDED_SHOWN = 5 };
 
 static uint64_t sum_of(const struct counters *c, const char *prefix)
 {
@@ -97,6 +97,34 @@ static void print_protocols(FILE *out, const struct summary *s)
         fprintf(out, "tls       %s bytes were encrypted and only counted\n", grouped(encrypted, a));
 }
 
+static void add_endpoint(struct text *t, const struct endpoint *e)
+{
+    static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
+    bool ipv4 = memcmp(e->address, mapped, sizeof mapped) == 0;
+    text_add(t, ipv4 ? "" : "[");
+    text_add_address(t, e->address);
+    text_add(t, ipv4 ? ":%u" : "]:%u", e->port);
+}
+
+/* What a mirror leaves out is not there to be missed. */
+static void print_one_sided(FILE *out, const struct summary *s)
+{
+    char a[32];
+    size_t found = 0;
+    for (size_t i = 0; i < s->sides->used; i++) {
+        const struct sided_server *server = &s->sides->servers[i];
+        enum side seen;
+        if (!sides_is_one_sided(server, &seen) || ++found > SIDED_SHOWN)
+            continue;
+        TEXT_ON_STACK(where, 64);
+        add_endpoint(&where, &server->endpoint);
+        fprintf(out, "one-sided only the %s side of %s (%s) is on this mirror: %s of its %s connections\n", seen == FROM_CLIENT ? "clients'" : "server's",
+                where.chars, protocol_name(server->protocol), grouped(server->only[seen], a), grouped(server->connections, (char[32]){0}));
+    }
+    if (found > SIDED_SHOWN)
+        fprintf(out, "          and of %zu more servers\n", found - SIDED_SHOWN);
+}
+
 static void print_alerts(FILE *out, const struct summary *s)
 {
     char a[32], b[32], d[32];
@@ -149,6 +177,7 @@ void summary_print(FILE *out, const struct summary *s)
 {
     print_packets(out, s->counters);
     print_protocols(out, s);
+    print_one_sided(out, s);
     print_alerts(out, s);
     print_hidden(out, s);
     print_damages(out, s);
@@ -218,6 +247,23 @@ static json_t *alerts_json(const struct summary *s)
                      "by_severity", by_severity, "by_sid", by_sid);
 }
 
+static json_t *one_sided_json(const struct summary *s)
+{
+    json_t *all = json_array();
+    for (size_t i = 0; i < s->sides->used; i++) {
+        const struct sided_server *server = &s->sides->servers[i];
+        enum side seen;
+        if (!sides_is_one_sided(server, &seen))
+            continue;
+        TEXT_ON_STACK(address, 48);
+        text_add_address(&address, server->endpoint.address);
+        json_array_append_new(all, json_pack("{s:s, s:i, s:s, s:s, s:o, s:o}", "server_ip", address.chars, "server_port", (int)server->endpoint.port,
+                                             "proto", protocol_name(server->protocol), "seen", seen == FROM_CLIENT ? "clients" : "server",
+                                             "connections", integer(server->connections), "one_sided", integer(server->only[seen])));
+    }
+    return all;
+}
+
 void summary_print_json(FILE *out, const struct summary *s)
 {
     const struct counters *c = s->counters;
@@ -231,13 +277,13 @@ void summary_print_json(FILE *out, const struct summary *s)
                                                  integer(s->damages[i].offset), "reason", s->damages[i].reason));
     for (unsigned i = 0; i < COUNTERS; i++)
         json_object_set_new(others, counter_name((enum counter)i), integer(c->value[i]));
-    json_t *all = json_pack("{s:{s:o, s:o, s:o, s:o}, s:o, s:o, s:o, s:o, s:f, s:I, s:{s:I, s:I}, s:o, s:o}", "packets", "received",
+    json_t *all = json_pack("{s:{s:o, s:o, s:o, s:o}, s:o, s:o, s:o, s:o, s:f, s:I, s:{s:I, s:I}, s:o, s:o, s:o}", "packets", "received",
                             integer(c->value[COUNT_PACKETS_RECEIVED]), "decoded", integer(c->value[COUNT_PACKETS_DECODED]),
                             "skipped", by_prefix(c, "packets.skipped."), "kernel_drops",
                             integer(c->value[COUNT_PACKETS_KERNEL_DROPS]), "bytes", integer(c->value[COUNT_BYTES_RECEIVED]),
                             "flows", flows, "messages", messages, "alerts", alerts_json(s), "seconds", s->seconds, "run_id",
                             (json_int_t)s->run_id, "rules", "loaded", (json_int_t)rules_loaded(s->rules), "failed",
-                            (json_int_t)rules_failed(s->rules), "damaged", damaged, "counters", others);
+                            (json_int_t)rules_failed(s->rules), "damaged", damaged, "counters", others, "one_sided", one_sided_json(s));
     json_dumpf(all, out, JSON_INDENT(2));
     fputc('\n', out);
     json_decref(all);

@@ -7,11 +7,13 @@
 #include "capture/source.h"
 #include "model/counter.h"
 #include "app/recorder.h"
+#include "app/sides.h"
 
 struct summary {
     const struct counters *counters;
     const struct rule_set *rules;
     const struct recorder *recorder;
+    const struct sides *sides;
     const struct source_damage *damages;
     size_t damages_used;
     const char *store_path; /* NULL: nothing was stored */

@@ -4,28 +4,45 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "detect/habits.h"
+
 enum { BATCH = 32, IDLE_SECONDS = 3600, INCOMPLETE_SECONDS = 30, BY_TIME_SHIFT = 56, SMALL_THINGS = 4 * 1024 * 1024, FLIGHT_ENTRY = 48 };
 static const uint64_t WHEN_FINISHED = UINT64_MAX - 2; /* odd: by time alone */
 
+/* A packet is counted and nothing else, a TCP segment, a fragment of a datagram that comes to something now, or a UDP datagram
+ * for a decoder. */
+enum what { WHAT_SKIPPED, WHAT_SEGMENT, WHAT_FRAGMENT, WHAT_UDP };
+
 struct worker {
     struct arena arena;
+    struct generation {
+        struct arena arena; /* of the detector */
+        struct detector *detector;
+        const struct rule_set *rules;
+    } now, next;
     struct counters *counters;
     struct flight *flight;
     struct net *net;
     struct dialogue *dialogue;
-    struct detector *detector;
     struct evidence *evidence;
-    const struct rule_set *rules;
+    const struct geo *geo;
+    struct habits *habits; /* learned; NULL: nothing is */
+    const struct habits *known;
     const struct spread *spread;
     struct turns *turns;
     struct outlet outlet;
+    struct sides sides;
     unsigned index;
     int64_t now_ns;
+    int64_t clock_ns; /* of the last lot, for everybody the same */
     uint64_t by_time; /* 0: because of a packet; else the room whose time has come */
     uint64_t alerts;  /* the last alert's key */
     struct net_packet packets[BATCH];
     uint32_t own[BATCH];
-    bool decoded[BATCH];
+    uint8_t what[BATCH];                     /* enum what */
+    const struct datagram *datagrams[BATCH]; /* WHAT_FRAGMENT */
+    struct fragments *fragments;             /* NULL: the feed has them */
+    uint8_t *datagram;
 };
 
 enum { BY_TIME_NET = 1, BY_TIME_DIALOGUE = 2 };
@@ -54,11 +71,13 @@ static void raise_alert(void *context, const struct alert *found, const struct m
     alert.packet_number = where->packet_number;
     alert.time_ns = where->time_ns;
     alert.first_packet = message->first->packet_number;
-    rules_facts(w->rules, alert.rule, &rule);
+    rules_facts(w->now.rules, alert.rule, &rule);
     sentence_of(&comment, &alert, &rule);
     uint64_t key = ++w->alerts;
-    alert.sample = evidence_alert(w->evidence, message->flow, key, where->ticket, comment.chars,
-                                  outlet_may_store(&w->outlet, &alert));
+    bool may_store = outlet_may_store(&w->outlet, &alert);
+    /* Secrets are masked by their place in a stream: a datagram has none. */
+    if (!message->datagram || !message->findings->secret)
+        alert.sample = evidence_alert(w->evidence, message->flow, key, where->ticket, comment.chars, may_store);
     outlet_alert(&w->outlet, &alert, key);
 }
 
@@ -121,18 +140,23 @@ static void take_message(void *context, const struct message *message)
     worker_place(w, message->flow);
     if (message->findings->facts_used)
         take_facts(w, message);
-    detector_message(w->detector, message, raise_alert, w);
+    if (w->habits)
+        habits_message(w->habits, w->known, message);
+    detector_message(w->now.detector, message, raise_alert, w);
 }
 
 static bool wants_messages(void *context, enum protocol protocol, enum side from)
 {
     struct worker *w = context;
-    return detector_wants(w->detector, protocol, from);
+    return w->habits || detector_wants(w->now.detector, protocol, from);
 }
 
 static void take_closed(void *context, struct flow *flow, enum flow_end end, enum side by, const struct segment *where)
 {
     struct worker *w = context;
+    const struct decoder *decoder = dialogue_decoder(flow);
+    if (decoder)
+        sides_note(&w->sides, flow, decoder->protocol);
     if (!flow->sample)
         return;
     worker_place(w, flow);
@@ -194,10 +218,12 @@ static bool open_rooms(struct worker *w, const struct worker_options *options)
         evidence.samples = share_of(options, SHARE_SAMPLES, evidence_sample_cost());
     evidence.reach = options->flight_packets;
     if (!(w->flight = flight_open(&w->arena, options->flight_packets, share_of(options, SHARE_COPIES, 1))) ||
-        !(w->detector = detector_open(options->rules, &w->arena)) ||
         !(w->dialogue = dialogue_open(&w->arena, &dialogue, &messages, w->counters)))
         return false;
     struct stream_sink streams = dialogue_sink(w->dialogue);
+    if (!sides_open(&w->sides, &w->arena) || !(w->datagram = arena_take(&w->arena, DATAGRAM_BYTES_MAX)) ||
+        (options->fragment_bytes && !(w->fragments = fragments_open(&w->arena, options->fragment_bytes, w->counters))))
+        return false;
     net.flight = w->flight;
     return (w->net = net_open(&w->arena, &net, &streams, w->counters)) &&
            (w->evidence = evidence_open(&w->arena, &evidence, w->flight, &w->outlet, w->counters));
@@ -211,11 +237,22 @@ struct worker *worker_open(const struct worker_options *options, const struct ou
         error_set(why, EXIT_INTERNAL, "out of memory");
         return NULL;
     }
-    *w = (struct worker){.counters = counters, .rules = options->rules, .spread = options->spread, .turns = options->turns,
+    *w = (struct worker){.clock_ns = INT64_MIN, .counters = counters, .geo = options->geo, .known = options->known, .spread = options->spread,
+                         .turns = options->turns,
                          .outlet = *outlet, .index = options->index};
-    size_t most = share_of(options, SHARE_ALL, 1) + options->flight_packets * FLIGHT_ENTRY + SMALL_THINGS;
+    size_t most = share_of(options, SHARE_ALL, 1) + options->fragment_bytes + options->flight_packets * FLIGHT_ENTRY + SMALL_THINGS;
     if (!arena_open(&w->arena, most, why)) {
         free(w);
+        return NULL;
+    }
+    if (!worker_prepare_rules(w, options->rules, why)) {
+        worker_close(w);
+        return NULL;
+    }
+    worker_change_rules(w);
+    if (options->known && !(w->habits = habits_open())) {
+        worker_close(w);
+        error_set(why, EXIT_INTERNAL, "out of memory");
         return NULL;
     }
     if (!open_rooms(w, options)) {
@@ -231,7 +268,55 @@ void worker_close(struct worker *w)
     if (!w)
         return;
     arena_close(&w->arena);
+    worker_forget_rules(w);
+    habits_close(w->habits);
+    arena_close(&w->now.arena);
     free(w);
+}
+
+/* ---- rules */
+
+/* Reserved, not used: pages cost memory once they are touched. */
+enum { DETECTOR_MOST = 32 << 20, DETECTOR_PER_RULE = 256 };
+
+bool worker_prepare_rules(struct worker *w, const struct rule_set *rules, struct error *why)
+{
+    if (!arena_open(&w->next.arena, DETECTOR_MOST + rules_loaded(rules) * DETECTOR_PER_RULE, why))
+        return false;
+    w->next.rules = rules;
+    w->next.detector = detector_open(rules, &w->next.arena);
+    if (w->next.detector)
+        return true;
+    worker_forget_rules(w);
+    return error_set(why, EXIT_INTERNAL, "no memory to match so many rules");
+}
+
+void worker_forget_rules(struct worker *w)
+{
+    arena_close(&w->next.arena);
+    w->next = (struct generation){0};
+}
+
+void worker_change_rules(struct worker *w)
+{
+    arena_close(&w->now.arena);
+    w->now = w->next;
+    w->next = (struct generation){0};
+    detector_set_geo(w->now.detector, w->geo);
+    if (w->dialogue)
+        dialogue_ask_wants(w->dialogue);
+}
+
+void worker_settle_habits(struct worker *w, struct habits *known)
+{
+    if (w->habits)
+        habits_merge(known, w->habits);
+}
+
+void worker_set_geo(struct worker *w, const struct geo *geo)
+{
+    w->geo = geo;
+    detector_set_geo(w->now.detector, geo);
 }
 
 /* ---- packets */
@@ -260,6 +345,65 @@ static void process(struct worker *w, const struct net_packet *packet, bool stab
         evidence_packet(w->evidence, flow, packet->raw, flow->ticket);
 }
 
+/* Its server is who has the port that a decoder knows. */
+static bool takes_udp(const struct net_packet *packet, enum side *from)
+{
+    *from = dialogue_datagram_decoder(packet->target.port) ? FROM_CLIENT : FROM_SERVER;
+    return *from == FROM_CLIENT || dialogue_datagram_decoder(packet->source.port);
+}
+
+/* Of a datagram no connection is kept: each has one of its own, and a sample of itself. */
+static void process_udp(struct worker *w, const struct net_packet *packet, bool stable, int64_t clock_ns)
+{
+    const struct raw_packet *raw = packet->raw;
+    enum side from;
+    if (!takes_udp(packet, &from)) {
+        count(w->counters, COUNT_SKIPPED_NOT_TCP);
+        return;
+    }
+    struct flow flow = {
+        .client = from == FROM_CLIENT ? packet->source : packet->target,
+        .server = from == FROM_CLIENT ? packet->target : packet->source,
+        .tenant = packet->tenant,
+        .vlan = packet->vlan,
+        .id = raw->number,
+        .first_ns = raw->time_ns,
+        .last_ns = raw->time_ns,
+    };
+    flow.packets[from] = 1;
+    flow.bytes[from] = packet->payload_length;
+    flow.ticket = flight_note(w->flight, raw, 0, stable);
+    w->outlet.latest = raw->number;
+    worker_at(w, raw->number * 2, clock_ns);
+    count(w->counters, COUNT_PACKETS_DECODED);
+    const struct segment where = {.ticket = flow.ticket, .packet_number = raw->number, .time_ns = raw->time_ns};
+    dialogue_datagram(w->dialogue, &flow, from, packet->payload, packet->payload_length, &where);
+    if (flow.sample)
+        evidence_close(w->evidence, &flow, flow.ticket);
+}
+
+/* What was in fragments is one packet from here on, in samples, too: masking needs its bytes in one piece. */
+static void process_whole(struct worker *w, const struct datagram *datagram, const struct raw_packet *last, int64_t clock_ns)
+{
+    struct raw_packet raw;
+    struct net_packet packet;
+    struct oddity oddity;
+    enum counter skipped = COUNT_SKIPPED_FRAGMENT;
+    datagram_write(datagram, last, w->datagram, &raw);
+    bool decoded = net_decode(&raw, &packet, &skipped), whole = datagram_is_whole(datagram);
+    if (decoded && whole)
+        process(w, &packet, false, clock_ns);
+    else if (whole && skipped == COUNT_SKIPPED_NOT_TCP && packet.udp)
+        process_udp(w, &packet, false, clock_ns);
+    else
+        count(w->counters, whole ? skipped : COUNT_SKIPPED_FRAGMENT);
+    if (!decoded || !datagram_oddity(datagram, &oddity))
+        return;
+    w->outlet.latest = last->number;
+    worker_at(w, last->number * 2, clock_ns);
+    net_odd_fragments(w->net, &packet, &oddity);
+}
+
 static void time_passes(struct worker *w, uint64_t when, int64_t now_ns)
 {
     worker_at(w, when, now_ns);
@@ -277,12 +421,30 @@ void worker_tick(struct worker *w, int64_t now_ns)
     time_passes(w, w->outlet.latest * 2 + 1, now_ns);
 }
 
+/* A packet that is no TCP segment: is there more to it than its count? */
+static enum what undecoded(struct worker *w, const struct lot *lot, uint32_t at, enum counter skipped, const struct net_packet *packet,
+                           const struct datagram **datagram)
+{
+    enum side from;
+    *datagram = NULL;
+    if (lot->mark[at] & LOT_DATAGRAM)
+        *datagram = lot->datagrams[at];
+    else if (skipped == COUNT_SKIPPED_FRAGMENT && w->fragments)
+        *datagram = fragments_take(w->fragments, &lot->packets[at], lot->first + at, lot->clock_ns[at]);
+    if (*datagram)
+        return WHAT_FRAGMENT;
+    if (skipped == COUNT_SKIPPED_NOT_TCP && packet->udp && takes_udp(packet, &from))
+        return WHAT_UDP;
+    count(w->counters, skipped);
+    return WHAT_SKIPPED;
+}
+
 /* Decodes own packets from the lot's position on, until the batch is full; returns the position behind. */
 static uint32_t decode_batch(struct worker *w, const struct lot *lot, uint32_t from, uint32_t *used)
 {
     uint32_t at = from, own = 0;
     for (; at < lot->count && own < BATCH; at++) {
-        if ((lot->mark[at] & ~LOT_TICK) != w->index)
+        if ((lot->mark[at] & ~(LOT_TICK | LOT_DATAGRAM)) != w->index)
             continue;
         w->own[own++] = at;
         __builtin_prefetch(&lot->packets[at]);
@@ -292,11 +454,11 @@ static uint32_t decode_batch(struct worker *w, const struct lot *lot, uint32_t f
         __builtin_prefetch(lot->packets[w->own[i]].bytes + 20);
     for (uint32_t i = 0; i < own; i++) {
         enum counter skipped;
-        w->decoded[i] = net_decode(&lot->packets[w->own[i]], &w->packets[i], &skipped);
-        if (w->decoded[i])
+        w->what[i] = WHAT_SEGMENT;
+        if (net_decode(&lot->packets[w->own[i]], &w->packets[i], &skipped))
             net_prefetch(w->net, &w->packets[i]);
         else
-            count(w->counters, skipped);
+            w->what[i] = (uint8_t)undecoded(w, lot, w->own[i], skipped, &w->packets[i], &w->datagrams[i]);
     }
     *used = own;
     return at;
@@ -307,9 +469,16 @@ void worker_take(struct worker *w, const struct lot *lot)
     for (uint32_t at = 0; at < lot->count;) {
         uint32_t used, next = 0, end = decode_batch(w, lot, at, &used);
         for (; at < end; at++) {
+            int64_t before = at ? lot->clock_ns[at - 1] : w->clock_ns;
+            if (lot->clock_ns[at] < before) /* a step back: every worker makes it from the same time */
+                worker_at(w, lot->packets[at].number * 2, before);
             if (next < used && w->own[next] == at) {
-                if (w->decoded[next])
+                if (w->what[next] == WHAT_SEGMENT)
                     process(w, &w->packets[next], lot->stable, lot->clock_ns[at]);
+                else if (w->what[next] == WHAT_FRAGMENT)
+                    process_whole(w, w->datagrams[next], &lot->packets[at], lot->clock_ns[at]);
+                else if (w->what[next] == WHAT_UDP)
+                    process_udp(w, &w->packets[next], lot->stable, lot->clock_ns[at]);
                 next++;
             }
             if (lot->mark[at] & LOT_TICK) {
@@ -318,6 +487,7 @@ void worker_take(struct worker *w, const struct lot *lot)
             }
         }
     }
+    w->clock_ns = lot->clock_ns[lot->count - 1];
     if (w->turns)
         turns_pass(w->turns, w->index, lot->packets[lot->count - 1].number * 2 + 1);
 }
@@ -344,4 +514,19 @@ uint64_t worker_flows(const struct worker *w, enum protocol protocol)
 uint64_t worker_messages(const struct worker *w, enum protocol protocol)
 {
     return dialogue_messages(w->dialogue, protocol);
+}
+
+const struct sides *worker_sides(const struct worker *w)
+{
+    return &w->sides;
+}
+
+void worker_rule_stats(const struct worker *w, uint32_t rule, struct rule_stats *sum)
+{
+    struct rule_stats own;
+    detector_rule_stats(w->now.detector, rule, &own);
+    sum->evaluated += own.evaluated;
+    sum->matched += own.matched;
+    sum->suppressed += own.suppressed;
+    sum->cost_ns += own.cost_ns;
 }

@@ -8,6 +8,7 @@
 #include "app/evidence.h"
 #include "app/feed.h"
 #include "app/outlet.h"
+#include "app/sides.h"
 #include "proto/conversation.h"
 
 struct worker_options {
@@ -16,10 +17,13 @@ struct worker_options {
     bool check_checksums, ignore_checksums;
     struct evidence_options evidence;
     const struct rule_set *rules;
+    const struct geo *geo; /* may be NULL */
+    const struct habits *known; /* what servers are used to; NULL: nothing is learned */
     struct directory *directory;
     unsigned index;
     struct turns *turns;    /* NULL with a worker alone */
     const struct spread *spread;
+    size_t fragment_bytes;  /* of memory for fragments; 0: the feed puts them together */
 };
 
 struct worker;
@@ -35,6 +39,17 @@ void worker_tick(struct worker *w, int64_t now_ns);
 void worker_finish(struct worker *w, uint64_t latest);
 uint64_t worker_flows(const struct worker *w, enum protocol protocol);
 uint64_t worker_messages(const struct worker *w, enum protocol protocol);
+/* Of its connections that are over. */
+const struct sides *worker_sides(const struct worker *w);
+/* Other rules: first the new detector, then, when every worker has one, the change. Connections keep what is known of them. */
+bool worker_prepare_rules(struct worker *w, const struct rule_set *rules, struct error *why) MUST_CHECK;
+void worker_forget_rules(struct worker *w);
+void worker_change_rules(struct worker *w);
+/* Adds what was learned to what is known, and forgets it. */
+void worker_settle_habits(struct worker *w, struct habits *known);
+void worker_set_geo(struct worker *w, const struct geo *geo);
+/* Adds what the worker came to with a rule of the set. */
+void worker_rule_stats(const struct worker *w, uint32_t rule, struct rule_stats *sum);
 void worker_close(struct worker *w);
 
 #endif

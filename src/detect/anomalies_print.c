@@ -31,7 +31,7 @@ static const char *proto_of(const struct anomaly_row *row)
 {
     if (row->protocol != PROTOCOL_NONE)
         return protocol_name(row->protocol);
-    return strncmp(row->name, "db.", 3) == 0 ? "db" : "tcp";
+    return strncmp(row->name, "db.", 3) == 0 || strncmp(row->name, "habits.", 7) == 0 ? "db" : "tcp";
 }
 
 static void print_escaped(const char *text, struct text *out)
@@ -47,6 +47,9 @@ static void print_row(const struct anomaly_row *row, struct text *out)
     text_add(out, "\"; anomaly:%s; ", row->name);
     if (row->class == CLASS_UNDECODED)
         text_add(out, "threshold:type limit, track by_both, count 1, seconds 3600; ");
+    /* What is new is new again and again: some of it an hour is enough to look. */
+    if (strncmp(row->name, "habits.", 7) == 0)
+        text_add(out, "threshold:type limit, track by_both, count 10, seconds 3600; ");
     text_add(out, "classtype:%s; metadata:dbhound_class %s; priority:%u; sid:%" PRIu32 "; rev:1;)\n",
              classtype_of(row->class), anomaly_class_name(row->class), row->severity, ANOMALY_SID_BASE + row->number);
 }

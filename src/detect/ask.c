@@ -85,6 +85,27 @@ static bool session_number(const struct session *session, enum field field, uint
     }
 }
 
+struct geo_place ask_place(const struct asked *a)
+{
+    struct session *session = a->findings->session;
+    const struct flow *flow = a->message->flow;
+    struct geo_place place = {0};
+    if (session && session->placed) {
+        memcpy(place.country, session->country, sizeof place.country);
+        place.asn = session->asn;
+        return place;
+    }
+    if (!a->asker->geo || !flow)
+        return place;
+    place = geo_find(a->asker->geo, flow->client.address);
+    if (session) {
+        session->placed = true;
+        memcpy(session->country, place.country, sizeof session->country);
+        session->asn = place.asn;
+    }
+    return place;
+}
+
 bool ask_derived(const struct asked *a, enum field field, uint64_t *value, bool *derived)
 {
     const struct flow *flow = a->message->flow;
@@ -105,6 +126,9 @@ bool ask_derived(const struct asked *a, enum field field, uint64_t *value, bool 
         return fact_number(a, 1u << FACT_ERROR | 1u << FACT_LOGIN_FAILED | 1u << FACT_VERDICT, value);
     case FIELD_DB_ROWS:
         return fact_number(a, 1u << FACT_REPLY, value);
+    case FIELD_NET_ASN:
+        *value = ask_place(a).asn;
+        return *value != 0;
     case FIELD_NET_DIRECTION:
         *value = a->message->from == FROM_SERVER;
         return true;
@@ -166,6 +190,8 @@ struct view ask_session_text(const struct asked *a, enum field field)
         return view_head(view_of(s->user, sizeof s->user), s->user_length);
     if (s && field == FIELD_DB_NAME)
         return view_head(view_of(s->database, sizeof s->database), s->database_length);
+    if (s && field == FIELD_NET_COUNTRY && ask_place(a).country[0])
+        return view_of(s->country, sizeof s->country);
     return view_of("", 0);
 }
 

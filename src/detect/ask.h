@@ -4,10 +4,12 @@
 
 #include "detect/content.h"
 #include "detect/evidence.h"
+#include "detect/geo.h"
 #include "detect/where.h"
 
 /* Scratch of whoever asks: copies in lower case, made when somebody wants one. */
 struct asker {
+    const struct geo *geo;    /* may be NULL */
     bool lowered;             /* `lower` holds this message */
     uint64_t divided_by_zero; /* and other arithmetic without a result */
     uint8_t lower[MESSAGE_BYTES_MAX], lower_session[SESSION_TEXT_MAX], lower_login[2][SESSION_TEXT_MAX];
@@ -30,6 +32,8 @@ bool ask_derived(const struct asked *a, enum field field, uint64_t *value, bool 
 bool ask_address(const struct asked *a, enum field field, struct wide *out);
 /* The login's text, kept in the session; empty: ask the fields that were read. */
 struct view ask_session_text(const struct asked *a, enum field field);
+/* Where the client is; zeros: unknown. */
+struct geo_place ask_place(const struct asked *a);
 /* The message in lower case. */
 const uint8_t *ask_lower(const struct asked *a);
 /* Everything a test can say. *report: the first that an anomaly test found; *why: what the test saw. */

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "detect/ask.h"
+#include "detect/tuning.h"
 
 enum { TERM_TEXT = 4096, SHOWN_VALUES = 6, SHOWN_BYTES = 40, SEARCH_BYTES = 2 << 20 };
 
@@ -258,4 +259,10 @@ bool explainer_rule(struct explainer *e, uint32_t rule, const struct message *me
     for (unsigned i = 0; i < e->rule->tests.count; i++)
         all &= explain_test(e, &a, &e->rule->all_tests[i], cut);
     return all;
+}
+
+uint16_t explainer_exception(struct explainer *e, uint32_t rule, const struct message *message, int64_t time_ns)
+{
+    struct asked a = ask_begin(&e->asker, message);
+    return tuning_excepts(e->set, &e->set->rules[rule], &a, time_ns);
 }

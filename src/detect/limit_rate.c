@@ -9,14 +9,13 @@ enum { SUM_KEYS = 16384, VALUE_KEYS = 2048 };
 bool rate_table_open(struct rate_table *t, const struct rule_set *rules)
 {
     bool sums = false, values = false;
-    *t = (struct rate_table){0};
     for (size_t i = 0; i < rules->rules_used; i++) {
         sums |= rules->rules[i].rate.kind == RATE_COUNT || rules->rules[i].rate.kind == RATE_SUM;
         values |= rules->rules[i].rate.kind == RATE_DISTINCT;
     }
-    if (sums && (!limit_table_open(&t->sums_by_key, SUM_KEYS) || !(t->sums = calloc(SUM_KEYS, sizeof *t->sums))))
+    if (sums && !t->sums && (!limit_table_open(&t->sums_by_key, SUM_KEYS) || !(t->sums = calloc(SUM_KEYS, sizeof *t->sums))))
         return false;
-    return !values || (limit_table_open(&t->values_by_key, VALUE_KEYS) && (t->values = calloc(VALUE_KEYS, sizeof *t->values)));
+    return !values || t->values || (limit_table_open(&t->values_by_key, VALUE_KEYS) && (t->values = calloc(VALUE_KEYS, sizeof *t->values)));
 }
 
 void rate_table_close(struct rate_table *t)

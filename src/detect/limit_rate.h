@@ -26,7 +26,8 @@ struct rate_table {
     struct rate_values *values;
 };
 
-/* Takes memory only for the kinds of rates that the rules have. */
+/* Takes memory only for the kinds of rates that the rules have; on a table that is open, for those that it has none for yet. The
+ * first time, *t is zeroed. */
 bool rate_table_open(struct rate_table *t, const struct rule_set *rules);
 void rate_table_close(struct rate_table *t);
 /* Takes one more match into account and answers whether the rate is reached. */

@@ -20,10 +20,10 @@ struct limiter {
     uint64_t *hidden;            /* by line of threshold.config */
 };
 
-static bool open_filters(struct limiter *l)
+static bool open_filters(struct limiter *l, const struct rule_set *rules)
 {
-    for (size_t i = 0; i < l->rules->tunings_used; i++)
-        if (l->rules->tunings[i].kind == TUNING_RATE_FILTER)
+    for (size_t i = 0; i < rules->tunings_used && !l->filters.size; i++)
+        if (rules->tunings[i].kind == TUNING_RATE_FILTER)
             return limit_table_open(&l->filters, KINDS_MAX);
     return true;
 }
@@ -36,11 +36,34 @@ struct limiter *limiter_open(const struct rule_set *rules)
     l->rules = rules;
     if (!limit_table_open(&l->thresholds, KINDS_MAX) || !limit_table_open(&l->connections, KINDS_MAX) ||
         !limit_table_open(&l->kinds, KINDS_MAX) || !rate_table_open(&l->rates, rules) ||
-        !(l->hidden = calloc(rules->tunings_used + 1, sizeof *l->hidden)) || !open_filters(l)) {
+        !(l->hidden = calloc(rules->tunings_used + 1, sizeof *l->hidden)) || !open_filters(l, rules)) {
         limiter_close(l);
         return NULL;
     }
     return l;
+}
+
+static uint64_t hidden_by(const struct limiter *l, const char *text)
+{
+    for (size_t i = 0; i < l->rules->tunings_used; i++)
+        if (strcmp(l->rules->tunings[i].text, text) == 0)
+            return l->hidden[i];
+    return 0;
+}
+
+bool limiter_change(struct limiter *l, const struct rule_set *rules)
+{
+    uint64_t *hidden = calloc(rules->tunings_used + 1, sizeof *hidden);
+    if (!hidden || !open_filters(l, rules) || !rate_table_open(&l->rates, rules)) {
+        free(hidden);
+        return false;
+    }
+    for (size_t i = 0; i < rules->tunings_used; i++)
+        hidden[i] = hidden_by(l, rules->tunings[i].text);
+    free(l->hidden);
+    l->hidden = hidden;
+    l->rules = rules;
+    return true;
 }
 
 void limiter_close(struct limiter *l)
@@ -62,9 +85,15 @@ static void key_address(struct limit_key *key, unsigned at, const struct endpoin
     memcpy(&key->words[at], e->address, sizeof e->address);
 }
 
+/* What names a rule in keys, whatever set it is in; the lower 24 bits are free. */
+static uint64_t rule_word(const struct alert *alert)
+{
+    return (uint64_t)alert->sid << 24 ^ (uint64_t)alert->gid << 56;
+}
+
 static struct limit_key threshold_key(const struct alert *alert, enum threshold_track track)
 {
-    struct limit_key key = {{(uint64_t)alert->rule << 8 | track}};
+    struct limit_key key = {{rule_word(alert) | track}};
     const struct endpoint *source = alert->from == FROM_CLIENT ? &alert->client : &alert->server;
     const struct endpoint *target = alert->from == FROM_CLIENT ? &alert->server : &alert->client;
     switch (track) {
@@ -145,7 +174,7 @@ static bool filter_silences(struct limiter *l, uint16_t number, const struct tun
 {
     struct limit_key key = threshold_key(alert, (enum threshold_track)t->threshold.track);
     bool fresh;
-    key.words[0] = (uint64_t)alert->rule << 24 | (uint64_t)number << 8 | t->threshold.track;
+    key.words[0] = rule_word(alert) | (uint64_t)number << 8 | t->threshold.track;
     struct limit_entry *e = limit_table_get(&l->filters, &key, &fresh);
     const bool silent = e->stored != 0;
     const uint64_t lasts_ns = (uint64_t)(silent ? t->timeout : t->threshold.seconds) * 1000000000;
@@ -198,8 +227,8 @@ enum limited limiter_alert(struct limiter *l, const struct alert *alert, uint64_
     }
     if (rule && rule->threshold.type != THRESHOLD_NONE && !threshold_lets(l, &rule->threshold, alert))
         return LIMIT_THRESHOLD;
-    struct limit_key connection = {{(uint64_t)alert->rule, alert->flow_id}};
-    struct limit_key kind = {{(uint64_t)alert->rule << 16 | alert->server.port}};
+    struct limit_key connection = {{rule_word(alert), alert->flow_id}};
+    struct limit_key kind = {{rule_word(alert) | alert->server.port}};
     bool fresh;
     key_address(&kind, 1, &alert->client);
     key_address(&kind, 3, &alert->server);
@@ -222,7 +251,7 @@ bool limiter_may_store(struct limiter *l, const struct alert *alert)
         return false;
     if (rule && (rule->threshold.type != THRESHOLD_NONE || rule->rate.kind != RATE_NONE))
         return true; /* which ones it lets through depends on all connections */
-    struct limit_key connection = {{(uint64_t)alert->rule, alert->flow_id}};
+    struct limit_key connection = {{rule_word(alert), alert->flow_id}};
     bool fresh;
     return limit_table_get(&l->connections, &connection, &fresh)->count++ < ALERTS_PER_CONNECTION;
 }

@@ -143,15 +143,15 @@ static void lint_rule(struct linter *l, const struct rule *r)
 static void lint_line(struct linter *l, const struct tuning *t, int64_t now_ns)
 {
     struct lint lint = {.file = t->file, .line = t->line};
-    if (t->kind != TUNING_EXCEPT)
+    if (t->kind != TUNING_EXCEPT && t->kind != TUNING_SUPPRESS)
         return;
-    if (!t->reason || !t->has_until) {
+    if (t->kind == TUNING_EXCEPT && (!t->reason || !t->has_until)) {
         lint.error = true;
         lint.text = "an exception needs a reason and until, so that it does not hide things for ever";
         l->found++;
         l->tell(l->context, &lint);
     } else if (t->until_ns < now_ns) {
-        lint.text = "the exception has ended";
+        lint.text = t->kind == TUNING_EXCEPT ? "the exception has ended" : "the line has ended";
         l->found++;
         l->tell(l->context, &lint);
     }

@@ -186,6 +186,7 @@ struct rule {
     uint32_t protocols;      /* bit per enum protocol; 0: never matches in this build */
     uint8_t action;          /* enum rule_action */
     uint8_t sides;           /* bit per enum side: who may have sent the message */
+    bool only_tcp, only_udp;
     uint8_t severity, class; /* an anomaly rule without `priority` takes both from the report's row */
     uint8_t flow;            /* enum flow_word, as written */
     uint8_t priority;        /* as written; 0 none */
@@ -225,7 +226,7 @@ struct index_list {
     uint32_t first, count;
 };
 
-enum { INDEX_MESSAGES = 512, INDEX_SLOTS = FIELDS + INDEX_MESSAGES, INDEX_LANES = PROTOCOLS * 2 };
+enum { INDEX_MESSAGES = 512, INDEX_FACTS = 32, INDEX_FACT_AT = FIELDS + INDEX_MESSAGES, INDEX_SLOTS = INDEX_FACT_AT + INDEX_FACTS, INDEX_LANES = PROTOCOLS * 2 };
 
 /* Rules with a literal in the message, or in one field of it; and the kinds of messages that any of them allows. */
 struct index_texts {
@@ -235,10 +236,10 @@ struct index_texts {
 };
 
 /* Everything that one protocol and side may say. Slot 0 (FIELD_NONE): rules that look at every message; then one slot for
- * each field, then one for each kind of message. */
+ * each field, then one for each kind of message, then one for each kind of fact. */
 struct index_lane {
     uint32_t rules;
-    bool fields, messages, texts_of_fields;
+    bool fields, messages, facts, texts_of_fields;
     struct index_list slots[INDEX_SLOTS];
     struct index_texts *texts[FIELDS];   /* FIELD_NONE: of the message; NULL: no rules */
     struct intervals *numbers[FIELDS];   /* rules with a number in a field */
@@ -309,6 +310,8 @@ void rule_print_items(const struct rule *rule, struct span items, enum field fie
 void rule_print_step(const struct rule *rule, const struct step *step, struct text *out);
 
 void rule_print_test(const struct rule *rule, const struct test *test, struct text *out);
+/* What `on` calls these facts (bits 1 << enum fact_kind). */
+const char *rule_when_name(uint64_t facts);
 void rule_print_bits(const struct rule *rule, const char *verb, uint64_t bits, bool any, struct text *out);
 void rule_print_ranges(const struct rule *rule, struct span ranges, struct text *out);
 void rule_print_quoted(const char *text, struct text *out);

@@ -84,6 +84,12 @@ static void place_in_lane(struct placing *p, unsigned lane_number, const struct 
     case KEY_KINDS:
         place_kinds(p, lane, r, key->items, (enum protocol)(lane_number / 2), rule);
         return;
+    case KEY_FACTS:
+        for (unsigned fact = 0; fact < INDEX_FACTS; fact++)
+            if (key->facts >> fact & 1)
+                place(p, &lane->slots[INDEX_FACT_AT + fact], rule);
+        lane->facts = true;
+        return;
     case KEY_FIELD:
         place(p, &lane->slots[key->field], rule);
         lane->fields = true;

@@ -4,7 +4,7 @@
 #include "detect/where.h"
 
 /* Weights: how seldom a message has what is asked for. */
-enum { WEIGHT_EVERY, WEIGHT_FIELD = 10, WEIGHT_SHORT_TEXT = 12, WEIGHT_DERIVED = 15, WEIGHT_KINDS = 20, WEIGHT_NUMBER = 30, WEIGHT_TEXT = 40 };
+enum { WEIGHT_EVERY, WEIGHT_FIELD = 10, WEIGHT_SHORT_TEXT = 12, WEIGHT_DERIVED = 15, WEIGHT_KINDS = 20, WEIGHT_FACTS = 22, WEIGHT_NUMBER = 30, WEIGHT_TEXT = 40 };
 enum { TEXT_LONG_ENOUGH = 3 };
 
 struct choice {
@@ -183,6 +183,8 @@ struct rule_key rule_key_choose(const struct rule *r)
             return (struct rule_key){.kind = KEY_ANOMALY, .items = t->parts};
         if (t->kind == TEST_NUMBER)
             offer_number(&c, r, t);
+        if (t->kind == TEST_FACTS)
+            offer(&c, (struct rule_key){.kind = KEY_FACTS, .facts = (uint32_t)t->bits}, WEIGHT_FACTS);
         if (t->kind == TEST_WHERE)
             offer_where(&c, r, t->parts);
         if (t->kind == TEST_BUFFER && !t->absent)

@@ -7,6 +7,7 @@
 enum key_kind {
     KEY_EVERY,   /* nothing that the index knows */
     KEY_FIELD,   /* a field */
+    KEY_FACTS,   /* something that the message says: facts */
     KEY_KINDS,   /* a kind of message: items */
     KEY_NUMBER,  /* a field with a number: items, or low to high */
     KEY_TEXT,    /* a literal in a field, or in the message */
@@ -16,6 +17,7 @@ enum key_kind {
 struct rule_key {
     enum key_kind kind;
     uint16_t field;
+    uint32_t facts;      /* bits 1 << enum fact_kind */
     uint64_t low, high;  /* when there are no items */
     struct span items;   /* none of them negated */
     struct view literal; /* in any case */

@@ -1,11 +1,14 @@
 /* The matcher: which rules are true of one message. See detect/detect.h; what may be true is found in rule_index.c. */
 #include <assert.h>
 #include <string.h>
+#include <time.h>
 
 #include "detect/detect.h"
 #include "detect/ask.h"
 #include "detect/evidence.h"
 #include "detect/tuning.h"
+
+enum { COST_SAMPLED = 256 };
 
 struct detector {
     const struct rule_set *rules;
@@ -31,6 +34,11 @@ struct detector *detector_open(const struct rule_set *rules, struct arena *from)
     return d;
 }
 
+void detector_set_geo(struct detector *d, const struct geo *geo)
+{
+    d->asker.geo = geo;
+}
+
 uint64_t detector_passed(const struct detector *d)
 {
     return d->passed;
@@ -44,6 +52,8 @@ uint64_t detector_limits_met(const struct detector *d)
 void detector_rule_stats(const struct detector *d, uint32_t rule, struct rule_stats *out)
 {
     *out = rule < d->rules->rules_used ? d->stats[rule] : (struct rule_stats){0};
+    const uint64_t timed = (out->evaluated + COST_SAMPLED - 1) / COST_SAMPLED;
+    out->cost_ns = timed ? (uint64_t)((double)out->cost_ns / (double)timed * (double)out->evaluated) : 0;
 }
 
 /* What costs least is asked first: reports and numbers, addresses, bytes. */
@@ -52,7 +62,8 @@ static bool rule_matches(struct detector *d, const struct asked *a, uint32_t num
     const struct rule *r = &d->rules->rules[number];
     struct evidence now, chosen = {0};
     d->stats[number].evaluated++;
-    if (!(r->protocols & UINT32_C(1) << a->protocol) || !(r->sides & 1u << a->message->from))
+    if (!(r->protocols & UINT32_C(1) << a->protocol) || !(r->sides & 1u << a->message->from) ||
+        (a->message->datagram ? r->only_tcp : r->only_udp))
         return false;
     const struct report *report = NULL;
     memset(a->asker->search.values, 0, sizeof a->asker->search.values);
@@ -97,11 +108,23 @@ struct round {
     unsigned matched;
 };
 
+static uint64_t now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
 static void ask_rule(struct round *round, uint32_t rule)
 {
     struct detector *d = round->detector;
     struct evidence why;
-    if (!rule_matches(d, &round->asked, rule, &why))
+    const bool timed = d->stats[rule].evaluated % COST_SAMPLED == 0;
+    const uint64_t began_ns = timed ? now_ns() : 0;
+    const bool matches = rule_matches(d, &round->asked, rule, &why);
+    if (timed)
+        d->stats[rule].cost_ns += now_ns() - began_ns;
+    if (!matches)
         return;
     const struct rule *r = &d->rules->rules[rule];
     change_bits(r, round->asked.findings->session);
@@ -113,6 +136,9 @@ static void ask_rule(struct round *round, uint32_t rule)
         d->passed++;
     } else if (round->outcome == OUTCOME_RAISE) {
         alert_fill(&d->alert, d->rules, rule, round->asked.message, &why);
+        const struct geo_place place = ask_place(&round->asked);
+        memcpy(d->alert.country, place.country, sizeof place.country);
+        d->alert.asn = place.asn;
         if (r->tunings.count)
             d->alert.exception = tuning_excepts(d->rules, r, &round->asked, d->alert.time_ns);
         round->raise(round->context, &d->alert, round->asked.message);
@@ -178,6 +204,8 @@ static void ask_lane(struct round *round, const struct index_lane *lane)
     ask_list(round, &lane->slots[FIELD_NONE]);
     if (lane->messages && f->message < INDEX_MESSAGES)
         ask_list(round, &lane->slots[FIELDS + f->message]);
+    for (uint32_t facts = lane->facts ? f->facts_seen : 0; facts; facts &= facts - 1)
+        ask_list(round, &lane->slots[INDEX_FACT_AT + (unsigned)__builtin_ctz(facts)]);
     for (unsigned i = 0; i < lane->derived_used; i++)
         if (ask_derived(&round->asked, (enum field)lane->derived[i], &value, &derived))
             intervals_find(lane->numbers[lane->derived[i]], value, ask_once, round);

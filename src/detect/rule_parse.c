@@ -95,7 +95,7 @@ static bool parse_action(struct draft *d, struct view word)
 
 static bool parse_proto(struct draft *d, struct view word)
 {
-    static const char *const later[] = {"udp", "redis", "memcached", "mongodb", "tds", "tns", "cql", "drda", "icmp", "sctp", "oracle",
+    static const char *const later[] = {"redis", "memcached", "mongodb", "tds", "tns", "cql", "drda", "icmp", "sctp", "oracle",
                                         "mssql", "mongo", "cassandra", "memcache"};
     const uint32_t all = (uint32_t)((UINT64_C(1) << PROTOCOLS) - 1);
     struct nearest near = {.wanted = word};
@@ -107,7 +107,9 @@ static bool parse_proto(struct draft *d, struct view word)
     for (size_t i = 0; i < sizeof wide / sizeof wide[0]; i++)
         if (view_equal(word, view_text(wide[i])))
             d->rule.protocols = all;
-    if (view_equal(word, view_text("db")))
+    d->rule.only_udp = view_equal(word, view_text("udp"));
+    d->rule.only_tcp = word.length >= 3 && memcmp(word.bytes, "tcp", 3) == 0;
+    if (d->rule.only_udp || view_equal(word, view_text("db")))
         d->rule.protocols = all & ~(UINT32_C(1) << PROTOCOL_NONE);
     for (unsigned i = PROTOCOL_NONE + 1; i < PROTOCOLS; i++)
         nearest_offer(&near, protocol_name((enum protocol)i));
@@ -118,6 +120,7 @@ static bool parse_proto(struct draft *d, struct view word)
         nearest_offer(&near, later[i]);
     }
     nearest_offer(&near, "tcp");
+    nearest_offer(&near, "udp");
     nearest_offer(&near, "db");
     if (d->rule.protocols || d->proto_later)
         return true;

@@ -219,7 +219,7 @@ void rule_print_test(const struct rule *r, const struct test *t, struct text *ou
         text_add(out, ";");
         break;
     case TEST_FACTS:
-        text_add(out, " on:%s;", t->bits >> FACT_LOGIN & 1 ? "login" : "reply");
+        text_add(out, " on:%s;", rule_when_name(t->bits));
         break;
     case TEST_WHERE:
         text_add(out, " where:");

@@ -4,20 +4,32 @@
 #include "detect/draft.h"
 #include "model/fact.h"
 
+static const struct {
+    const char *name;
+    uint32_t facts; /* 0: every message */
+    bool later;
+} whens[] = {
+    {"message", 0, false},
+    {"reply", 1u << FACT_REPLY | 1u << FACT_ERROR | 1u << FACT_LOGIN_OK | 1u << FACT_LOGIN_FAILED, false},
+    {"error", 1u << FACT_ERROR | 1u << FACT_VERDICT, false},
+    {"login", 1u << FACT_LOGIN, false},
+    {"login_ok", 1u << FACT_LOGIN_OK, false},
+    {"login_failed", 1u << FACT_LOGIN_FAILED, false},
+    {"flow_start", 0, true},
+    {"flow_end", 0, true},
+    {"second", 0, true},
+};
+
+const char *rule_when_name(uint64_t facts)
+{
+    size_t i = 0;
+    while (i + 1 < sizeof whens / sizeof whens[0] && whens[i].facts != facts)
+        i++;
+    return whens[i].name;
+}
+
 bool keyword_on(struct draft *d, const struct option *o)
 {
-    static const struct {
-        const char *name;
-        uint32_t facts; /* 0: every message */
-        bool later;
-    } whens[] = {
-        {"message", 0, false},
-        {"reply", 1u << FACT_REPLY | 1u << FACT_ERROR | 1u << FACT_LOGIN_OK | 1u << FACT_LOGIN_FAILED, false},
-        {"login", 1u << FACT_LOGIN, false},
-        {"flow_start", 0, true},
-        {"flow_end", 0, true},
-        {"second", 0, true},
-    };
     struct nearest near = {.wanted = o->value};
     char hint[96];
     if (d->has_on)
@@ -34,7 +46,7 @@ bool keyword_on(struct draft *d, const struct option *o)
             t->bits = whens[i].facts;
         return !d->refused;
     }
-    return draft_refuse(d, o->value.bytes, "on is message, reply or login%s", nearest_hint(&near, hint, sizeof hint));
+    return draft_refuse(d, o->value.bytes, "on is message, reply, error, login, login_ok or login_failed%s", nearest_hint(&near, hint, sizeof hint));
 }
 
 /* What can be summed or told apart when the message is gone: what an alert carries. */

@@ -248,3 +248,9 @@ bool keyword_tag(struct draft *d, const struct option *o)
     draft_warn(d, o->name.bytes, "tag is ignored: every alert keeps packets before and after it");
     return true;
 }
+
+void rules_inherit(struct rule_set *set, const struct rule_set *from)
+{
+    memcpy(set->bits, from->bits, sizeof set->bits);
+    set->bits_used = from->bits_used;
+}

@@ -267,6 +267,8 @@ bool rule_field_is_derived(enum field field)
     case FIELD_DB_NAME:
     case FIELD_DB_ERROR_CODE:
     case FIELD_DB_ROWS:
+    case FIELD_NET_COUNTRY:
+    case FIELD_NET_ASN:
     case FIELD_NET_CLIENT:
     case FIELD_NET_CLIENT_PORT:
     case FIELD_NET_SERVER:

@@ -13,7 +13,7 @@ bool tuning_suppresses(const struct tuning *t, const struct alert *alert)
 {
     const struct endpoint *source = alert->from == FROM_CLIENT ? &alert->client : &alert->server;
     const struct endpoint *target = alert->from == FROM_CLIENT ? &alert->server : &alert->client;
-    if (t->kind != TUNING_SUPPRESS)
+    if (t->kind != TUNING_SUPPRESS || alert->time_ns > t->until_ns)
         return false;
     switch ((enum tuning_end)t->end) {
     case TUNING_SRC:
@@ -140,6 +140,7 @@ void tuning_free(struct rule_set *set)
         free(t->file);
         free(t->text);
         free(t->reason);
+        free(t->author);
         free(t->tag);
     }
     free(set->tunings);
@@ -156,5 +157,5 @@ size_t rules_tunings(const struct rule_set *set)
 void rules_tuning(const struct rule_set *set, size_t i, struct tuning_facts *out)
 {
     const struct tuning *t = &set->tunings[i];
-    *out = (struct tuning_facts){t->file, t->line, t->text, t->reason ? t->reason : "", t->until_ns, hides(t)};
+    *out = (struct tuning_facts){t->file, t->line, t->text, t->reason ? t->reason : "", t->author ? t->author : "", t->until_ns, hides(t)};
 }

@@ -2,6 +2,9 @@
  * threshold.config: what a site knows better than the rules. Lines of Suricata (suppress, threshold or event_filter,
  * rate_filter) and of dbhound (except, set, anomaly NAME = policy). They change nothing of the rules' text; what they hide is
  * counted for each line.
+ *
+ * A comment that begins with #: and stands right above a line says more of it than Suricata's syntax can (until, reason,
+ * author), so that other tools read the file as before.
  */
 #ifndef DBHOUND_DETECT_TUNING_H
 #define DBHOUND_DETECT_TUNING_H
@@ -26,7 +29,7 @@ struct tuning {
     int64_t until_ns;
     struct wide_range *ranges; /* suppress */
     size_t ranges_used;
-    char *file, *text, *reason, *tag;
+    char *file, *text, *reason, *author, *tag;
     unsigned line;
 };
 

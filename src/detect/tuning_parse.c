@@ -174,6 +174,8 @@ static bool read_part(struct line *l, struct view part)
         return read_until(l, value);
     if (view_is(key, "reason"))
         return copy(l, value, &l->t.reason);
+    if (view_is(key, "author"))
+        return copy(l, value, &l->t.author);
     if (view_is(key, "where") && kind == TUNING_EXCEPT) {
         l->where = value;
         return true;
@@ -184,6 +186,25 @@ static bool read_part(struct line *l, struct view part)
         return true;
     }
     return draft_refuse(l->d, key.bytes, "\"%.*s\" does not stand in such a line", (int)(key.length > 60 ? 60 : key.length), (const char *)key.bytes);
+}
+
+/* "#: until DATE, reason TEXT, author TEXT": of the next line. Other words are the writer's own. */
+static bool read_note(struct line *l, struct view note)
+{
+    struct view part;
+    l->rest = note;
+    while (next_part(l, &part)) {
+        struct view value = part, key;
+        (void)view_split(&value, ' ', &key);
+        value = view_trim(value);
+        if (value.length && view_is(key, "until") && !read_until(l, value))
+            return false;
+        if (value.length && view_is(key, "reason") && !copy(l, value, &l->t.reason))
+            return false;
+        if (value.length && view_is(key, "author") && !copy(l, value, &l->t.author))
+            return false;
+    }
+    return true;
 }
 
 /* ---- what only makes sense with a rule */
@@ -302,6 +323,8 @@ static bool read_policy(struct line *l, struct view text)
 static bool check(struct line *l, const void *at)
 {
     struct tuning *t = &l->t;
+    if (t->has_until && t->kind != TUNING_EXCEPT && t->kind != TUNING_SET && t->kind != TUNING_SUPPRESS)
+        return draft_refuse(l->d, at, "only suppress and except can end: until does not stand here");
     if (!l->has_sid && !t->tag)
         return draft_refuse(l->d, at, "sig_id is missing");
     t->everything = l->has_sid && t->sid == 0;
@@ -359,14 +382,14 @@ static bool keep(struct rule_set *set, const struct tuning *t)
     return true;
 }
 
-static void take_line(struct draft *d, struct view text)
+static void take_line(struct draft *d, struct view text, struct view note)
 {
     struct line l = {.d = d, .t = {.until_ns = INT64_MAX}};
     unsigned line, column;
     d->refused = false;
     d->ranges_used = d->items_used = 0;
     source_place(d->source, (size_t)(text.bytes - d->source->text.bytes), &line, &column);
-    bool good = read_line(&l, text);
+    bool good = (!note.length || read_note(&l, note)) && read_line(&l, text);
     l.t.line = line;
     l.t.file = good ? rule_copy_text(d->set, d->source->file, strlen(d->source->file)) : NULL;
     l.t.text = good ? rule_copy_text(d->set, (const char *)text.bytes, text.length) : NULL;
@@ -377,6 +400,7 @@ static void take_line(struct draft *d, struct view text)
     draft_note(d);
     free(l.t.ranges);
     free(l.t.reason);
+    free(l.t.author);
     free(l.t.tag);
     free(l.t.file);
     free(l.t.text);
@@ -390,6 +414,7 @@ void rules_add_tuning_text(struct rule_set *set, const char *file, struct view t
         set->out_of_memory = true;
         return;
     }
+    struct view note = {0};
     d->set = set;
     d->source = &source;
     for (size_t at = 0; at < text.length;) {
@@ -397,7 +422,8 @@ void rules_add_tuning_text(struct rule_set *set, const char *file, struct view t
         const size_t next = end ? (size_t)(end - text.bytes) + 1 : text.length;
         struct view line = view_trim(view_of(text.bytes + at, next - at));
         if (line.length && line.bytes[0] != '#')
-            take_line(d, line);
+            take_line(d, line, note);
+        note = line.length > 2 && line.bytes[0] == '#' && line.bytes[1] == ':' ? view_trim(view_from(line, 2)) : (struct view){0};
         at = next;
     }
     free(d);

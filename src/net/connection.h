@@ -11,12 +11,13 @@
 #include "net/hash.h"
 #include "net/reassembly.h"
 #include "net/stream.h"
+#include "net/wire.h"
 
 /* Whether wrong checksums of a side say anything: where it is captured before its network card filled them in, all are. */
 enum sums { SUMS_UNKNOWN, SUMS_TELL, SUMS_LEFT_TO_THE_CARD };
 
 /* What was told of a connection already; and resets that were not believed, by side. */
-enum odd { ODD_OVERLAP, ODD_TTL, ODD_URGENT, ODD_INJECTED, ODD_LATE, ODD_SUSPECT };
+enum odd { ODD_OVERLAP, ODD_TTL, ODD_URGENT, ODD_INJECTED, ODD_LATE, ODD_SUSPECT, ODD_FRAGMENTS = ODD_SUSPECT + 2 };
 enum { ODD_SUSPECTS = 1 << ODD_SUSPECT | 1 << (ODD_SUSPECT + 1), TTL_TOLERANCE = 2 };
 
 struct half {
@@ -78,8 +79,10 @@ struct connection {
     bool syn_pending;          /* a SYN on an open connection: the server's answer decides */
     uint8_t end, end_by;       /* how it ended; enum flow_end, enum side */
     uint8_t odd;               /* bits: 1 << enum odd */
+    uint16_t vlan_other;       /* flow.vlan, or a second VLAN on which its packets come */
     uint32_t hash;
     uint32_t syn_pending_seq;
+    uint64_t copies;           /* marks of its newest packets, the last one lowest: see copies.c */
     uint64_t last_number;      /* of its newest packet */
     struct half half[2];
     struct rare *rare;         /* NULL: nothing of it */
@@ -153,6 +156,10 @@ static inline bool half_has_reached(const struct half *h, int64_t ack)
 bool table_open(struct flow_table *t, struct arena *from, size_t connections) MUST_CHECK;
 uint64_t table_hash(const struct flow_table *t, const struct net_packet *p);
 struct connection *table_find(const struct flow_table *t, uint64_t hash, const struct net_packet *p);
+/* One of the same endpoints whose numbers the packet continues, on another VLAN: the packet's is its second one from now on. */
+struct connection *table_find_on_other_vlan(const struct flow_table *t, uint64_t hash, const struct net_packet *p);
+/* Of at least `most` connections with this hash, the one that is silent for longest; NULL when there are fewer. */
+struct connection *table_stalest_alike(const struct flow_table *t, uint64_t hash, unsigned most);
 void table_prefetch(struct flow_table *t, uint64_t hash);
 /* A new, embryonic one; NULL when every slot is taken, or all that such ones may have. */
 struct connection *table_add(struct flow_table *t, uint64_t hash, int64_t now_ns);
@@ -242,6 +249,26 @@ static inline bool odd_ttl(const struct half *h, const struct net_packet *p)
 {
     return (uint8_t)(p->ttl - h->ttl + TTL_TOLERANCE) > 2 * TTL_TOLERANCE;
 }
+
+/* copies.c: packets that the mirror delivers twice */
+enum { CHECKSUM_BEFORE_OPTIONS = 4 };
+static inline uint8_t copies_mark(const struct net_packet *p)
+{
+    uint32_t sum = wire_u16(p->options.bytes - CHECKSUM_BEFORE_OPTIONS);
+    uint32_t mixed = (p->seq * 0x9e3779b1u + p->ack) ^ (sum << 16 | p->id);
+    return (uint8_t)(mixed * 0x85ebca6bu >> 24);
+}
+
+/* Which of the newest packets have this mark: the high bit of each byte, the newest one's lowest. Only the first is sure. */
+static inline uint64_t copies_marked(const struct connection *c, uint8_t mark)
+{
+    const uint64_t every = UINT64_C(0x0101010101010101);
+    uint64_t other = c->copies ^ every * mark;
+    return (other - every) & ~other & every << 7;
+}
+
+/* Whether it is one of those once more; with a flight recorder only. */
+bool copies_find(const struct net *n, const struct connection *c, const struct net_packet *p, uint64_t marked);
 
 /* rare.c: NULL when memory ran out */
 struct rare_half *rare_take(struct net *n, struct connection *c, enum side from);

@@ -66,20 +66,27 @@ enum layer decode_carried_other(struct decoding *d, enum carrier by, uint32_t va
     return decode_skip(d, carriers[by].skipped);
 }
 
-bool decode_layers(const struct raw_packet *raw, struct net_packet *out, enum counter *skipped)
+bool decode_walk(struct decoding *d, const struct raw_packet *raw, const uint8_t *whole, struct net_packet *out)
 {
-    struct decoding d = {
-        .at = cursor_over(view_of(raw->bytes, raw->captured)),
-        .on_wire = raw->length > raw->captured ? raw->length : raw->captured,
-        .out = out,
-    };
+    memset(d, 0, offsetof(struct decoding, lengths)); /* these are counted */
+    d->whole = whole;
+    d->at = cursor_over(view_of(raw->bytes, raw->captured));
+    d->on_wire = raw->length > raw->captured ? raw->length : raw->captured;
+    d->out = out;
     out->raw = raw;
+    out->udp = false;
     out->vlan = 0;
     out->tenant = 0;
-    enum layer layer = decode_carried(&d, BY_LINK_TYPE, raw->link_type);
+    enum layer layer = decode_carried(d, BY_LINK_TYPE, raw->link_type);
     while (layer != LAYER_NONE && layer != LAYER_TCP)
-        layer = steps[layer](&d);
-    if (layer == LAYER_TCP && decode_tcp(&d) == LAYER_TCP)
+        layer = steps[layer](d);
+    return layer == LAYER_TCP && decode_tcp(d) == LAYER_TCP;
+}
+
+bool decode_layers(const struct raw_packet *raw, struct net_packet *out, enum counter *skipped)
+{
+    struct decoding d;
+    if (decode_walk(&d, raw, NULL, out))
         return true;
     *skipped = d.skipped;
     return false;

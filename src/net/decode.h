@@ -19,7 +19,26 @@ struct decoding {
     uint8_t tunnels;        /* entered so far, of every kind */
     uint8_t ip_headers;     /* extension headers of the innermost IP header */
     uint8_t ip_version;     /* 0: no IP header yet */
+    /* For defragmentation; places in the frame. */
+    uint8_t enclosing;      /* headers around the innermost IP header that say how long they are: */
+    bool fragmented;        /* the innermost IPv6 header had a fragment header already */
+    const uint8_t *ip;      /* the innermost IP header */
+    const uint8_t *next;    /* IPv6: where the last header names the next one */
+    const uint8_t *whole;   /* an IPv6 header that was reassembled: it may not be fragmented again */
+    struct {
+        const uint8_t *at;
+        uint16_t open;      /* the value with which it fills the frame */
+    } lengths[2 * TUNNELS_MAX];
 };
+
+/* A header whose length leaves no room for more than came with this fragment. */
+static inline void decode_enclose(struct decoding *d, const uint8_t *length, uint16_t open)
+{
+    if (d->enclosing == sizeof d->lengths / sizeof d->lengths[0])
+        return;
+    d->lengths[d->enclosing].at = length;
+    d->lengths[d->enclosing++].open = open;
+}
 
 /* Takes one header from d->at. Returns the next step's layer, LAYER_TCP at the goal, or LAYER_NONE with d->skipped set. */
 enum layer {
@@ -105,7 +124,9 @@ enum layer decode_gre(struct decoding *d);
 enum layer decode_udp(struct decoding *d);
 enum layer decode_tcp(struct decoding *d);
 
-/* The walk for every frame; net_decode takes the short way first. */
+/* The walk through the layers of a frame: true at a TCP segment. `whole`: see struct decoding. */
+bool decode_walk(struct decoding *d, const struct raw_packet *raw, const uint8_t *whole, struct net_packet *out);
+/* The same for who needs no more; net_decode takes the short way first. */
 bool decode_layers(const struct raw_packet *raw, struct net_packet *out, enum counter *skipped);
 /* plain.c: false when the frame is not of the plainest kind. */
 bool decode_plain(const struct raw_packet *raw, struct net_packet *out);

@@ -44,7 +44,8 @@ static uint64_t load_u64(const uint8_t *at)
     return value;
 }
 
-/* Both directions hash alike: the lower port goes first, of equal ports the lower address. */
+/* Both directions hash alike: the lower port goes first, of equal ports the lower address. The VLAN is left out: a mirror may
+ * give each direction another one. */
 uint64_t table_hash(const struct flow_table *t, const struct net_packet *p)
 {
     const struct endpoint *low = &p->source, *high = &p->target;
@@ -55,8 +56,7 @@ uint64_t table_hash(const struct flow_table *t, const struct net_packet *p)
     }
     const uint64_t words[HASH_WORDS] = {load_u64(low->address), load_u64(low->address + 8), load_u64(high->address),
                                         load_u64(high->address + 8),
-                                        ((uint64_t)low->port << 32 | (uint64_t)high->port << 16 | p->vlan) ^
-                                            (uint64_t)p->tenant << 32};
+                                        ((uint64_t)low->port << 16 | high->port) ^ (uint64_t)p->tenant << 32};
     return hash_words(t->key, words);
 }
 
@@ -66,12 +66,44 @@ static bool endpoint_equal(const struct endpoint *a, const struct endpoint *b)
            load_u64(a->address + 8) == load_u64(b->address + 8);
 }
 
-static bool connection_matches(const struct connection *c, const struct net_packet *p)
+static inline bool connection_is_between(const struct connection *c, const struct net_packet *p)
 {
-    if (c->flow.vlan != p->vlan || c->flow.tenant != p->tenant)
-        return false;
     return (endpoint_equal(&p->source, &c->flow.client) && endpoint_equal(&p->target, &c->flow.server)) ||
            (endpoint_equal(&p->source, &c->flow.server) && endpoint_equal(&p->target, &c->flow.client));
+}
+
+static bool connection_matches(const struct connection *c, const struct net_packet *p)
+{
+    if ((c->flow.vlan != p->vlan && c->vlan_other != p->vlan) || c->flow.tenant != p->tenant)
+        return false;
+    return connection_is_between(c, p);
+}
+
+/* Where a side's numbers are, as far as anything is known of it. */
+static bool half_place(const struct half *h, uint32_t *seq)
+{
+    *seq = h->started ? h->next : h->acked_seq;
+    return h->started || h->acked_known;
+}
+
+static bool is_near(uint32_t a, uint32_t b)
+{
+    enum { NEAR = 1 << 20 };
+    return a - b + NEAR <= 2 * NEAR;
+}
+
+/* A packet on a VLAN of which the connection has none yet, with numbers that a stranger would have to guess. */
+static bool connection_fits(const struct connection *c, const struct net_packet *p)
+{
+    if (c->vlan_other != c->flow.vlan || c->flow.tenant != p->tenant || !connection_is_between(c, p))
+        return false;
+    enum side from = net_side(&c->flow, p);
+    uint32_t mine, theirs;
+    bool mine_known = half_place(&c->half[from], &mine), theirs_known = half_place(&c->half[other_side(from)], &theirs);
+    if ((p->flags & (TCP_SYN | TCP_ACK)) == TCP_SYN)
+        return mine_known && p->seq + 1 == mine;
+    theirs_known &= (p->flags & TCP_ACK) != 0;
+    return (mine_known || theirs_known) && (!mine_known || is_near(p->seq, mine)) && (!theirs_known || is_near(p->ack, theirs));
 }
 
 static struct connection *connection_at(const struct flow_table *t, uint64_t entry)
@@ -96,6 +128,37 @@ struct connection *table_find(const struct flow_table *t, uint64_t hash, const s
 {
     struct connection *c = index_find(t, &t->known, (uint32_t)hash, p);
     return c ? c : index_find(t, &t->embryonic, (uint32_t)hash, p);
+}
+
+struct connection *table_find_on_other_vlan(const struct flow_table *t, uint64_t hash, const struct net_packet *p)
+{
+    const struct flow_index *both[] = {&t->known, &t->embryonic};
+    for (unsigned b = 0; b < 2; b++)
+        for (uint32_t i = (uint32_t)hash & both[b]->mask; both[b]->entries[i]; i = (i + 1) & both[b]->mask) {
+            struct connection *c = connection_at(t, both[b]->entries[i]);
+            if (both[b]->entries[i] >> 32 != (uint32_t)hash || !connection_fits(c, p))
+                continue;
+            c->vlan_other = p->vlan;
+            return c;
+        }
+    return NULL;
+}
+
+struct connection *table_stalest_alike(const struct flow_table *t, uint64_t hash, unsigned most)
+{
+    const struct flow_index *both[] = {&t->known, &t->embryonic};
+    struct connection *stalest = NULL;
+    unsigned alike = 0;
+    for (unsigned b = 0; b < 2; b++)
+        for (uint32_t i = (uint32_t)hash & both[b]->mask; both[b]->entries[i]; i = (i + 1) & both[b]->mask) {
+            if (both[b]->entries[i] >> 32 != (uint32_t)hash)
+                continue;
+            struct connection *c = connection_at(t, both[b]->entries[i]);
+            alike++;
+            if (!stalest || c->flow.last_ns < stalest->flow.last_ns)
+                stalest = c;
+        }
+    return alike >= most ? stalest : NULL;
 }
 
 static struct flow_index *index_of(struct flow_table *t, enum standing standing)

@@ -6,9 +6,6 @@
 
 enum {
     IPV4_HEADER_LEAST = 20,
-    IPV4_MORE_FRAGMENTS = 0x2000,
-    IPV4_FRAGMENT_OFFSET = 0x1fff,
-    IPV6_HEADER = 40,
     IPV6_FRAGMENT_OFFSET_AND_MORE = 0xfff9,
 };
 
@@ -37,9 +34,13 @@ enum layer decode_ipv4(struct decoding *d)
         decode_bound(d, total - header_length);
     if (d->ip_version && d->tunnels++ == TUNNELS_MAX)
         return decode_skip(d, COUNT_SKIPPED_DEPTH);
+    if (d->ip_version)
+        decode_enclose(d, d->ip + (d->ip_version == 4 ? 2 : 4), 0);
     d->ip_version = 4;
     d->ip_headers = 0;
+    d->ip = header;
     d->out->ttl = header[8];
+    d->out->id = wire_u16(header + 4);
     decode_map_ipv4(d->out->source.address, header + 12);
     decode_map_ipv4(d->out->target.address, header + 16);
     if (wire_u16(header + 6) & (IPV4_MORE_FRAGMENTS | IPV4_FRAGMENT_OFFSET))
@@ -59,9 +60,15 @@ enum layer decode_ipv6(struct decoding *d)
         decode_bound(d, wire_u16(header + 4));
     if (d->ip_version && d->tunnels++ == TUNNELS_MAX)
         return decode_skip(d, COUNT_SKIPPED_DEPTH);
+    if (d->ip_version)
+        decode_enclose(d, d->ip + (d->ip_version == 4 ? 2 : 4), 0);
     d->ip_version = 6;
     d->ip_headers = 0;
+    d->ip = header;
+    d->next = header + 6;
+    d->fragmented = header == d->whole;
     d->out->ttl = header[7];
+    d->out->id = 0;
     memcpy(d->out->source.address, header + 8, 16);
     memcpy(d->out->target.address, header + 24, 16);
     return decode_carried(d, BY_IP_PROTOCOL, header[6]);
@@ -79,6 +86,7 @@ static enum layer decode_extension(struct decoding *d, uint32_t unit, uint32_t u
     if (length < least)
         return decode_skip(d, COUNT_SKIPPED_MALFORMED);
     uint8_t next = header[0];
+    d->next = header;
     if (length > 8 && !decode_header(d, length - 8))
         return LAYER_NONE;
     return decode_carried(d, BY_IP_PROTOCOL, next);
@@ -95,17 +103,21 @@ enum layer decode_authentication(struct decoding *d)
     return decode_extension(d, 4, 2, 12);
 }
 
-/* An atomic fragment is a whole packet (RFC 6946). The others belong to defragmentation. */
+/* An atomic fragment is a whole packet (RFC 6946). The others belong to fragments.c. Linux drops what is fragmented twice. */
 enum layer decode_fragment(struct decoding *d)
 {
     if (d->ip_version != 6)
         return decode_skip(d, COUNT_SKIPPED_NOT_TCP);
     if (d->ip_headers++ == IP_HEADERS_MAX)
         return decode_skip(d, COUNT_SKIPPED_DEPTH);
-    const uint8_t *header = decode_header(d, 8);
+    const uint8_t *header = decode_header(d, IPV6_FRAGMENT_HEADER);
     if (!header)
         return LAYER_NONE;
+    if (d->fragmented)
+        return decode_skip(d, COUNT_SKIPPED_MALFORMED);
+    d->fragmented = true;
     if (wire_u16(header + 2) & IPV6_FRAGMENT_OFFSET_AND_MORE)
         return decode_skip(d, COUNT_SKIPPED_FRAGMENT);
+    d->next = header;
     return decode_carried(d, BY_IP_PROTOCOL, header[0]);
 }

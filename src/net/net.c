@@ -5,6 +5,7 @@ enum {
     HELD_SHARE = 4,          /* one direction may hold a quarter of the memory for early segments */
     SCALE_UNKNOWN = 14,      /* the largest there is (RFC 7323): be tolerant */
     EXPIRIES_MOST = 16,      /* per standing and tick */
+    ALIKE_MOST = 8,          /* connections that differ in their VLAN only: each is looked at to find one */
 };
 static const int64_t CLOSED_NS = INT64_C(60000000000);    /* one maximum segment lifetime is 60 s on Linux */
 static const int64_t EMBRYONIC_NS = INT64_C(75000000000); /* the longest pause between two SYNs is 64 s */
@@ -133,6 +134,7 @@ static void net_evict(struct net *n, struct connection *victim)
 static struct connection *net_add(struct net *n, const struct net_packet *p, uint64_t hash)
 {
     struct flow_table *t = &n->table;
+    net_evict(n, table_stalest_alike(t, hash, ALIKE_MOST));
     if (t->queues[STANDING_EMBRYONIC].count >= t->embryonic_most)
         net_evict(n, t->queues[STANDING_EMBRYONIC].oldest);
     if (t->connections.in_use == t->connections.slots)
@@ -143,7 +145,7 @@ static struct connection *net_add(struct net *n, const struct net_packet *p, uin
     bool from_client = handshake_side(n, p) == FROM_CLIENT;
     c->flow.client = from_client ? p->source : p->target;
     c->flow.server = from_client ? p->target : p->source;
-    c->flow.vlan = p->vlan;
+    c->flow.vlan = c->vlan_other = p->vlan;
     c->flow.tenant = p->tenant;
     c->flow.id = p->raw->number;
     c->flow.first_ns = c->flow.last_ns = p->raw->time_ns;
@@ -190,6 +192,14 @@ struct flow *net_flow(struct net *n, const struct net_packet *packet)
     net_clock(n, packet->raw->time_ns);
     uint64_t hash = table_hash(&n->table, packet);
     struct connection *c = table_find(&n->table, hash, packet);
+    if (!c)
+        c = table_find_on_other_vlan(&n->table, hash, packet);
+    uint8_t mark = n->options.flight ? copies_mark(packet) : 0;
+    uint64_t marked = c && n->options.flight ? copies_marked(c, mark) : 0;
+    if (marked && copies_find(n, c, packet, marked)) {
+        count(n->counters, COUNT_SKIPPED_COPY);
+        return NULL;
+    }
     if (c && connection_is_over(n, c)) {
         if (c->standing == STANDING_ESTABLISHED || c->told)
             count(n->counters, COUNT_FLOWS_TIMED_OUT);
@@ -206,6 +216,7 @@ struct flow *net_flow(struct net *n, const struct net_packet *packet)
         count(n->counters, COUNT_SKIPPED_NO_MEMORY);
         return NULL;
     }
+    c->copies = c->copies << 8 | mark;
     return &c->flow;
 }
 

@@ -161,3 +161,12 @@ void odd_after_reset(struct net *n, struct connection *c, enum side from, const 
     const struct oddity oddity = {.what = ANOMALY_TCP_DATA_AFTER_RESET, .theirs = p->payload};
     odd_tell(n, c, from, ODD_LATE, &oddity, p, start);
 }
+
+void net_odd_fragments(struct net *n, const struct net_packet *packet, const struct oddity *oddity)
+{
+    struct connection *c = table_find(&n->table, table_hash(&n->table, packet), packet);
+    if (!c)
+        return;
+    enum side from = net_side(&c->flow, packet);
+    odd_tell(n, c, from, ODD_FRAGMENTS, oddity, packet, c->half[from].started ? half_position(&c->half[from], packet->seq) : 0);
+}

@@ -33,9 +33,11 @@ bool decode_plain(const struct raw_packet *raw, struct net_packet *out)
     memcpy(out->target.address, &target[0], 8);
     memcpy(out->target.address + 8, &target[1], 8);
     out->raw = raw;
+    out->udp = false;
     out->vlan = 0;
     out->tenant = 0;
     out->ttl = frame[22];
+    out->id = wire_u16(frame + 18);
     out->source.port = wire_u16(frame + TCP_AT);
     out->target.port = wire_u16(frame + TCP_AT + 2);
     out->seq = wire_u32(frame + TCP_AT + 4);

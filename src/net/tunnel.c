@@ -76,6 +76,7 @@ enum layer decode_pppoe(struct decoding *d)
     uint32_t length = wire_u16(header + 4), protocol = wire_u16(header + 6);
     if (header[0] != PPPOE_VERSION_TYPE || header[1] || length < 2)
         return decode_skip(d, COUNT_SKIPPED_MALFORMED);
+    decode_enclose(d, header + 4, UINT16_MAX);
     decode_bound(d, length - 2);
     return protocol == PPP_IPV4 ? LAYER_IPV4 : protocol == PPP_IPV6 ? LAYER_IPV6 : decode_skip(d, COUNT_SKIPPED_NOT_IP);
 }
@@ -167,7 +168,23 @@ static enum layer tzsp(struct decoding *d)
     }
 }
 
-/* Only as a carrier of tunnels, known by their port; anything else is not TCP. */
+/* What is no tunnel: its payload, for who decodes datagrams. */
+static enum layer datagram(struct decoding *d, const uint8_t *header)
+{
+    uint32_t length = wire_u16(header + 4);
+    if (length < 8)
+        return decode_skip(d, COUNT_SKIPPED_NOT_TCP);
+    decode_bound(d, length - 8 < d->on_wire ? length - 8 : d->on_wire);
+    d->out->source.port = wire_u16(header);
+    d->out->target.port = wire_u16(header + 2);
+    d->out->payload = cursor_ahead(&d->at);
+    d->out->payload_length = (uint32_t)d->on_wire;
+    d->out->payload_offset = (uint32_t)(header + 8 - d->out->raw->bytes);
+    d->out->udp = true;
+    return decode_skip(d, COUNT_SKIPPED_NOT_TCP);
+}
+
+/* A carrier of tunnels, known by their port, or a datagram. */
 enum layer decode_udp(struct decoding *d)
 {
     const uint8_t *header = decode_header(d, 8);
@@ -176,7 +193,7 @@ enum layer decode_udp(struct decoding *d)
     uint16_t port = wire_u16(header + 2);
     bool tunnel = port == PORT_VXLAN || port == PORT_VXLAN_LINUX || port == PORT_GENEVE || port == PORT_TZSP;
     if (!tunnel)
-        return decode_skip(d, COUNT_SKIPPED_NOT_TCP);
+        return datagram(d, header);
     if (!enter(d))
         return LAYER_NONE;
     return port == PORT_GENEVE ? geneve(d) : port == PORT_TZSP ? tzsp(d) : vxlan(d);

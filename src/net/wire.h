@@ -4,6 +4,8 @@
 
 #include <stdint.h>
 
+enum { IPV4_MORE_FRAGMENTS = 0x2000, IPV4_FRAGMENT_OFFSET = 0x1fff, IPV6_HEADER = 40, IPV6_FRAGMENT_HEADER = 8 };
+
 static inline uint16_t wire_u16(const uint8_t *at)
 {
     return (uint16_t)(at[0] << 8 | at[1]);

@@ -63,6 +63,13 @@ struct dialogue_costs dialogue_costs(void)
     };
 }
 
+void dialogue_ask_wants(struct dialogue *d)
+{
+    for (unsigned p = 1; p < PROTOCOLS && d->sink.wants; p++)
+        for (unsigned side = 0; side < 2; side++)
+            d->wants[p][side] = d->sink.wants(d->sink.context, (enum protocol)p, (enum side)side);
+}
+
 struct dialogue *dialogue_open(struct arena *from, const struct dialogue_options *options, const struct message_sink *sink,
                                struct counters *counters)
 {
@@ -72,9 +79,7 @@ struct dialogue *dialogue_open(struct arena *from, const struct dialogue_options
     d->sink = *sink;
     d->counters = counters;
     d->incomplete_ns = options->incomplete_ns;
-    for (unsigned p = 1; p < PROTOCOLS && sink->wants; p++)
-        for (int side = FROM_CLIENT; side <= FROM_SERVER; side++)
-            d->wants[p][side] = sink->wants(sink->context, (enum protocol)p, (enum side)side);
+    dialogue_ask_wants(d);
     d->worker = options->worker;
     d->directory = options->directory ? options->directory : directory_open(from, options->servers, NULL);
     d->opened = arena_take(from, OPENED_BYTES);
@@ -84,7 +89,7 @@ struct dialogue *dialogue_open(struct arena *from, const struct dialogue_options
                 pool_open(&d->large, from, sizeof(struct held) + MESSAGE_BYTES_MAX, options->message_buffers) &&
                 pool_open(&d->note_blocks, from, sizeof(struct note), options->note_blocks) &&
                 pool_open(&d->note_tables, from, sizeof(struct note_table), options->note_blocks / NOTES_PER_TABLE) &&
-                unwrap_pool(d, from, options->inflaters);
+                unwrap_pool(d, from, options->inflaters) && datagrams_open(d, from);
     d->unpacker = fits ? unpacker_open(from) : NULL;
     return fits ? d : NULL;
 }
@@ -280,6 +285,7 @@ static struct report odd_report(const struct oddity *oddity, size_t length)
 {
     struct report r = {.anomaly = (uint16_t)oddity->what, .field = FIELD_TCP_BYTES, .relation = MUST_BE, .length = (uint32_t)length};
     switch (oddity->what) {
+    case ANOMALY_IP_FRAGMENT_OVERLAP:
     case ANOMALY_TCP_OVERLAP_DIFFERS:
         r.note = "what was sent first for this place (tcp.bytes_before)";
         break;

@@ -93,13 +93,14 @@ struct dialogue {
     int64_t incomplete_ns, now_ns;
     uint64_t behind_ns;      /* all steps back of the clock: packet time plus this never goes back */
     uint64_t flows[PROTOCOLS], messages[PROTOCOLS];
+    struct peers *peers; /* of datagrams */
     uint8_t *opened; /* scratch for decompressed bytes */
     struct unpacker *unpacker;
     bool wants[PROTOCOLS][2];
     struct findings findings;
 };
 
-enum { OPENED_BYTES = 65536 };
+enum { OPENED_BYTES = 65536, PEERS = 4096 };
 
 /* identify.c: whose connection is this? Returns the conversation, or NULL when it is no database's (flow->user is then set
  * so that it is not asked again), or when more bytes must decide. */
@@ -145,6 +146,9 @@ void dialogue_route(struct conversation *c, enum side from, struct view bytes, c
 
 /* unpack.c: NULL when memory is short. */
 struct unpacker *unpacker_open(struct arena *from);
+
+/* datagrams.c */
+bool datagrams_open(struct dialogue *d, struct arena *from);
 
 /* unwrap.c: bytes of one direction of a wrapped connection. */
 void unwrap_bytes(struct conversation *c, enum side from, struct view bytes, const struct segment *where);

@@ -381,4 +381,5 @@ const struct decoder memcached_decoder = {
     .gap = gap,
     .resync = memcached_resync,
     .end = end,
+    .datagram = memcached_datagram,
 };

@@ -201,4 +201,7 @@ void memcached_login_ended(struct memcached_reading *r, bool taken, uint64_t cod
 /* memcached_resync.c */
 bool memcached_resync(const void *state, enum side from, struct cursor ahead, size_t *offset);
 
+/* memcached_udp.c */
+uint32_t memcached_datagram(void *state, enum side from, struct cursor c, struct findings *out);
+
 #endif

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { PROTOCOL_NUMBER_TCP = 6, SHA1_BYTES = 20 };
+enum { SHA1_BYTES = 20 };
 
 static const uint8_t mapped[12] = {0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff};
 
@@ -33,7 +33,7 @@ static void base64_20(char out[29], const uint8_t bytes[SHA1_BYTES])
     out[28] = 0;
 }
 
-void community_id(char out[COMMUNITY_ID_SIZE], const struct endpoint *a, const struct endpoint *b)
+void community_id(char out[COMMUNITY_ID_SIZE], const struct endpoint *a, const struct endpoint *b, uint8_t protocol)
 {
     uint8_t key[2 + 16 + 16 + 2 + 4] = {0};
     uint8_t digest[EVP_MAX_MD_SIZE] = {0};
@@ -47,7 +47,7 @@ void community_id(char out[COMMUNITY_ID_SIZE], const struct endpoint *a, const s
     memcpy(key + at, low->address + from, size);
     memcpy(key + at + size, high->address + from, size);
     at += 2 * size;
-    key[at++] = PROTOCOL_NUMBER_TCP;
+    key[at++] = protocol;
     key[at++] = 0;
     key[at++] = (uint8_t)(low->port >> 8);
     key[at++] = (uint8_t)low->port;

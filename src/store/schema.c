@@ -93,10 +93,29 @@ static const char first_views[] =
     " NULL AS replies, NULL AS errors, NULL AS unanswered, NULL AS p50_us, NULL AS p95_us, NULL AS p99_us,"
     " NULL AS retransmissions, NULL AS resets, NULL AS refused WHERE 0;";
 
+/* Where clients are; what servers are used to. */
+static const char context_tables[] =
+    "ALTER TABLE alerts ADD COLUMN client_country TEXT;"
+    "ALTER TABLE alerts ADD COLUMN client_asn INTEGER;"
+    "CREATE TABLE baselines("
+    " server_ip TEXT NOT NULL, server_port INTEGER NOT NULL, proto TEXT NOT NULL, state BLOB NOT NULL, updated_ns INTEGER NOT NULL,"
+    " PRIMARY KEY(server_ip, server_port, proto)) STRICT;";
+
+static const char context_views[] =
+    "DROP VIEW v_alerts;"
+    "CREATE VIEW v_alerts AS SELECT a.alert_id, a.run_id, a.time_ns, " TIME_TEXT("a.time_ns") " AS time, a.last_time_ns,"
+    " a.count, r.gid, r.sid, r.rev, r.msg, a.class, a.severity, a.confidence, a.proto, a.anomaly, a.direction,"
+    " a.client_ip, a.client_port, a.server_ip, a.server_port, a.user_name, a.database_name, a.flow_id, a.community_id,"
+    " a.message_type, a.field, a.got, a.expected, a.stream_offset, a.message_offset, a.packet_number, e.why,"
+    " a.server_verdict, a.state, s.sample_id, a.client_country, a.client_asn"
+    " FROM alerts a LEFT JOIN rules r ON r.rule_id = a.rule_id LEFT JOIN evidence e ON e.alert_id = a.alert_id"
+    " LEFT JOIN samples s ON s.run_id = a.run_id AND s.key = a.sample_key;";
+
 static const struct {
     const char *tables, *views;
 } migrations[] = {
     {first_tables, first_views},
+    {context_tables, context_views},
 };
 
 _Static_assert(sizeof migrations / sizeof migrations[0] == STORE_SCHEMA_VERSION, "one migration for each version");

@@ -86,7 +86,7 @@ static int64_t alert_row(struct store *s, const struct alert *alert, int64_t rul
     sqlite3_stmt *add = store_ready(s, DO_ADD_ALERT, why);
     if (!add)
         return 0;
-    community_id(community, &alert->client, &alert->server);
+    community_id(community, &alert->client, &alert->server, alert->datagram ? 17 : 6);
     sqlite3_bind_int64(add, 1, s->run_id);
     sqlite3_bind_int64(add, 2, rule_id);
     sqlite3_bind_int64(add, 3, alert->time_ns);
@@ -112,6 +112,9 @@ static int64_t alert_row(struct store *s, const struct alert *alert, int64_t rul
     if (alert->sample)
         sqlite3_bind_int64(add, 25, (int64_t)alert->sample);
     sqlite3_bind_int64(add, 26, ++s->last_alert_id);
+    store_bind_text(add, 27, alert->country, true);
+    if (alert->asn)
+        sqlite3_bind_int64(add, 28, alert->asn);
     return store_run(s, add, why) ? s->last_alert_id : 0;
 }
 
@@ -232,6 +235,48 @@ static bool write_counters(struct store *s, const struct counters *counters, str
             return false;
     }
     return true;
+}
+
+bool store_put_habits(struct store *s, const struct endpoint *server, enum protocol protocol, struct view bytes, struct error *why)
+{
+    sqlite3_stmt *put = store_ready(s, DO_PUT_HABITS, why);
+    if (!put)
+        return false;
+    bind_address(put, 1, server);
+    store_bind_text(put, 3, protocol_name(protocol), false);
+    sqlite3_bind_blob64(put, 4, bytes.bytes, bytes.length, SQLITE_STATIC);
+    sqlite3_bind_int64(put, 5, wall_clock_ns());
+    const bool done = store_run(s, put, why);
+    sqlite3_clear_bindings(put);
+    return done && store_row_done(s, why);
+}
+
+bool store_read_habits(struct store *s, void (*tell)(void *context, const char *address, uint16_t port, const char *protocol, struct view bytes),
+                       void *context, struct error *why)
+{
+    sqlite3_stmt *rows = NULL;
+    int result = sqlite3_prepare_v2(s->db, "SELECT server_ip, server_port, proto, state FROM baselines ORDER BY server_ip, server_port, proto", -1, &rows, NULL);
+    while (result == SQLITE_OK || result == SQLITE_ROW) {
+        if ((result = sqlite3_step(rows)) != SQLITE_ROW)
+            break;
+        const void *bytes = sqlite3_column_blob(rows, 3);
+        tell(context, (const char *)sqlite3_column_text(rows, 0), (uint16_t)sqlite3_column_int(rows, 1), (const char *)sqlite3_column_text(rows, 2),
+             view_of(bytes ? bytes : "", (size_t)sqlite3_column_bytes(rows, 3)));
+    }
+    sqlite3_finalize(rows);
+    return result == SQLITE_DONE || error_set(why, EXIT_IO, "what servers are used to cannot be read");
+}
+
+bool store_add_rule_stats(struct store *s, uint32_t sid, const uint64_t sums[4], struct error *why)
+{
+    sqlite3_stmt *add = store_ready(s, DO_ADD_RULE_STATS, why);
+    if (!add)
+        return false;
+    sqlite3_bind_int64(add, 1, s->run_id);
+    sqlite3_bind_int64(add, 2, sid);
+    for (int i = 0; i < 4; i++)
+        sqlite3_bind_int64(add, 3 + i, integer(sums[i]));
+    return store_run(s, add, why);
 }
 
 bool store_end_run(struct store *s, const struct counters *counters, int result, struct error *why)

@@ -131,7 +131,7 @@ static void play(struct net *n, struct script *s, const uint8_t code[8], struct 
     memcpy(bytes, payload.bytes, length < payload.length ? length : payload.length);
     struct net_packet p = {.raw = &raw, .seq = seq[from] + step(code[2]), .ack = seq[other_side(from)] + step(code[3]),
                            .flags = code[1] & 0x3f, .window = (uint16_t)(code[5] << 8 | 0xff),
-                           .payload_length = (uint32_t)length, .vlan = 0};
+                           .payload_length = (uint32_t)length, .vlan = code[7] >> 4 == 15};
     p.payload = view_of(bytes, length - (code[7] & 1 ? length / 2 : 0));
     p.source = (struct endpoint){{[15] = (uint8_t)(from == FROM_CLIENT ? 1 : 2)}, (uint16_t)(from == FROM_CLIENT ? 4000 + which : 3306)};
     p.target = (struct endpoint){{[15] = (uint8_t)(from == FROM_CLIENT ? 2 : 1)}, (uint16_t)(from == FROM_CLIENT ? 3306 : 4000 + which)};

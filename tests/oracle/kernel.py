@@ -35,6 +35,33 @@ def checksum(data):
     return (0xFFFF - int.from_bytes(data, "big") % 0xFFFF) & 0xFFFF
 
 
+FRAGMENT = 44  # IPv6 next header
+
+
+def is_fragment(frame):
+    return frame[20] == FRAGMENT if frame[12] != 8 else bool(int.from_bytes(frame[20:22], "big") & 0x3FFF)
+
+
+def fragment(frame, ident, offset, data, more, next_header=6, congestion=0, dont=False, sum_off=0):
+    """Of the datagram that a frame carries: `data` at `offset`, which the frame need not have there."""
+    units = offset & 0xFFF8
+    if frame[12] == 8:
+        ip = bytearray(frame[14:34])
+        ip[1] |= congestion
+        ip[2:4] = struct.pack("!H", 20 + len(data))
+        ip[4:6] = struct.pack("!H", ident & 0xFFFF)
+        ip[6:8] = struct.pack("!H", units >> 3 | (0x2000 if more else 0) | (0x4000 if dont else 0))
+        ip[9] = next_header
+        ip[10:12] = b"\0\0"
+        ip[10:12] = struct.pack("!H", checksum(bytes(ip)) ^ sum_off)
+        return frame[:14] + bytes(ip) + data
+    ip = bytearray(frame[14:54])
+    ip[1] |= congestion << 4
+    ip[4:6] = struct.pack("!H", 8 + len(data))
+    ip[6] = FRAGMENT
+    return frame[:14] + bytes(ip) + struct.pack("!BBHI", next_header, 0, units | bool(more), ident) + data
+
+
 class Kernel:
     def __init__(self):
         if os.geteuid() != 0:
@@ -74,6 +101,8 @@ class Kernel:
             self._ip("neigh", "add", client, "lladdr", ":".join("%02x" % b for b in CLIENT_MAC), "dev", "s0", "nud", "permanent")
         self._setting("ipv4/tcp_syncookies", "0")
         self._setting("ipv4/tcp_max_syn_backlog", "4096")
+        for setting in ("ipv4/ipfrag_high_thresh", "ipv6/ip6frag_high_thresh"):
+            self._setting(setting, str(256 << 20))  # cases that never complete stay for half a minute
         self.packed = {version: tuple(ipaddress.ip_address(a).packed for a in pair) for version, pair in ADDRESSES.items()}
         self.listeners = [self._listener(version, port) for version in (4, 6) for port in (PORT, NARROW_PORT)]
 
@@ -88,9 +117,10 @@ class Kernel:
         return version, s
 
     def send(self, frame):
-        """Headers and payload apart, as a card splits them."""
+        """Headers and payload apart, as a card splits them; it does not look into fragments."""
         at = 14 + (20 if frame[12] == 8 else 40)
-        at += (frame[at + 12] >> 4) * 4
+        if not is_fragment(frame) and len(frame) >= at + 20:
+            at += (frame[at + 12] >> 4) * 4
         os.writev(self.tap, [frame[:at], frame[at:]] if at < len(frame) else [frame])
 
     def frame(self, version, source_port, target_port, seq, ack, flags, data=b"", options=b"", window=65000, urgent=0, ttl=64,

@@ -3,7 +3,7 @@ first byte after the SYN), acknowledgements are relative to everything the serve
 import random
 import struct
 
-from kernel import ACK, FIN, NARROW_PORT, PORT, PSH, RST, SYN, Accepted, now_ns, pause
+from kernel import ACK, FIN, NARROW_PORT, PORT, PSH, RST, SYN, Accepted, fragment, now_ns, pause
 
 STAMP_START = 1000
 MD5_OPTION = b"\x13\x12" + b"x" * 16 + b"\1\1"
@@ -24,6 +24,24 @@ class Say:
                (("ack", 0), ("ack_absolute", None), ("stamp", None), ("options", b""), ("urgent", 0), ("ttl", 64),
                 ("bad_checksum", False), ("window", 65000)) if getattr(self, k) != usual]
         return f"{self.at}+{len(self.data)} {names} {bytes(self.data[:24])!r} {' '.join(odd)}".rstrip()
+
+
+class Pieces(Say):
+    """One segment in IP fragments, given as (unit of 8 bytes where it begins, units or bytes as `+n`, more, what), sent in this order.
+    `what`: 0 the segment's own bytes; k the same words in the k-th other order, so that the TCP checksum is right whichever
+    is taken. More may be a dictionary of kernel.fragment's arguments."""
+    def __init__(self, at, data, parts, ident=None, **more):
+        super().__init__(at, data, **more)
+        self.parts, self.ident = parts, ident
+
+    def __repr__(self):
+        return super().__repr__() + f" in {self.parts}"
+
+
+def other_order(data, which):
+    """Every 8 bytes' four words rotated: the sum stays."""
+    which = 2 * (which % 4)
+    return b"".join(data[i + which:i + 8] + data[i:i + which] if len(data) >= i + 8 else data[i:] for i in range(0, len(data), 8))
 
 
 class Syn:
@@ -79,6 +97,7 @@ class Playing:
         self.kernel, self.case, self.port = kernel, case, port
         self.isn = case.isn if case.isn is not None else random.randrange(1 << 32)
         self.clock = STAMP_START
+        self.ident = random.randrange(1 << 32) if case.version == 6 else port * 16  # of IP fragments: one batch never uses one twice
         self.server_isn = self.server_next = None
         self.answered_ack = None
         self.window_seen = 0
@@ -105,8 +124,19 @@ class Playing:
             out = out + b"\x01\x01\x08\x0a" + struct.pack("!II", stamp & 0xFFFFFFFF, 0)
         return out
 
-    def send(self, seq, ack, flags, data, options, **more):
-        self.kernel_send(self.kernel.frame(self.case.version, self.port, self.case.target, seq, ack, flags, data, options, **more))
+    def send(self, seq, ack, flags, data, options, pieces=None, **more):
+        frame = self.kernel.frame(self.case.version, self.port, self.case.target, seq, ack, flags, data, options, **more)
+        if pieces is None:
+            self.kernel_send(frame)
+            return
+        self.ident += 1
+        payload = frame[34 if self.case.version == 4 else 54:]
+        for start, end, more_follow, which, *rest in pieces.parts:
+            settings = dict(rest[0]) if rest else {}
+            ident = settings.pop("ident", self.ident if pieces.ident is None else pieces.ident)
+            cut = payload[start * 8:end * 8 if isinstance(end, int) else start * 8 + int(end[1:])]
+            cut += bytes(settings.pop("pad", 0))
+            self.kernel_send(fragment(frame, ident, start * 8, other_order(cut, which), more_follow, **settings))
 
     def kernel_send(self, frame):
         self.batch.frames.append((now_ns(), frame))
@@ -122,7 +152,7 @@ class Playing:
             ack = 0 if step.ack_absolute is None else ack
         self.clock += self.case.tick
         self.send(self.isn + 1 + step.at, ack, step.flags, step.data, self.options(step), window=step.window, urgent=step.urgent,
-                  ttl=step.ttl, bad_checksum=step.bad_checksum)
+                  ttl=step.ttl, bad_checksum=step.bad_checksum, pieces=step if isinstance(step, Pieces) else None)
 
     def play(self):
         for step in self.case.opened():

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "capture/source.h"
+#include "net/fragments.h"
 #include "net/stream.h"
 
 static bool over; /* what comes after the last packet is not compared */
@@ -55,18 +56,29 @@ static void take_closed(void *context, struct flow *flow, enum flow_end end, enu
         printf("%u %s\n", flow->client.port, by == FROM_CLIENT ? "reset" : "refused");
 }
 
-static int run(struct source *source, struct net *net, struct counters *counters)
+/* A datagram that came in fragments is the packet from here on. */
+static bool decode(struct fragments *fragments, const struct raw_packet *raw, struct raw_packet *whole, struct net_packet *packet)
 {
-    struct raw_packet raw[32];
+    static uint8_t buffer[DATAGRAM_BYTES_MAX];
+    enum counter skipped;
+    if (net_decode(raw, packet, &skipped))
+        return true;
+    const struct datagram *d = skipped == COUNT_SKIPPED_FRAGMENT ? fragments_take(fragments, raw, raw->number, raw->time_ns) : NULL;
+    if (!d || !datagram_is_whole(d))
+        return false;
+    datagram_write(d, raw, buffer, whole);
+    return net_decode(whole, packet, &skipped);
+}
+
+static int run(struct source *source, struct net *net, struct fragments *fragments)
+{
+    struct raw_packet raw[32], whole;
     uint64_t ticket = 0;
     for (size_t got; (got = source_read(source, raw, 32)) > 0;) {
         for (size_t i = 0; i < got; i++) {
             struct net_packet packet;
-            enum counter skipped;
-            if (!net_decode(&raw[i], &packet, &skipped)) {
-                count(counters, skipped);
+            if (!decode(fragments, &raw[i], &whole, &packet))
                 continue;
-            }
             struct flow *flow = net_flow(net, &packet);
             if (!flow)
                 continue;
@@ -91,11 +103,12 @@ int main(int argc, char **argv)
         return 64;
     struct net *net = net_open(&arena, &options, &sink, &counters);
     struct source *source = source_open_files((const char *const *)argv + 1, 1, &(struct source_options){0}, &why);
-    if (!net || !source) {
+    struct fragments *fragments = fragments_open(&arena, 16 << 20, &counters);
+    if (!net || !source || !fragments) {
         fprintf(stderr, "%s\n", source ? "no memory" : why.text);
         return 66;
     }
-    int code = run(source, net, &counters);
+    int code = run(source, net, fragments);
     source_close(source);
     arena_close(&arena);
     return code;

@@ -34,6 +34,8 @@ struct say {
     uint16_t window;     /* 0: 65535 */
     uint16_t urgent;
     uint8_t ttl;         /* 0: 64 */
+    uint16_t id;         /* of the IP header, 0: another one each time */
+    uint16_t vlan;       /* 0: none */
     enum { SUM_NONE, SUM_RIGHT, SUM_WRONG } sum; /* the checksum; none: zero */
 };
 
@@ -220,6 +222,13 @@ static inline void world_sum(struct frame *f, bool right)
     f->bytes[37] = (uint8_t)sum;
 }
 
+/* A sender numbers its packets, so that copies of one can be told from a repetition. */
+static inline void put_id(struct frame *f, uint16_t id)
+{
+    f->bytes[4] = (uint8_t)(id >> 8);
+    f->bytes[5] = (uint8_t)id;
+}
+
 /* The segment as a raw IPv4 frame through net_decode and the net. Its number is the count of packets, or `number`. */
 static void world_say_as(struct world *w, const struct say *s, uint64_t number)
 {
@@ -233,6 +242,7 @@ static void world_say_as(struct world *w, const struct say *s, uint64_t number)
     size_t tcp_length = 20 + s->options.length + s->length;
     frame_ipv4(&f, client ? host : 2, client ? 2 : host, 6, 0, (unsigned)tcp_length);
     frame_tcp(&f, &t, s->payload, s->length);
+    put_id(&f, s->id ? s->id : (uint16_t)(0x8000 | w->packets));
     if (s->ttl)
         f.bytes[8] = s->ttl;
     f.bytes[38] = (uint8_t)(s->urgent >> 8);
@@ -245,6 +255,7 @@ static void world_say_as(struct world *w, const struct say *s, uint64_t number)
     struct net_packet p;
     enum counter skipped;
     assert_true(net_decode(&raw, &p, &skipped));
+    p.vlan = s->vlan;
     w->packets++;
     world_packet(w, &p);
     raw_free(&raw);
@@ -261,7 +272,8 @@ static void world_finish(struct world *w)
     net_finish(w->net);
     assert_int_equal(w->opened, w->closed);
     assert_int_equal(w->packets - w->refused, w->counters.value[COUNT_PACKETS_DECODED]);
-    assert_int_equal(w->refused, w->counters.value[COUNT_SKIPPED_NO_MEMORY] + w->counters.value[COUNT_SKIPPED_CHECKSUM]);
+    assert_int_equal(w->refused, w->counters.value[COUNT_SKIPPED_NO_MEMORY] + w->counters.value[COUNT_SKIPPED_CHECKSUM] +
+                                     w->counters.value[COUNT_SKIPPED_COPY]);
 }
 
 static void world_close(struct world *w)

@@ -28,7 +28,8 @@ static void shipped_captures(void **state)
         for (size_t i = 0; i < got; i++) {
             struct net_packet packet;
             enum counter skipped;
-            unsigned owner = spread_owner(&s, &raw[i]);
+            bool fragment = false;
+            unsigned owner = spread_owner(&s, &raw[i], &fragment);
             assert_true(owner < WORKERS);
             if (!net_decode(&raw[i], &packet, &skipped))
                 continue;
@@ -74,7 +75,8 @@ static void cut_frames(void **state)
             struct raw_packet raw = {.bytes = exact, .captured = length, .length = (uint32_t)all.length, .link_type = 1};
             struct net_packet packet;
             enum counter skipped;
-            unsigned owner = spread_owner(&s, &raw);
+            bool fragment = false;
+            unsigned owner = spread_owner(&s, &raw, &fragment);
             if (net_decode(&raw, &packet, &skipped))
                 assert_true(spread_is_owner(&s, &packet, owner));
             else

@@ -488,9 +488,9 @@ static void community_ids_match_the_specification(void **state)
     (void)state;
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         char id[COMMUNITY_ID_SIZE];
-        community_id(id, &rows[i].a, &rows[i].b);
+        community_id(id, &rows[i].a, &rows[i].b, 6);
         assert_string_equal(id, rows[i].id);
-        community_id(id, &rows[i].b, &rows[i].a);
+        community_id(id, &rows[i].b, &rows[i].a, 6);
         assert_string_equal(id, rows[i].id);
     }
 }

@@ -51,17 +51,18 @@ class File:
         with open(name, "wb") as f:
             f.write(b"".join(self.records))
 
-    def connection(self, number, port, events):
+    def connection(self, number, port, events, client=None, server=SERVER):
         """Events: ("C" or "S", bytes), ("C.", None) a FIN, ("C!", None) a reset, ("wait", seconds).
-        Who waits acknowledges what came, as every host does within a fifth of a second, and nobody fills a window."""
-        client, ports = client_of(number), {"C": (40000 + number, port), "S": (port, 40000 + number)}
+        Who waits acknowledges what came, as every host does within a fifth of a second, and nobody fills a window.
+        `client` is an address, or None for the number's own."""
+        client, ports = client or client_of(number), {"C": (40000 + number, port), "S": (port, 40000 + number)}
         next_seq = {"C": 1000 + number, "S": 500000 + number}
         acked = {"C": 0, "S": 0}
         ended = set()
 
         def send(side, flags, payload=b""):
             other = "S" if side == "C" else "C"
-            source, target = (client, SERVER) if side == "C" else (SERVER, client)
+            source, target = (client, server) if side == "C" else (server, client)
             ack = next_seq[other] if flags & ACK else 0
             data = frame(source, target, ports[side], next_seq[side], ack, flags, payload, len(self.records))
             self.now += 250

@@ -1,0 +1,177 @@
+"""What each rule is about, done once. Messages come from tools/damage."""
+import mysql as my
+import pgsql as pg
+import redis as rd
+import memcached as mc
+from wire import SERVER, octets
+
+OUTSIDE = "203.0.113.%d"
+CLIENT_ENDS, SERVER_ENDS = ("C.", None), ("S.", None)
+TO_CLIENT = {9000109, 9000203, 9000303, 9100001, 9100005, 9100007, 9100012, 9100013, 9100014}
+
+
+def side_of(sid, client):
+    return ("dest_ip" if sid in TO_CLIENT else "src_ip"), client
+
+
+class Row:
+    """One connection, or `times` of them by the same client; `events` may be a function of the number of the connection."""
+
+    def __init__(self, sids, events, times=1, count=1, outside=None, client=None, servers=False, segment=1448, port=None):
+        self.sids, self.events, self.times, self.count = sids, events, times, count
+        self.outside, self.client, self.servers, self.segment, self.port = outside, client, servers, segment, port
+        if client is None and times > 1 and not outside:
+            self.client = 200 + (sids if isinstance(sids, int) else sids[0]) % 1000
+
+    def connections(self):
+        for i in range(self.times):
+            yield (OUTSIDE % self.outside if self.outside else None, "10.2.0.%d" % (10 + i) if self.servers else SERVER,
+                   self.events(i) if callable(self.events) else self.events)
+
+
+# ---- attacks
+
+ATTACKS_MYSQL = [
+    Row(9000104, my.MARIADB + [my.C(0, "04 '" + "t" * 512 + "' 00"), my.S(1, my.UNKNOWN_COMMAND), CLIENT_ENDS]),
+    Row(9000105, my.MARIADB + [my.C(0, "11 'app' 00 01 41 'shop' 00 2d00 " + my.NATIVE), my.S(1, my.OK), CLIENT_ENDS]),
+    Row(9000109, [my.S(0, my.GREETING.replace("5.5.5-10.11.19", "5.5.5-10." + "1" * 460)), CLIENT_ENDS]),
+]
+ATTACKS_PGSQL = [
+    Row(9000203, [pg.SSL_REQUEST, ("S", b"S" + pg.S("Z", "'I'")[1]), CLIENT_ENDS]),
+    Row(9000211, [pg.C("p", "'secret' 00"), SERVER_ENDS]),
+    Row(9000216, [pg.startup("00030000 'user' 00 'app' 00 'options' 00 '-c=1' 00 00"), SERVER_ENDS]),
+]
+ATTACKS_REDIS = [
+    Row(9000303, rd.BEGUN + [rd.C("*x\r\n"), rd.S("-ERR Protocol error: invalid multibulk length\r\n"), SERVER_ENDS], times=10),
+]
+ATTACKS_MEMCACHED = [
+    Row(9000410, [mc.C(""), mc.S("CLIENT_ERROR unauthenticated"), CLIENT_ENDS]),
+    Row(9000412, mc.GREETING + [mc.C("stats maps"), mc.S("ERROR"), CLIENT_ENDS]),
+]
+
+# ---- behaviour
+
+
+def my_login(user, answer=my.DENIED):
+    return my.GREETED + [my.C(1, my.login("cef3ba00", "14" + my.RESPONSE + " 'shop' 00 " + my.NATIVE + my.ATTRIBUTES).replace("'app'", "'%s'" % user)),
+                         my.S(2, answer), SERVER_ENDS if answer == my.DENIED else CLIENT_ENDS]
+
+
+FAILED_QUERY = [my.C(0, "03 'selec 1'"), my.S(1, my.SYNTAX)]
+ZEROS = bytes(60000)
+COPY_IN = pg.LOGIN + [pg.C("Q", "'copy t from stdin' 00"), pg.S("G", "00 0001 0000")]
+COPY_OUT = pg.LOGIN + [pg.C("Q", "'copy t to stdout' 00"), pg.S("H", "00 0001 0000")]
+BEHAVIOUR_MYSQL = [
+    Row(9100001, my_login("app"), times=10),
+    Row(9100002, lambda i: my_login("user%d" % i, my.TRACKED_OK), times=10),
+    Row(9100003, my.MARIADB + [my.C(0, "11 'app' 00 14 " + my.RESPONSE + " 'shop' 00 2d00 " + my.NATIVE), my.S(1, my.OK)] * 100 + [CLIENT_ENDS]),
+    Row(9100004, my_login("root", my.TRACKED_OK), outside=9),
+    Row(9100005, my.MARIADB + FAILED_QUERY * 100 + [CLIENT_ENDS]),
+    Row(9100006, my_login("app", my.TRACKED_OK), times=10, servers=True, client=190),
+    Row(9100007, [my.S(0, my.GREETING), CLIENT_ENDS], times=10, servers=True, client=191),
+    Row(9100009, my.MARIADB + [("C", b"\xff\xff\xef\x00\x03select 1"), CLIENT_ENDS]),
+    Row(9100010, my.MARIADB + [("C", b"\x40\0\0\0\x03select 1"), CLIENT_ENDS], times=10),
+    Row(9100014, my.MARIADB + [my.C(0, "03 'load data local infile \"a.csv\" into table t'"), my.S(1, "fb '/etc/passwd'"), my.C(2, ""), my.S(3, my.OK),
+                               CLIENT_ENDS]),
+    Row(9100015, my.MARIADB + [my.C(0, "15 02000000 00 00 00 ea0c 00000000 00000000"), my.S(1, my.OK), CLIENT_ENDS], outside=15),
+    Row(9100018, my.MARIADB + [my.C(0, "08 00"), my.S(1, my.EOF), SERVER_ENDS], outside=18),
+]
+BEHAVIOUR_PGSQL = [
+    Row(9100008, [("C", b"SSH-2.0-OpenSSH_9.2\r\n"), SERVER_ENDS], times=5, servers=True, client=192),
+    Row(9100016, pg.REPLICA + [CLIENT_ENDS], outside=16),
+]
+BEHAVIOUR_COPY = [
+    Row(9100011, COPY_IN + [pg.C("d", ZEROS)] * 1130 + [pg.C("c"), pg.S("C", "'COPY 1' 00"), pg.READY, CLIENT_ENDS], segment=60100),
+    Row(9100012, COPY_OUT + [pg.S("d", ZEROS)] * 1130 + [pg.S("c"), pg.S("C", "'COPY 1' 00"), pg.READY, CLIENT_ENDS], segment=60100),
+]
+BEHAVIOUR_REDIS = [
+    Row(9100017, rd.COPYING + [CLIENT_ENDS], outside=17),
+    Row(9100019, [rd.C(rd.request("CONFIG", "GET", "dir")), rd.S("*2\r\n$3\r\ndir\r\n$1\r\n/\r\n"), CLIENT_ENDS], outside=19),
+]
+BEHAVIOUR_MEMCACHED = [
+    Row(9100013, mc.GREETING + [mc.C("get a"), ("S", b"VALUE a 0 120000\r\n" + bytes(120000) + b"\r\nEND\r\n")] * 150 + [CLIENT_ENDS], segment=60100),
+    Row(9100020, mc.GREETING + [mc.C("flush_all"), mc.S("OK"), CLIENT_ENDS], outside=20),
+]
+
+# ---- SQL
+
+
+def my_query(text, sid):
+    return Row(sid, my.MARIADB + [my.C(0, b"\x03" + text.encode()), my.S(1, my.SYNTAX), CLIENT_ENDS])
+
+
+def pg_query(text, sid):
+    text = text if isinstance(text, bytes) else text.encode()
+    return Row(sid, pg.LOGIN + [pg.C("Q", text + b"\0"), pg.S("E", "'SERROR' 00 'VERROR' 00 'C42601' 00 'Mno' 00 00"), pg.READY, CLIENT_ENDS])
+
+
+def rd_request(sid, *words):
+    return Row(sid, [rd.C(rd.request(*words)), rd.S("-ERR no\r\n"), CLIENT_ENDS])
+
+
+SQL_MYSQL = [
+    my_query("select '<?php' into outfile '/var/www/x.php'", 9200001),
+    my_query("select load_file('/etc/passwd')", 9200002),
+    my_query("create function sys_exec returns int soname 'udf.so'", 9200003),
+    my_query("set global general_log_file = '/etc/my.cnf'", 9200004),
+    my_query("grant all on %s.* to a@b" % ("d" * 193), 9200005),
+    my_query("use " + "d" * 200, 9200006),
+    Row(9200007, my.MARIADB + [my.C(0, "04 '../mysql/user' 00"), my.S(1, my.UNKNOWN_COMMAND), CLIENT_ENDS]),
+    my_query("create function %s returns int soname 'a.so'" % ("f" * 50), (9200003, 9200008)),
+    my_query("select date_format('%d%s', 1)", 9200009),
+    my_query("select 1 union select table_name from information_schema.tables", 9200010),
+    my_query("select * from t where id = 1 and sleep(5)", 9200011),
+]
+SQL_PGSQL = [
+    pg_query("copy t from program 'id'", 9200051),
+    pg_query("select pg_read_file('/etc/passwd')", 9200052),
+    pg_query("select lo_export(1, '/tmp/x')", 9200053),
+    pg_query("create function system(cstring) returns int as '/lib/x86_64-linux-gnu/libc.so.6', 'system' language c", 9200054),
+    pg_query("select passwd from pg_shadow", 9200055),
+    pg_query(b"select '\xc0'; select 1 --'", 9200056),
+    pg_query("select 1 where 1 = 1 or pg_sleep(5) is null", 9200057),
+]
+SQL_REDIS = [
+    rd_request(9200101, "CONFIG", "SET", "proto-max-bulk-len", "99999999999"),
+    rd_request(9200102, "SCRIPT", "DEBUG", "YES"),
+    rd_request(9200103, "STRALGO", "LCS", "KEYS", "a", "b"),
+    rd_request(9200104, "EVAL", "return package.loadlib('/lib/x.so', 'luaopen_io')()", "0"),
+    rd_request(9200105, "SRANDMEMBER", "s", "-9223372036854775808"),
+    rd_request(9200106, "SETRANGE", "k", "9223372036854775800", "x"),
+    rd_request(9200107, "XAUTOCLAIM", "s", "g", "c", "0", "0", "COUNT", "1152921504606846976"),
+    rd_request(9200108, "XACKDEL", "s", "g", "IDS", "9", *["%d-0" % i for i in range(9)]),
+    rd_request(9200109, "RESTORE", "k", "0", b"\x00\x01a\x0b\x00"),
+]
+
+FILES = [
+    ("attack rules", "attacks.rules", [("mysql", my.PORT, ATTACKS_MYSQL), ("pgsql", pg.PORT, ATTACKS_PGSQL), ("redis", rd.PORT, ATTACKS_REDIS),
+                                       ("memcached", mc.PORT, ATTACKS_MEMCACHED)]),
+    ("behaviour rules", "behaviour.rules", [("mysql", my.PORT, BEHAVIOUR_MYSQL), ("pgsql", pg.PORT, BEHAVIOUR_PGSQL), ("pgsql-copy", pg.PORT, BEHAVIOUR_COPY),
+                                            ("redis", rd.PORT, BEHAVIOUR_REDIS), ("memcached", mc.PORT, BEHAVIOUR_MEMCACHED)]),
+    ("SQL rules", "sql.rules", [("mysql", my.PORT, SQL_MYSQL), ("pgsql", pg.PORT, SQL_PGSQL), ("redis", rd.PORT, SQL_REDIS)]),
+]
+
+# Captures of pcaps/ in which attacks are, and how often a rule speaks there.
+RECORDED = {"attacks.rules": {
+    "mysql/attack-malformed-login.pcap": {9000101: 1},
+    "mysql/damage-login.pcap": {9000101: 5, 9000102: 1, 9000107: 1, 9000111: 4, 9000112: 5, 9000113: 3},
+    "mysql/damage-command.pcap": {9000103: 1},
+    "mysql/damage-answer.pcap": {9000106: 2, 9000108: 2, 9000110: 3},
+    "mysql/damage-frame.pcap": {9000114: 4},
+    "pgsql/damage-startup.pcap": {9000201: 1, 9000202: 1, 9000204: 1, 9000205: 1, 9000207: 1, 9000208: 2, 9000209: 5, 9000210: 3, 9000212: 3, 9000213: 2,
+                                  9000214: 3, 9000215: 1, 9000217: 1},
+    "pgsql/damage-session.pcap": {9000206: 1, 9000215: 1},
+    "pgsql/damage-extended.pcap": {9000206: 2},
+    "pgsql/damage-answer.pcap": {9000213: 1},
+    "redis/damage-state.pcap": {9000301: 2, 9000302: 1, 9000307: 1, 9000309: 1, 9000310: 5, 9000312: 2, 9000313: 1, 9000314: 1},
+    "redis/damage-bus.pcap": {9000304: 3, 9000305: 3},
+    "redis/damage-reply.pcap": {9000306: 3, 9000308: 3, 9000311: 1},
+    "memcached/damage-binary.pcap": {9000401: 3, 9000402: 1, 9000405: 1, 9000408: 1},
+    "memcached/damage-text.pcap": {9000403: 1, 9000404: 1, 9000406: 1, 9000407: 1, 9000409: 1, 9000414: 1},
+    "memcached/damage-answer.pcap": {9000413: 1},
+    "memcached/attack-malformed.pcap.zst": {9000401: 4, 9000402: 1, 9000403: 1, 9000406: 1, 9000407: 2, 9000408: 1, 9000409: 2, 9000411: 2, 9000414: 1},
+    "memcached/attack-auth-login.pcap": {9000411: 1},
+    "memcached/attack-line-feed.pcap": {9000404: 1},
+    "memcached/attack-sasl-retry.pcap": {9000405: 1},
+    "drda/damage-state.pcap": {9000901: 1, 9000902: 3, 9000903: 1, 9000904: 1},
+}}
