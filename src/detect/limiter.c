@@ -86,14 +86,17 @@ static void key_address(struct limit_key *key, unsigned at, const struct endpoin
 }
 
 /* What names a rule in keys, whatever set it is in; the lower 24 bits are free. */
-static uint64_t rule_word(const struct alert *alert)
+static uint64_t rule_word(const struct limiter *l, const struct alert *alert)
 {
-    return (uint64_t)alert->sid << 24 ^ (uint64_t)alert->gid << 56;
+    if (alert->rule >= l->rules->rules_used)
+        return (uint64_t)alert->rule << 24 | UINT64_C(1) << 63;
+    const struct rule *rule = &l->rules->rules[alert->rule];
+    return (uint64_t)rule->sid << 24 ^ (uint64_t)rule->gid << 56;
 }
 
-static struct limit_key threshold_key(const struct alert *alert, enum threshold_track track)
+static struct limit_key threshold_key(const struct limiter *l, const struct alert *alert, enum threshold_track track)
 {
-    struct limit_key key = {{rule_word(alert) | track}};
+    struct limit_key key = {{rule_word(l, alert) | track}};
     const struct endpoint *source = alert->from == FROM_CLIENT ? &alert->client : &alert->server;
     const struct endpoint *target = alert->from == FROM_CLIENT ? &alert->server : &alert->client;
     switch (track) {
@@ -130,7 +133,7 @@ static struct limit_key threshold_key(const struct alert *alert, enum threshold_
 /* Whether the rule's threshold lets this alert through. */
 static bool threshold_lets(struct limiter *l, const struct threshold *t, const struct alert *alert)
 {
-    struct limit_key key = threshold_key(alert, (enum threshold_track)t->track);
+    struct limit_key key = threshold_key(l, alert, (enum threshold_track)t->track);
     bool fresh;
     struct limit_entry *e = limit_table_get(&l->thresholds, &key, &fresh);
     const int64_t window_ns = (int64_t)t->seconds * 1000000000;
@@ -172,9 +175,9 @@ static bool threshold_lets(struct limiter *l, const struct threshold *t, const s
 /* rate_filter with new_action pass: silent for `timeout` seconds once there were `count` in `seconds`. */
 static bool filter_silences(struct limiter *l, uint16_t number, const struct tuning *t, const struct alert *alert)
 {
-    struct limit_key key = threshold_key(alert, (enum threshold_track)t->threshold.track);
+    struct limit_key key = threshold_key(l, alert, (enum threshold_track)t->threshold.track);
     bool fresh;
-    key.words[0] = rule_word(alert) | (uint64_t)number << 8 | t->threshold.track;
+    key.words[0] = rule_word(l, alert) | (uint64_t)number << 8 | t->threshold.track;
     struct limit_entry *e = limit_table_get(&l->filters, &key, &fresh);
     const bool silent = e->stored != 0;
     const uint64_t lasts_ns = (uint64_t)(silent ? t->timeout : t->threshold.seconds) * 1000000000;
@@ -221,14 +224,14 @@ enum limited limiter_alert(struct limiter *l, const struct alert *alert, uint64_
         return LIMIT_SUPPRESSED;
     }
     if (rule && rule->rate.kind != RATE_NONE) {
-        const struct limit_key by = threshold_key(alert, (enum threshold_track)rule->rate.track);
+        const struct limit_key by = threshold_key(l, alert, (enum threshold_track)rule->rate.track);
         if (!rate_reached(&l->rates, &rule->rate, &by, alert))
             return LIMIT_RATE;
     }
     if (rule && rule->threshold.type != THRESHOLD_NONE && !threshold_lets(l, &rule->threshold, alert))
         return LIMIT_THRESHOLD;
-    struct limit_key connection = {{rule_word(alert), alert->flow_id}};
-    struct limit_key kind = {{rule_word(alert) | alert->server.port}};
+    struct limit_key connection = {{rule_word(l, alert), alert->flow_id}};
+    struct limit_key kind = {{rule_word(l, alert) | alert->server.port}};
     bool fresh;
     key_address(&kind, 1, &alert->client);
     key_address(&kind, 3, &alert->server);
@@ -251,7 +254,7 @@ bool limiter_may_store(struct limiter *l, const struct alert *alert)
         return false;
     if (rule && (rule->threshold.type != THRESHOLD_NONE || rule->rate.kind != RATE_NONE))
         return true; /* which ones it lets through depends on all connections */
-    struct limit_key connection = {{rule_word(alert), alert->flow_id}};
+    struct limit_key connection = {{rule_word(l, alert), alert->flow_id}};
     bool fresh;
     return limit_table_get(&l->connections, &connection, &fresh)->count++ < ALERTS_PER_CONNECTION;
 }

@@ -100,15 +100,31 @@ static inline bool is_heard(const struct conversation *c, enum side from, const 
     return f->reports_used || f->secret || (f->facts_seen & d->sink.facts) || c->flow->sample || d->wants[c->decoder->protocol][from];
 }
 
-void conversation_tell(struct conversation *c, enum side from, struct view head, const struct segment *first, size_t offset,
+/* Asked for every message, so that most cost nothing more. */
+static inline bool has_pulse(const struct dialogue *d)
+{
+    return d->findings.reports_used || (d->findings.facts_seen & d->sink.pulse_facts);
+}
+
+__attribute__((noinline)) static void tell_pulse(const struct conversation *c, enum side from, struct view head, const struct segment *first,
+                                                 const struct segment *last)
+{
+    struct dialogue *d = c->dialogue;
+    const struct heard heard = {c->flow, c->decoder, &d->findings, first, last, head, from};
+    if (c->tentative)
+        d->findings.reports_used = 0;
+    if (d->sink.pulse)
+        d->sink.pulse(d->sink.context, &heard);
+}
+
+/* Not inline: most messages are told nobody, and the frame of this is large. */
+__attribute__((noinline)) static void tell_sink(struct conversation *c, enum side from, struct view head, const struct segment *first, size_t offset,
                        const struct segment *last, const struct held *held)
 {
     struct dialogue *d = c->dialogue;
     struct findings *f = &d->findings;
     if (f->secret)
         secrets_note(c, from, first->stream_offset + offset, last);
-    if (c->tentative)
-        f->reports_used = 0;
     struct message message = {
         .flow = c->flow,
         .decoder = c->decoder,
@@ -123,6 +139,14 @@ void conversation_tell(struct conversation *c, enum side from, struct view head,
         .confidence = confidence_now(c),
     };
     d->sink.message(d->sink.context, &message);
+}
+
+void conversation_tell(struct conversation *c, enum side from, struct view head, const struct segment *first, size_t offset,
+                       const struct segment *last, const struct held *held)
+{
+    if (has_pulse(c->dialogue))
+        tell_pulse(c, from, head, first, last);
+    tell_sink(c, from, head, first, offset, last, held);
 }
 
 /* ---- unfinished messages wait for their rest, in order of their last progress: who has to wait no longer depends on itself
@@ -287,13 +311,15 @@ static enum verdict decode_opened(struct conversation *c, enum side from, uint64
     enum verdict verdict = c->decoder->message(c->state, from, cursor_over(head), f);
     if (c->sides[from].unsure)
         verdict = believe(c, from, verdict, f);
+    if (has_pulse(c->dialogue))
+        tell_pulse(c, from, head, first, last);
     if (!is_heard(c, from, f))
         return verdict;
     /* Its secrets have no place of their own in the stream. */
     if (f->secret)
         secret_keep(c, from, first->stream_offset + offset, carrier);
     f->secret = false;
-    conversation_tell(c, from, head, first, offset, last, NULL);
+    tell_sink(c, from, head, first, offset, last, NULL);
     return verdict;
 }
 
@@ -321,8 +347,10 @@ static enum verdict decode(struct conversation *c, enum side from, struct view h
         c->tentative = false;
         directory_learn(d->directory, &c->flow->server, c->decoder->protocol, d->when);
     }
+    if (has_pulse(d))
+        tell_pulse(c, from, head, first, last);
     if (is_heard(c, from, f))
-        conversation_tell(c, from, head, first, offset, last, held);
+        tell_sink(c, from, head, first, offset, last, held);
     if (verdict == VERDICT_OK && f->opened.length)
         verdict = decode_opened(c, from, total, first, offset, last);
     return verdict;

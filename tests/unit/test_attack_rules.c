@@ -45,6 +45,15 @@ static void every_rule_has_what_a_responder_needs(void **state)
     bench_close(b);
 }
 
+/* Other conditions are asked by the captures of rules/tests. */
+static bool asks_only_reports(const struct rule *r)
+{
+    for (unsigned t = 0; t < r->tests.count; t++)
+        if (r->all_tests[t].kind != TEST_ANOMALY && !(r->all_tests[t].kind == TEST_NUMBER && r->all_tests[t].field == FIELD_DB_PHASE))
+            return false;
+    return true;
+}
+
 static void reports_raise_their_rules(void **state)
 {
     (void)state;
@@ -55,7 +64,8 @@ static void reports_raise_their_rules(void **state)
         const struct rule *r = &b->set->rules[i];
         const enum protocol protocol = (enum protocol)__builtin_ctz(r->protocols);
         const enum side from = r->sides & 1u << FROM_CLIENT ? FROM_CLIENT : FROM_SERVER;
-        for (unsigned t = 0; t < r->tests.count; t++) {
+        const bool both = r->sides == (1u << FROM_CLIENT | 1u << FROM_SERVER);
+        for (unsigned t = 0; t < r->tests.count && asks_only_reports(r); t++) {
             for (unsigned n = 0; r->all_tests[t].kind == TEST_ANOMALY && n < r->all_tests[t].parts.count; n++) {
                 begin(b, protocol, from);
                 (void)bench_ask(b);
@@ -69,7 +79,7 @@ static void reports_raise_their_rules(void **state)
                 begin(b, protocol, other_side(from)); /* the other side may not */
                 report(&b->findings, (struct report){.anomaly = r->names[r->all_tests[t].parts.first + n]});
                 (void)bench_ask(b);
-                assert_false(raised(b, r->sid));
+                assert_true(raised(b, r->sid) == both);
                 asked++;
             }
         }

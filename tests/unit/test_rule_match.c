@@ -423,7 +423,7 @@ static void ask_field(enum field field, enum protocol protocol, const char *cond
     b->findings.message = (uint16_t)value;
     b->findings.message_length = value;
     b->session = (struct session){.phase = (uint8_t)value, .compression = (uint8_t)value, .tls = value != 0,
-                                  .midstream = value != 0};
+                                  .midstream = value != 0, .placed = true, .asn = (uint32_t)value};
     b->flow.client.port = b->flow.server.port = (uint16_t)value;
     b->message.from = value == 1 ? FROM_SERVER : FROM_CLIENT;
     observe(&b->findings, (struct fact){.kind = FACT_ERROR, .number = value});
