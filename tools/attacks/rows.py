@@ -173,5 +173,11 @@ RECORDED = {"attacks.rules": {
     "memcached/attack-auth-login.pcap": {9000411: 1},
     "memcached/attack-line-feed.pcap": {9000404: 1},
     "memcached/attack-sasl-retry.pcap": {9000405: 1},
+    "mongodb/attack-compressed-lies.pcap": {9000601: 3, 9000602: 2, 9000603: 5},
+    "mongodb/attack-malformed.pcap": {9000605: 3, 9000606: 6, 9000607: 1, 9000608: 2, 9000611: 1},
+    "mongodb/damage-bson.pcap": {9000607: 13, 9000608: 8, 9000609: 1, 9000610: 2, 9000611: 2},
+    "mongodb/damage-framing.pcap": {9000605: 4, 9000606: 15, 9000612: 4, 9000613: 1},
+    "mongodb/damage-legacy.pcap": {9000607: 1},
+    "mongodb/damage-state.pcap": {9000601: 5, 9000602: 2, 9000603: 7, 9000604: 1, 9000607: 1, 9000612: 1, 9000614: 4},
     "drda/damage-state.pcap": {9000901: 1, 9000902: 3, 9000903: 1, 9000904: 1},
 }}
