@@ -70,7 +70,7 @@ struct dialogue_options {
     size_t conversations;      /* database connections at once */
     size_t message_buffers;    /* messages of more than 2 KiB that are split over segments, at once */
     size_t note_blocks;
-    size_t inflaters;          /* compressed directions at once */
+    size_t inflaters;          /* compressed frames being opened at once */
     size_t servers;            /* endpoints remembered, when there is no directory */
     struct directory *directory; /* shared by workers; NULL: one of its own */
     unsigned worker;

@@ -41,7 +41,8 @@ static uint32_t endpoint_hash(const struct endpoint *end)
     memcpy(words, end->address, sizeof words);
     for (unsigned i = 0; i < 4; i++)
         hash = mix32(hash, words[i]);
-    return hash;
+    hash = (hash ^ hash >> 16) * UINT32_C(0x85ebca6b); /* neighbours differ in the last byte alone, and low bits are asked for */
+    return hash ^ hash >> 13;
 }
 
 static bool endpoint_same(const struct endpoint *a, const struct endpoint *b)

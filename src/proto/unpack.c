@@ -143,6 +143,8 @@ struct unpacked unpack_message(struct findings *out, enum codec codec, struct vi
     case CODEC_SNAPPY:
         open_snappy(payload, whole, room, &opened);
         break;
+    case CODEC_LZ4: /* no protocol has messages of it so far */
+        break;
     }
     if (opened.how == UNPACKED_WHOLE || opened.how == UNPACKED_HEAD)
         opened.bytes = view_of(u->bytes, front.length + (size_t)(opened.size < UNPACK_BYTES_MAX ? opened.size : UNPACK_BYTES_MAX));

@@ -111,6 +111,11 @@ static const char context_views[] =
     " FROM alerts a LEFT JOIN rules r ON r.rule_id = a.rule_id LEFT JOIN evidence e ON e.alert_id = a.alert_id"
     " LEFT JOIN samples s ON s.run_id = a.run_id AND s.key = a.sample_key;";
 
+static const char advisory_views[] =
+    "DROP VIEW v_servers;"
+    "CREATE VIEW v_servers AS SELECT server_ip, server_port, proto, version, version_source, tls, first_seen_ns, last_seen_ns, advisories"
+    " FROM servers;";
+
 /* Incidents and vital signs. */
 static const char health_tables[] =
     "CREATE TABLE incidents("
@@ -178,6 +183,7 @@ static const struct {
     {first_tables, first_views},
     {context_tables, context_views},
     {health_tables, health_views},
+    {"ALTER TABLE servers ADD COLUMN advisories TEXT NOT NULL DEFAULT '[]';", advisory_views},
 };
 
 _Static_assert(sizeof migrations / sizeof migrations[0] == STORE_SCHEMA_VERSION, "one migration for each version");

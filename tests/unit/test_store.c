@@ -312,8 +312,8 @@ static void foreign_files_are_refused_and_left_alone(void **state)
     make_foreign("PRAGMA application_id=42");
     assert_refused("another application");
     fresh(state);
-    make_foreign("PRAGMA application_id=1684170852; PRAGMA user_version=4; CREATE TABLE t(x)");
-    assert_refused("newer dbhound (schema 4; this program knows 3)");
+    make_foreign("PRAGMA application_id=1684170852; PRAGMA user_version=5; CREATE TABLE t(x)");
+    assert_refused("newer dbhound (schema 5; this program knows 4)");
     fresh(state);
     make_foreign("PRAGMA application_id=1684170852; CREATE TABLE t(x)");
     assert_refused("no schema version");

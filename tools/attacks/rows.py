@@ -179,5 +179,9 @@ RECORDED = {"attacks.rules": {
     "mongodb/damage-framing.pcap": {9000605: 4, 9000606: 15, 9000612: 4, 9000613: 1},
     "mongodb/damage-legacy.pcap": {9000607: 1},
     "mongodb/damage-state.pcap": {9000601: 5, 9000602: 2, 9000603: 7, 9000604: 1, 9000607: 1, 9000612: 1, 9000614: 4},
+    "tds/damage-prelogin.pcap": {9000701: 1, 9000704: 8},
+    "tds/damage-login.pcap": {9000702: 1, 9000703: 2, 9000704: 2, 9000705: 12, 9000707: 2},
+    "tds/damage-packet.pcap": {9000703: 6},
+    "tds/damage-session.pcap": {9000706: 9},
     "drda/damage-state.pcap": {9000901: 1, 9000902: 3, 9000903: 1, 9000904: 1},
 }}

@@ -8,6 +8,8 @@ port_of() {
     drda/*) option "$1" port 1527 ;;
     memcached/*) option "$1" port 11211 ;;
     mongodb/*) option "$1" port 27017 ;;
+    tds/*) option "$1" port 1433 ;;
+    cql/*) option "$1" port 9042 ;;
     *) option "$1" port 5432 ;;
     esac
 }

@@ -15,6 +15,7 @@ declare -A TEXT OPTIONS
 #   size=small|big      big ones are never kept in the repository
 #   needs=a,b           node, cc, pgbouncer: what the story needs besides the servers
 #   kind=clean|attack   attack: somebody sends what no client sends (clean)
+#   auth=...            cql: the authenticator of the server
 #   by=...              the clients, for the table
 story() {
     local id=$1
@@ -88,10 +89,15 @@ need_everything() {
             [ -n "${FERRETDB:-}" ] || need go golang
             [ -n "${PYMONGO:-}" ] || need pip3 python3-venv
             ;;
+        cql/*)
+            need mvn maven
+            [ -x "$(java_17)" ] || MISSING+=(openjdk-17-jre-headless)
+            ;;
         redis/*)
             need redis-server redis-server
             need redis-cli redis-tools
             ;;
+        tds/*) need tsql freetds-bin ;;
         esac
         case $(option "$id" link plain) in
         lossy) need nft nftables ;;
@@ -102,6 +108,8 @@ need_everything() {
         esac
         case ,$(option "$id" needs ''), in
         *,node,*) need node nodejs; need npm npm ;;
+        *,pip,*) need pip python3-pip ;;
+        *,java,*) need java default-jdk-headless; need mvn maven ;;
         esac
         case ,$(option "$id" needs ''), in
         *,cc,*)
