@@ -23,6 +23,7 @@ enum fact_kind {
     FACT_TLS,          /* both sides agreed to start TLS here */
     FACT_LIMIT,        /* number: a size limit that the server announced for this connection, in bytes */
     FACT_SHUTDOWN,     /* the server says that it is going down; text: its words */
+    FACT_QUIT,         /* the client says that it ends the connection */
 };
 
 struct fact {

@@ -22,6 +22,7 @@ enum field_kind {
 enum field_flags {
     FIELD_PLAIN = 0,
     FIELD_SECRET = 1, /* masked, same length, before anything is written */
+    FIELD_SHAPE = 2,  /* its words, without literals, tell one kind of message from another */
 };
 
 enum field {

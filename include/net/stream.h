@@ -28,11 +28,13 @@ struct flow {
     uint64_t packets[2], bytes[2];  /* by enum side; bytes of TCP payload on the wire */
     uint16_t vlan;                  /* of its first packet */
     bool midstream;                 /* its start was not seen */
+    uint8_t last_data;              /* enum side: who sent the newest segment with data */
     bool one_sided;                 /* only one side was ever seen, after at least 16 packets */
     bool excused[2];                /* by enum side: its end may be missing: a FIN or a byte that was acknowledged and not seen, or what
                                        a reset threw away */
     void *user;                     /* the sink's; NULL until it sets it */
     void *sample;                   /* the evidence room's: a sample of this connection is being gathered */
+    void *health;                   /* the health room's */
 };
 
 enum flow_end { END_FIN, END_RESET, END_TIMEOUT, END_EVICTED, END_REUSED, END_CAPTURE };
@@ -51,6 +53,15 @@ struct oddity {
     uint32_t got, usual;
 };
 
+/* What one segment says of the path and the hosts. `from` is who sent it. */
+enum segment_sign {
+    SEGMENT_ASKS,        /* the first SYN of a connection; sent again it opens another */
+    SEGMENT_ACCEPTS,     /* SYN-ACK */
+    SEGMENT_REFUSES,     /* RST in answer to a SYN */
+    SEGMENT_REPEATS,     /* all its bytes were seen before */
+    SEGMENT_ZERO_WINDOW, /* its sender takes no more bytes for now */
+};
+
 struct stream_sink {
     void *context;
     void (*bytes)(void *context, struct flow *flow, enum side from, struct view bytes, const struct segment *where);
@@ -65,6 +76,9 @@ struct stream_sink {
      * what the stream has there and `theirs` what the segment says, both from the first byte that differs; of what is about
      * numbers, `got` and `usual`. flow->user may be NULL: also after the connection is over. May be NULL. */
     void (*odd)(void *context, struct flow *flow, enum side from, const struct oddity *oddity, const struct segment *where);
+    /* Told to `watcher`, of every connection, also those without a byte. May be NULL. */
+    void *watcher;
+    void (*sign)(void *watcher, struct flow *flow, enum side from, enum segment_sign sign, const struct segment *where);
 };
 
 struct net_options {
@@ -100,6 +114,8 @@ void net_odd_fragments(struct net *n, const struct net_packet *packet, const str
 enum side net_side(const struct flow *flow, const struct net_packet *packet);
 /* Sequence number of stream offset 0 of a side; false when not known. Used to find secrets in kept packets. */
 bool net_stream_origin(const struct flow *flow, enum side from, uint32_t *seq);
+/* Whether the other side's host has acknowledged all that we saw this side send. */
+bool net_acknowledged(const struct flow *flow, enum side from);
 /* The end of the capture: every connection gets closed(END_CAPTURE) after what is held is delivered, in order of their ids. */
 void net_finish(struct net *n);
 

@@ -28,6 +28,16 @@ struct message {
     bool datagram;             /* it came by UDP: `flow` is of this message alone */
 };
 
+/* The little that health needs of a message: requests and replies are many. */
+struct utterance {
+    struct flow *flow;
+    const struct decoder *decoder;
+    const struct findings *findings;
+    const struct segment *first, *last;
+    struct view head;
+    enum side from;
+};
+
 /* From this offset of the message on, its bytes came from this segment. */
 struct segment_mark {
     uint32_t offset;
@@ -46,6 +56,12 @@ struct message_sink {
     /* A message with a report, with a fact that is wanted, of a kind that is wanted, or on a connection of which a sample is
      * gathered. */
     void (*message)(void *context, const struct message *message);
+    /* Of every message with a report or with one of these facts, before `message`. May be NULL. */
+    uint32_t pulse_facts;
+    void (*pulse)(void *context, const struct utterance *heard);
+    /* A side said FIN behind its last message; bytes of a side were lost. Of database connections; may be NULL. */
+    void (*finished)(void *context, struct flow *flow, enum side from, const struct segment *where);
+    void (*gap)(void *context, struct flow *flow, enum side from, const struct segment *where);
     /* The connection is over: last call for its user data. */
     void (*closed)(void *context, struct flow *flow, enum flow_end end, enum side by, const struct segment *where);
 };
@@ -54,7 +70,7 @@ struct dialogue_options {
     size_t conversations;      /* database connections at once */
     size_t message_buffers;    /* messages of more than 2 KiB that are split over segments, at once */
     size_t note_blocks;
-    size_t inflaters;          /* compressed directions at once */
+    size_t inflaters;          /* compressed frames being opened at once */
     size_t servers;            /* endpoints remembered, when there is no directory */
     struct directory *directory; /* shared by workers; NULL: one of its own */
     unsigned worker;
@@ -88,6 +104,16 @@ void dialogue_tick(struct dialogue *d, int64_t now_ns);
 /* The decoder of a flow, or NULL. The session of a flow, or NULL. */
 const struct decoder *dialogue_decoder(const struct flow *flow);
 const struct session *dialogue_session(const struct flow *flow);
+/* The message of a side that began and is not whole: its bytes so far that are kept, how many came and how many it says it has
+ * (0: not known yet), and where it began. False: there is none. */
+struct unfinished {
+    struct view head;
+    uint64_t arrived, declared;
+    struct segment first;
+};
+/* Whether the messages of both sides can be read: not behind TLS, or of a feature that is not decoded. */
+bool dialogue_is_read(const struct flow *flow);
+bool dialogue_unfinished(const struct flow *flow, enum side from, struct unfinished *out);
 /* Stretches of the streams that hold secrets: fills up to `most`, returns how many. */
 struct secret_range {
     enum side from;

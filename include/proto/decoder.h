@@ -46,11 +46,15 @@ struct session {
 };
 
 struct notes; /* small things a decoder remembers per connection, see note_keep */
+struct unpacker; /* memory for compressed messages, see unpack_message */
 
 /* What one call of message() says. Belongs to the conversation, cleared before each call. */
 struct findings {
     struct session *session;
     struct notes *notes;
+    struct unpacker *unpacker; /* NULL: no memory for it */
+    struct view opened;      /* set by message(): what its compressed message opened to, to be decoded next (see unpack_message) */
+    uint64_t opened_length;  /* the whole of it, as far as it says */
     uint64_t message_length; /* the whole message on the wire; the cursor holds its wanted head */
     uint16_t message;        /* db.message: a value of the protocol's message names */
     uint8_t reports_used, fields_used, facts_used;
@@ -102,6 +106,30 @@ void *note_keep(struct findings *out, uint64_t key, size_t size);
 void *note_find(struct findings *out, uint64_t key);
 void note_drop(struct findings *out, uint64_t key);
 
+/* How compressed bytes are to be opened: of a wrapping frame or of one message. */
+enum codec { CODEC_STORED, CODEC_ZLIB, CODEC_ZSTD, CODEC_SNAPPY, CODEC_LZ4 };
+
+enum { UNPACK_BYTES_MAX = 1 << 20 }; /* what one compressed message may cost */
+
+enum unpacked_how {
+    UNPACKED_WHOLE,  /* `bytes` is all of it */
+    UNPACKED_HEAD,   /* `bytes` is its beginning: the rest is not here, or beyond the bound */
+    UNPACKED_NOT,    /* the rest is not here, or it is beyond the bound, or memory is short: nothing was opened */
+    UNPACKED_WRONG,  /* the codec refuses it */
+};
+
+struct unpacked {
+    enum unpacked_how how;
+    struct view bytes;  /* `front`, then what was opened; valid until the next call */
+    uint64_t size;      /* bytes that it opens to, without the front: known, or (HEAD) at least so many */
+    bool size_known;
+};
+
+/* Opens the payload of a compressed message behind a copy of `front` (at most 16 bytes). `whole`: all of the payload is here.
+ * Bounded by UNPACK_BYTES_MAX whatever it would open to. A decoder that puts the result into findings.opened gets message()
+ * called again with it: as a message of its own, told apart from the one that carried it. */
+struct unpacked unpack_message(struct findings *out, enum codec codec, struct view payload, bool whole, struct view front);
+
 enum match { MATCH_NO, MATCH_MAYBE, MATCH_YES };
 
 enum framing { FRAME_READY, FRAME_NEEDS_MORE };
@@ -122,21 +150,30 @@ enum verdict {
     VERDICT_BROKEN,      /* the message's framing is wrong: what follows cannot be trusted; find the next boundary */
 };
 
-/* How the payload of a wrapping frame is to be opened. */
-enum codec { CODEC_STORED, CODEC_ZLIB, CODEC_ZSTD };
-
 struct wrap {
     uint32_t header;     /* bytes of the wrapping header */
     uint32_t payload;    /* bytes after it */
-    uint32_t declared;   /* bytes it says it opens to; CODEC_STORED: = payload */
+    uint32_t declared;   /* bytes it says it opens to; CODEC_STORED: = payload; CODEC_SNAPPY: 0, the payload itself says it */
     enum codec codec;
+    uint8_t trailer;     /* bytes behind the payload: a CRC-32 (see struct wrapper), or 0 */
+    uint8_t prefix;      /* of the payload: a length of so many bytes, big-endian, that is `declared` */
+    bool header_is_content; /* the header is the beginning of the content */
+    bool starts;         /* a message begins where the content does: what is open before it is over */
 };
 
 /* A layer between stream and messages that begins at VERDICT_COMPRESSED: frames whose payloads, opened, are the stream. */
 struct wrapper {
     uint32_t header; /* bytes that head() needs */
+    uint32_t (*header_of)(const void *state, enum side from); /* NULL, or: the same, where it depends on what was agreed on */
     /* Reads the header at the start of `head` (at least `header` bytes), reports what is wrong with it. */
     enum verdict (*head)(void *state, enum side from, struct cursor head, struct wrap *out, struct findings *findings);
+    /* NULL: after lost bytes the frames are lost for good. Or: where in `ahead` a frame of `from` surely begins. */
+    bool (*resync)(const void *state, enum side from, struct cursor ahead, size_t *offset);
+    /* NULL, or: the length in front of the payload (wrap.prefix, or what Snappy says) is this; reports what is wrong with it. */
+    enum verdict (*opens_to)(void *state, enum side from, uint64_t declared, struct findings *findings);
+    uint8_t crc_start[4];        /* what the CRC-32 behind a payload begins with, before the payload */
+    enum anomaly wrong_sum;      /* it is another one */
+    enum field sum;
     enum anomaly size_differs;   /* it opens to less than declared; what it opens to is used */
     enum anomaly cannot_open;    /* the codec refuses the payload, or it opens to more than declared */
     enum field declared, actual; /* their fields */

@@ -14,6 +14,7 @@
 #include "base/error.h"
 #include "base/view.h"
 #include "detect/rules.h"
+#include "health/incident.h"
 #include "model/alert.h"
 #include "model/counter.h"
 
@@ -37,6 +38,10 @@ bool store_add_sample(struct store *s, uint64_t key, struct view pcapng, uint32_
 /* A server as seen on the wire; merges with what is known. `version` may be "", `tls` is negative when not known. */
 bool store_see_server(struct store *s, const struct endpoint *server, enum protocol protocol, const char *version,
                       const char *version_source, int tls, int64_t time_ns, struct error *why) MUST_CHECK;
+/* Writes an incident, its suspects and last words; what was written of the same number in this run is replaced. Alerts are named
+ * by their alert_id here, not by a key. */
+bool store_set_incident(struct store *s, const struct incident *incident, struct error *why) MUST_CHECK;
+bool store_add_vitals(struct store *s, const struct vitals *vitals, struct error *why) MUST_CHECK;
 /* Commits what waits. Rows are committed by themselves every 500 rows, or with the next row after 50 ms; call this when
  * nothing more may come for a while. */
 bool store_commit(struct store *s, struct error *why) MUST_CHECK;

@@ -1,6 +1,8 @@
 /* Records of several workers in one order: see merge.h. */
 #include "app/merge.h"
 
+#include <string.h>
+
 #include "app/spread.h"
 
 /* A ring holds at least two of the largest samples. Powers of two. */
@@ -86,6 +88,20 @@ static uint64_t rename_sample(struct merge *m, struct inflow *in, uint64_t local
     return kept->key;
 }
 
+/* Only as much of the sign as was sent is there. */
+static void take_sign(struct merge *m, struct inflow *in, const struct sign *sent)
+{
+    struct sign sign;
+    size_t length = sign_length(sent);
+    memcpy(&sign, sent, length);
+    for (unsigned i = 0; (sign.kind == SIGN_ENDING || sign.kind == SIGN_LEFT) && i < sign.ending.words_used; i++) {
+        struct word *word = &sign.ending.words[i];
+        const struct renamed *kept = &in->alerts[word->alert % KEYS_KEPT];
+        word->alert = word->alert && kept->local == word->alert ? kept->key : 0;
+    }
+    recorder_sign(m->recorder, &sign);
+}
+
 static void take(struct merge *m, struct inflow *in, const struct record *r)
 {
     struct renamed *kept;
@@ -113,6 +129,9 @@ static void take(struct merge *m, struct inflow *in, const struct record *r)
     case RECORD_SERVER:
         recorder_server(m->recorder, &r->server.endpoint, (enum protocol)r->server.protocol, r->server.version, r->server.tls,
                         r->server.time_ns);
+        return;
+    case RECORD_SIGN:
+        take_sign(m, in, &r->sign);
         return;
     }
 }

@@ -68,6 +68,17 @@ void outlet_sample(struct outlet *o, uint64_t sample, struct view pcapng, uint32
     ring_commit(o->ring, length);
 }
 
+void outlet_sign(struct outlet *o, const struct sign *sign, size_t length)
+{
+    if (o->recorder) {
+        recorder_sign(o->recorder, sign);
+        return;
+    }
+    struct record *r = record_begin(o, RECORD_SIGN, 0, offsetof(struct record, sign) + length);
+    memcpy(&r->sign, sign, length);
+    ring_commit(o->ring, offsetof(struct record, sign) + length);
+}
+
 void outlet_server(struct outlet *o, const struct endpoint *server, enum protocol protocol, const char *version, bool tls,
                    int64_t time_ns)
 {

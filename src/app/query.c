@@ -160,6 +160,16 @@ static bool add_addresses(struct query *q, const struct options *o, struct error
     return true;
 }
 
+bool query_server(struct query *q, const struct options *o, struct error *why)
+{
+    return add_addresses(q, o, why);
+}
+
+bool query_times(struct query *q, const struct options *o, const char *since, const char *until, struct error *why)
+{
+    return add_time(q, o, OPTION_SINCE, "since", since, why) && add_time(q, o, OPTION_UNTIL, "until", until, why);
+}
+
 static bool add_names(struct query *q, const struct options *o, struct error *why)
 {
     const char *class = options_text(o, OPTION_CLASS), *anomaly = options_text(o, OPTION_ANOMALY),
@@ -275,7 +285,7 @@ json_t *query_json_text(const char *text)
 
 json_t *query_row(sqlite3_stmt *row)
 {
-    static const char *const holding_json[] = {"why", "reasons", "advisories"};
+    static const char *const holding_json[] = {"why", "reasons", "advisories", "evidence"};
     json_t *object = json_object();
     for (int i = 0; i < sqlite3_column_count(row); i++) {
         const char *name = sqlite3_column_name(row, i);

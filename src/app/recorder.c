@@ -34,13 +34,66 @@ struct recorder {
     void *followed_context;
     int64_t worst_alert;
     uint8_t worst_severity; /* 0: none yet */
+    struct ward *ward;
     struct kept_alert kept[KEPT_KEYS];
+    struct kept_alert folded[KEPT_KEYS]; /* into which row an alert went */
     uint64_t samples[KEPT_SAMPLES]; /* wanted: a stored alert names them */
     struct seen_server servers[SERVERS_MAX];
     size_t servers_used;
     bool broken;
     struct error why;
 };
+
+static bool note_failure(struct recorder *r, bool worked, const struct error *why)
+{
+    if (!worked && !r->broken) {
+        r->broken = true;
+        r->why = *why;
+    }
+    return worked;
+}
+
+static const struct kept_alert *kept_find(const struct recorder *r, uint64_t key)
+{
+    const struct kept_alert *kept = &r->kept[key % KEPT_KEYS];
+    return kept->key == key ? kept : NULL;
+}
+
+/* ---- health: alerts are named by key until they have a row */
+
+static int64_t alert_row_of(const struct recorder *r, uint64_t key)
+{
+    const struct kept_alert *row = key ? kept_find(r, key) : NULL;
+    const struct kept_alert *folded = &r->folded[key % KEPT_KEYS];
+    return row ? row->alert_id : key && folded->key == key ? folded->alert_id : 0;
+}
+
+static void store_incident(void *context, const struct incident *incident)
+{
+    struct recorder *r = context;
+    struct error why;
+    struct incident named = *incident;
+    for (unsigned i = 0; i < named.suspects_used; i++)
+        named.suspects[i].word.alert = (uint64_t)alert_row_of(r, named.suspects[i].word.alert);
+    for (unsigned i = 0; i < named.words_used; i++)
+        for (unsigned n = 0; n < named.words[i].words_used; n++)
+            named.words[i].words[n].alert = (uint64_t)alert_row_of(r, named.words[i].words[n].alert);
+    if (r->store)
+        note_failure(r, store_set_incident(r->store, &named, &why), &why);
+}
+
+static void store_vitals(void *context, const struct vitals *vitals)
+{
+    struct recorder *r = context;
+    struct error why;
+    if (r->store)
+        note_failure(r, store_add_vitals(r->store, vitals, &why), &why);
+}
+
+void recorder_sign(struct recorder *r, const struct sign *sign)
+{
+    ward_take(r->ward, sign);
+}
 
 struct recorder *recorder_open(const struct rule_set *rules, struct store *store, struct counters *counters)
 {
@@ -51,8 +104,9 @@ struct recorder *recorder_open(const struct rule_set *rules, struct store *store
     r->store = store;
     r->counters = counters;
     r->limiter = limiter_open(rules);
+    r->ward = ward_open(&(struct ward_sink){r, store_incident, store_vitals});
     r->rule_counts = calloc(rules_loaded(rules) + 1, sizeof *r->rule_counts);
-    if (!r->limiter || !r->rule_counts) {
+    if (!r->limiter || !r->rule_counts || !r->ward) {
         recorder_close(r);
         return NULL;
     }
@@ -97,23 +151,9 @@ void recorder_close(struct recorder *r)
         return;
     if (r->limiter)
         limiter_close(r->limiter);
+    ward_close(r->ward);
     free(r->rule_counts);
     free(r);
-}
-
-static bool note_failure(struct recorder *r, bool worked, const struct error *why)
-{
-    if (!worked && !r->broken) {
-        r->broken = true;
-        r->why = *why;
-    }
-    return worked;
-}
-
-static const struct kept_alert *kept_find(const struct recorder *r, uint64_t key)
-{
-    const struct kept_alert *kept = &r->kept[key % KEPT_KEYS];
-    return kept->key == key ? kept : NULL;
 }
 
 static void kept_set(struct recorder *r, uint64_t key, int64_t alert_id)
@@ -165,6 +205,7 @@ static void fold_row(struct recorder *r, const struct alert *alert, uint64_t key
         store_row(r, alert, key, earlier);
         return;
     }
+    r->folded[key % KEPT_KEYS] = (struct kept_alert){key, row->alert_id};
     if (r->store && !note_failure(r, store_fold_alert(r->store, row->alert_id, alert->time_ns, &why), &why))
         count(r->counters, COUNT_ALERTS_WRITE_FAILED);
     else

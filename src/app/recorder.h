@@ -6,6 +6,7 @@
 #define DBHOUND_SRC_APP_RECORDER_H
 
 #include "detect/detect.h"
+#include "health/ward.h"
 #include "store/store.h"
 
 struct recorder;
@@ -34,6 +35,8 @@ bool recorder_wants_sample(const struct recorder *r, uint64_t sample);
 void recorder_sample(struct recorder *r, uint64_t sample, struct view pcapng, uint32_t packets, bool redacted);
 void recorder_server(struct recorder *r, const struct endpoint *server, enum protocol protocol, const char *version,
                      bool tls, int64_t time_ns);
+/* What a worker tells of the health of servers. */
+void recorder_sign(struct recorder *r, const struct sign *sign);
 /* Writes what is still in memory (servers). */
 void recorder_finish(struct recorder *r);
 const struct alert_sums *recorder_sums(const struct recorder *r);

@@ -6,7 +6,7 @@
 
 #include "detect/habits.h"
 
-enum { BATCH = 32, IDLE_SECONDS = 3600, INCOMPLETE_SECONDS = 30, BY_TIME_SHIFT = 56, SMALL_THINGS = 4 * 1024 * 1024, FLIGHT_ENTRY = 48 };
+enum { BATCH = 32, IDLE_SECONDS = 3600, INCOMPLETE_SECONDS = 30, BY_TIME_SHIFT = 56, SMALL_THINGS = 12 * 1024 * 1024, SERVERS_FOLLOWED = 1024, FLIGHT_ENTRY = 48 };
 static const uint64_t WHEN_FINISHED = UINT64_MAX - 2; /* odd: by time alone */
 
 /* A packet is counted and nothing else, a TCP segment, a fragment of a datagram that comes to something now, or a UDP datagram
@@ -25,6 +25,7 @@ struct worker {
     struct net *net;
     struct dialogue *dialogue;
     struct evidence *evidence;
+    struct pulse *pulse;
     const struct geo *geo;
     struct habits *habits; /* learned; NULL: nothing is */
     const struct habits *known;
@@ -45,7 +46,7 @@ struct worker {
     uint8_t *datagram;
 };
 
-enum { BY_TIME_NET = 1, BY_TIME_DIALOGUE = 2 };
+enum { BY_TIME_NET = 1, BY_TIME_DIALOGUE = 2, BY_TIME_PULSE = 3, BY_TIME_TOLD = 4 /* after every worker's pulse */ };
 
 /* ---- what the rooms say */
 
@@ -79,6 +80,7 @@ static void raise_alert(void *context, const struct alert *found, const struct m
     if (!message->datagram || !message->findings->secret)
         alert.sample = evidence_alert(w->evidence, message->flow, key, where->ticket, comment.chars, may_store);
     outlet_alert(&w->outlet, &alert, key);
+    pulse_alert(w->pulse, message, key, alert.severity);
 }
 
 static void say_verdict(struct worker *w, const struct message *message, const struct fact *fact)
@@ -122,7 +124,7 @@ static void take_facts(struct worker *w, const struct message *message)
                             message->first->time_ns);
         } else if (fact->kind == FACT_TLS) {
             outlet_server(&w->outlet, &message->flow->server, message->decoder->protocol, "", true, message->first->time_ns);
-        } else if (fact->kind != FACT_REQUEST) {
+        } else if (fact->kind != FACT_REQUEST && message->flow->sample) {
             say_verdict(w, message, fact);
         }
     }
@@ -145,6 +147,13 @@ static void take_message(void *context, const struct message *message)
     detector_message(w->now.detector, message, raise_alert, w);
 }
 
+static void take_pulse(void *context, const struct utterance *heard)
+{
+    struct worker *w = context;
+    worker_place(w, heard->flow);
+    pulse_message(w->pulse, heard);
+}
+
 static bool wants_messages(void *context, enum protocol protocol, enum side from)
 {
     struct worker *w = context;
@@ -154,15 +163,44 @@ static bool wants_messages(void *context, enum protocol protocol, enum side from
 static void take_closed(void *context, struct flow *flow, enum flow_end end, enum side by, const struct segment *where)
 {
     struct worker *w = context;
+    worker_place(w, flow);
+    pulse_closed(w->pulse, flow, end, by, where);
     const struct decoder *decoder = dialogue_decoder(flow);
     if (decoder)
         sides_note(&w->sides, flow, decoder->protocol);
     if (!flow->sample)
         return;
-    worker_place(w, flow);
     if (by == FROM_SERVER && (end == END_RESET || end == END_FIN))
         evidence_verdict(w->evidence, flow, end == END_RESET ? "reset the connection" : "closed the connection without an answer");
     evidence_close(w->evidence, flow, where->ticket);
+}
+
+static void take_finished(void *context, struct flow *flow, enum side from, const struct segment *where)
+{
+    struct worker *w = context;
+    worker_place(w, flow);
+    pulse_finished(w->pulse, flow, from, where);
+}
+
+static void take_gap(void *context, struct flow *flow, enum side from, const struct segment *where)
+{
+    struct worker *w = context;
+    pulse_gap(w->pulse, flow, from, where);
+}
+
+static void take_segment(void *context, struct flow *flow, enum side from, enum segment_sign sign, const struct segment *where)
+{
+    struct worker *w = context;
+    pulse_segment(w->pulse, flow, from, sign, where);
+}
+
+/* Of the workers' beats of one moment all come before the one that tells the time. */
+static void take_sign(void *context, const struct sign *sign, size_t length)
+{
+    struct worker *w = context;
+    if (sign->kind == SIGN_TIME)
+        w->outlet.moment.place = (uint64_t)BY_TIME_TOLD << BY_TIME_SHIFT;
+    outlet_sign(&w->outlet, sign, length);
 }
 
 /* ---- opening: one budget, split by what each room is worth */
@@ -178,7 +216,8 @@ enum share {
     SHARE_COPIES = 30, /* of packets, for samples, where the source does not keep them */
     SHARE_INFLATERS = 25,
     SHARE_HELD = 20,
-    SHARE_ALL = 1100,
+    SHARE_PULSES = 60,
+    SHARE_ALL = 1160,
 };
 
 static size_t share_of(const struct worker_options *options, enum share share, size_t cost)
@@ -192,9 +231,20 @@ static bool open_rooms(struct worker *w, const struct worker_options *options)
     struct message_sink messages = {
         .context = w,
         .facts = 1u << FACT_SERVER_HELLO | 1u << FACT_TLS,
+        .pulse_facts = pulse_facts(),
+        .pulse = take_pulse,
         .wants = wants_messages,
         .message = take_message,
         .closed = take_closed,
+        .finished = take_finished,
+        .gap = take_gap,
+    };
+    struct pulse_options pulse = {
+        .connections = share_of(options, SHARE_PULSES, pulse_connection_cost()),
+        .servers = SERVERS_FOLLOWED,
+        .worker = options->index,
+        .context = w,
+        .tell = take_sign,
     };
     struct dialogue_options dialogue = {
         .conversations = share_of(options, SHARE_CONVERSATIONS, costs.conversation),
@@ -218,6 +268,7 @@ static bool open_rooms(struct worker *w, const struct worker_options *options)
         evidence.samples = share_of(options, SHARE_SAMPLES, evidence_sample_cost());
     evidence.reach = options->flight_packets;
     if (!(w->flight = flight_open(&w->arena, options->flight_packets, share_of(options, SHARE_COPIES, 1))) ||
+        !(w->pulse = pulse_open(&w->arena, &pulse, w->counters)) ||
         !(w->dialogue = dialogue_open(&w->arena, &dialogue, &messages, w->counters)))
         return false;
     struct stream_sink streams = dialogue_sink(w->dialogue);
@@ -225,6 +276,8 @@ static bool open_rooms(struct worker *w, const struct worker_options *options)
         (options->fragment_bytes && !(w->fragments = fragments_open(&w->arena, options->fragment_bytes, w->counters))))
         return false;
     net.flight = w->flight;
+    streams.watcher = w;
+    streams.sign = take_segment;
     return (w->net = net_open(&w->arena, &net, &streams, w->counters)) &&
            (w->evidence = evidence_open(&w->arena, &evidence, w->flight, &w->outlet, w->counters));
 }
@@ -411,6 +464,8 @@ static void time_passes(struct worker *w, uint64_t when, int64_t now_ns)
     net_tick(w->net);
     w->by_time = BY_TIME_DIALOGUE;
     dialogue_tick(w->dialogue, now_ns);
+    w->outlet.moment.place = (uint64_t)BY_TIME_PULSE << BY_TIME_SHIFT;
+    pulse_time(w->pulse, now_ns, false);
     w->by_time = 0;
     if (w->turns)
         turns_pass(w->turns, w->index, when);
@@ -494,13 +549,20 @@ void worker_take(struct worker *w, const struct lot *lot)
 
 void worker_finish(struct worker *w, uint64_t latest)
 {
+    w->outlet.latest = latest;
+    /* How the servers were, before the end of the capture ends every connection. */
+    if (w->turns)
+        turns_pass(w->turns, w->index, WHEN_FINISHED - 3);
+    w->outlet.moment = (struct moment){WHEN_FINISHED - 2, (uint64_t)BY_TIME_PULSE << BY_TIME_SHIFT};
+    pulse_beat_now(w->pulse, w->now_ns);
     if (w->turns)
         turns_pass(w->turns, w->index, WHEN_FINISHED - 1);
-    w->outlet.latest = latest;
     w->outlet.moment = (struct moment){WHEN_FINISHED, 0};
     dialogue_at(w->dialogue, WHEN_FINISHED, w->now_ns);
     w->by_time = BY_TIME_NET;
     net_finish(w->net);
+    w->outlet.moment.place = (uint64_t)BY_TIME_PULSE << BY_TIME_SHIFT;
+    pulse_time(w->pulse, w->now_ns, true);
     w->by_time = 0;
     if (w->turns)
         turns_pass(w->turns, w->index, WHEN_FINISHED);

@@ -9,6 +9,7 @@
 #include "app/feed.h"
 #include "app/outlet.h"
 #include "app/sides.h"
+#include "health/pulse.h"
 #include "proto/conversation.h"
 
 struct worker_options {

@@ -52,6 +52,12 @@ bool net_stream_origin(const struct flow *flow, enum side from, uint32_t *seq)
     return h->started;
 }
 
+bool net_acknowledged(const struct flow *flow, enum side from)
+{
+    const struct half *h = &((const struct connection *)flow)->half[from];
+    return h->acked >= h->received;
+}
+
 struct segment connection_where(const struct net *n, const struct connection *c)
 {
     return (struct segment){.ticket = c->flow.ticket, .packet_number = c->last_number, .time_ns = n->now_ns};

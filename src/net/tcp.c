@@ -8,6 +8,8 @@ static void segment_note(struct net *n, struct connection *c, enum side from, co
     struct flow *flow = &c->flow;
     flow->packets[from]++;
     flow->bytes[from] += p->payload_length;
+    if (p->payload_length)
+        flow->last_data = (uint8_t)from;
     if (p->raw->time_ns > flow->last_ns || flow->last_ns > n->now_ns)
         flow->last_ns = p->raw->time_ns;
     c->last_number = p->raw->number;
@@ -16,6 +18,19 @@ static void segment_note(struct net *n, struct connection *c, enum side from, co
 static struct segment segment_where(const struct connection *c, const struct net_packet *p)
 {
     return (struct segment){.ticket = c->flow.ticket, .packet_number = p->raw->number, .time_ns = p->raw->time_ns};
+}
+
+static void segment_sign(struct net *n, struct connection *c, enum side from, enum segment_sign sign, const struct net_packet *p)
+{
+    const struct segment where = segment_where(c, p);
+    if (n->sink.sign)
+        n->sink.sign(n->sink.watcher, &c->flow, from, sign, &where);
+}
+
+static void segment_count_repeated(struct net *n, struct connection *c, enum side from, const struct net_packet *p)
+{
+    count(n->counters, COUNT_TCP_RETRANSMITTED);
+    segment_sign(n, c, from, SEGMENT_REPEATS, p);
 }
 
 /* A segment that starts at or before `received`, to the sink without a copy. */
@@ -44,7 +59,7 @@ static bool segment_quick(struct net *n, struct connection *c, enum side from, c
 {
     struct half *h = &c->half[from], *other = &c->half[other_side(from)];
     if ((p->flags & (TCP_FIN | TCP_SYN | TCP_RST | TCP_URG | TCP_ACK)) != TCP_ACK || p->seq != h->next || !h->started ||
-        !h->seen)
+        !h->seen || !p->window)
         return false;
     int32_t ahead = (int32_t)(p->ack - other->next);
     if (other->seen && (!other->started || ahead > 0 || other->received + ahead < other->acked))
@@ -91,7 +106,7 @@ static void segment_take_early(struct net *n, struct connection *c, enum side fr
     struct half *h = &c->half[from];
     count(n->counters, COUNT_TCP_OUT_OF_ORDER);
     if (held_covers(&h->early, start, end))
-        count(n->counters, COUNT_TCP_RETRANSMITTED);
+        segment_count_repeated(n, c, from, p);
     else
         stream_queue(n, h, segment_hold(n, c, p, start, ack));
 }
@@ -101,7 +116,7 @@ static void segment_repeated(struct net *n, struct connection *c, enum side from
 {
     odd_compare(n, c, from, p, start);
     if (p->payload_length)
-        count(n->counters, COUNT_TCP_RETRANSMITTED);
+        segment_count_repeated(n, c, from, p);
 }
 
 static void segment_take(struct net *n, struct connection *c, enum side from, const struct net_packet *p, int64_t ack)
@@ -122,7 +137,7 @@ static void segment_take(struct net *n, struct connection *c, enum side from, co
         odd_compare(n, c, from, p, start);
     if (end <= h->received || h->fin_received) {
         if (p->payload_length)
-            count(n->counters, COUNT_TCP_RETRANSMITTED);
+            segment_count_repeated(n, c, from, p);
         return;
     }
     h->rewindable = false;
@@ -346,6 +361,8 @@ void net_segment(struct net *n, struct flow *flow, const struct net_packet *pack
         c->reset_waits = false;
     if (packet->flags & TCP_RST) {
         if (!policy_signature(c, from, packet) && segment_reset_counts(c, from, packet)) {
+            if (!c->half[from].syn && from == FROM_SERVER && c->half[FROM_CLIENT].syn && !c->told)
+                segment_sign(n, c, from, SEGMENT_REFUSES, packet);
             segment_reset(n, c, from, packet);
             connection_close(n, c, END_RESET, from);
         } else {
@@ -357,8 +374,14 @@ void net_segment(struct net *n, struct flow *flow, const struct net_packet *pack
         return;
     }
     if (packet->flags & TCP_SYN) {
+        const struct half *h = &c->half[from];
+        bool began = h->syn;
         handshake_syn(n, c, from, packet);
+        if (!began && h->syn)
+            segment_sign(n, c, from, from == FROM_CLIENT ? SEGMENT_ASKS : SEGMENT_ACCEPTS, packet);
     } else if (packet->flags & TCP_ACK) {
+        if (!packet->window)
+            segment_sign(n, c, from, SEGMENT_ZERO_WINDOW, packet);
         c->spoke |= from == FROM_CLIENT;
         segment_data(n, c, from, packet);
     }

@@ -20,6 +20,8 @@ struct findings *findings_clear(struct dialogue *d, uint64_t length)
     f->reports_used = f->fields_used = f->facts_used = f->depth = 0;
     f->facts_seen = 0;
     f->secret = f->fields_cut = false;
+    f->opened = view_of(NULL, 0);
+    f->unpacker = d->unpacker;
     return f;
 }
 
@@ -41,7 +43,7 @@ static uint8_t confidence_now(const struct conversation *c)
     return confidence;
 }
 
-static void secret_keep(struct conversation *c, enum side from, uint64_t stream_offset, uint64_t length)
+void secret_keep(struct conversation *c, enum side from, uint64_t stream_offset, uint64_t length)
 {
     uint8_t newest = (uint8_t)((c->secrets_next + SECRETS_MAX - 1) % SECRETS_MAX);
     struct secret_range *last = &c->secrets[newest];
@@ -98,15 +100,31 @@ static inline bool is_heard(const struct conversation *c, enum side from, const 
     return f->reports_used || f->secret || (f->facts_seen & d->sink.facts) || c->flow->sample || d->wants[c->decoder->protocol][from];
 }
 
-void conversation_tell(struct conversation *c, enum side from, struct view head, const struct segment *first, size_t offset,
+/* Asked for every message, so that most cost nothing more. */
+static inline bool has_pulse(const struct dialogue *d)
+{
+    return d->findings.reports_used || (d->findings.facts_seen & d->sink.pulse_facts);
+}
+
+__attribute__((noinline)) static void tell_pulse(const struct conversation *c, enum side from, struct view head, const struct segment *first,
+                                                 const struct segment *last)
+{
+    struct dialogue *d = c->dialogue;
+    const struct utterance said = {c->flow, c->decoder, &d->findings, first, last, head, from};
+    if (c->tentative)
+        d->findings.reports_used = 0;
+    if (d->sink.pulse)
+        d->sink.pulse(d->sink.context, &said);
+}
+
+/* Not inline: most messages are told nobody, and the frame of this is large. */
+__attribute__((noinline)) static void tell_sink(struct conversation *c, enum side from, struct view head, const struct segment *first, size_t offset,
                        const struct segment *last, const struct held *held)
 {
     struct dialogue *d = c->dialogue;
     struct findings *f = &d->findings;
     if (f->secret)
         secrets_note(c, from, first->stream_offset + offset, last);
-    if (c->tentative)
-        f->reports_used = 0;
     struct message message = {
         .flow = c->flow,
         .decoder = c->decoder,
@@ -121,6 +139,14 @@ void conversation_tell(struct conversation *c, enum side from, struct view head,
         .confidence = confidence_now(c),
     };
     d->sink.message(d->sink.context, &message);
+}
+
+void conversation_tell(struct conversation *c, enum side from, struct view head, const struct segment *first, size_t offset,
+                       const struct segment *last, const struct held *held)
+{
+    if (has_pulse(c->dialogue))
+        tell_pulse(c, from, head, first, last);
+    tell_sink(c, from, head, first, offset, last, held);
 }
 
 /* ---- unfinished messages wait for their rest, in order of their last progress: who has to wait no longer depends on itself
@@ -233,6 +259,16 @@ void conversation_gap(struct conversation *c, enum side from, uint64_t lost)
     c->decoder->gap(c->state, from, lost);
 }
 
+void conversation_restart(struct conversation *c, enum side from)
+{
+    struct direction *side = &c->sides[from];
+    if (side->reading == STOPPED)
+        return;
+    held_give(side);
+    side->skip = side->declared = side->arrived = 0;
+    side->reading = READING;
+}
+
 static void verdict_apply(struct conversation *c, enum side from, enum verdict verdict)
 {
     switch (verdict) {
@@ -247,6 +283,10 @@ static void verdict_apply(struct conversation *c, enum side from, enum verdict v
         return;
     case VERDICT_COMPRESSED:
         c->transport = c->decoder->wrapper ? TRANSPORT_WRAPPED : TRANSPORT_OPAQUE;
+        /* Found in the middle: where the frames of either side begin must be found, too. */
+        if (c->session.midstream && c->transport == TRANSPORT_WRAPPED && c->decoder->wrapper->resync)
+            for (int side = FROM_CLIENT; side <= FROM_SERVER; side++)
+                lose_track(c, (enum side)side);
         return;
     case VERDICT_OPAQUE:
         c->transport = TRANSPORT_OPAQUE;
@@ -291,6 +331,27 @@ static enum verdict believe(struct conversation *c, enum side from, enum verdict
     return verdict == VERDICT_OK ? VERDICT_BROKEN : verdict;
 }
 
+/* A compressed message opened to another one: a message of its own, at the place of the one that carried it. */
+static enum verdict decode_opened(struct conversation *c, enum side from, uint64_t carrier, const struct segment *first, size_t offset,
+                                  const struct segment *last)
+{
+    struct view head = c->dialogue->findings.opened;
+    struct findings *f = findings_begin(c, c->dialogue->findings.opened_length);
+    enum verdict verdict = c->decoder->message(c->state, from, cursor_over(head), f);
+    if (c->sides[from].unsure)
+        verdict = believe(c, from, verdict, f);
+    if (has_pulse(c->dialogue))
+        tell_pulse(c, from, head, first, last);
+    if (!is_heard(c, from, f))
+        return verdict;
+    /* Its secrets have no place of their own in the stream. */
+    if (f->secret)
+        secret_keep(c, from, first->stream_offset + offset, carrier);
+    f->secret = false;
+    tell_sink(c, from, head, first, offset, last, NULL);
+    return verdict;
+}
+
 /* Decodes one message whose wanted head is here. */
 static enum verdict decode(struct conversation *c, enum side from, struct view head, uint64_t total,
                            const struct segment *first, size_t offset, const struct segment *last, const struct held *held)
@@ -315,8 +376,12 @@ static enum verdict decode(struct conversation *c, enum side from, struct view h
         c->tentative = false;
         directory_learn(d->directory, &c->flow->server, c->decoder->protocol, d->when);
     }
+    if (has_pulse(d))
+        tell_pulse(c, from, head, first, last);
     if (is_heard(c, from, f))
-        conversation_tell(c, from, head, first, offset, last, held);
+        tell_sink(c, from, head, first, offset, last, held);
+    if (verdict == VERDICT_OK && f->opened.length)
+        verdict = decode_opened(c, from, total, first, offset, last);
     return verdict;
 }
 

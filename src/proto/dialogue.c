@@ -29,6 +29,25 @@ const struct session *dialogue_session(const struct flow *flow)
     return c ? &c->session : NULL;
 }
 
+bool dialogue_is_read(const struct flow *flow)
+{
+    const struct conversation *c = conversation_of(flow);
+    return c && (c->transport == TRANSPORT_CLEAR || c->transport == TRANSPORT_WRAPPED) && c->sides[FROM_CLIENT].reading != STOPPED &&
+           c->sides[FROM_SERVER].reading != STOPPED;
+}
+
+bool dialogue_unfinished(const struct flow *flow, enum side from, struct unfinished *out)
+{
+    const struct conversation *c = conversation_of(flow);
+    if (!c || !direction_is_open(&c->sides[from]))
+        return false;
+    const struct direction *side = &c->sides[from];
+    *out = (struct unfinished){.arrived = side->arrived, .declared = side->declared, .first = side->first};
+    if (side->held)
+        out->head = view_of(side->held->bytes, side->held->length);
+    return true;
+}
+
 size_t dialogue_secrets(const struct flow *flow, struct secret_range *out, size_t most)
 {
     const struct conversation *c = conversation_of(flow);
@@ -56,10 +75,10 @@ enum { SMALL_PER_LARGE = 8, NOTES_PER_TABLE = 4 };
 struct dialogue_costs dialogue_costs(void)
 {
     return (struct dialogue_costs){
-        .conversation = sizeof(struct conversation) + DECODER_STATE_MAX + 16,
+        .conversation = sizeof(struct conversation) + DECODER_STATE_MAX + 16 + unwrap_inflater_size() + 16,
         .message_buffer = (sizeof(struct held) + SMALL_BUFFER + 16) * SMALL_PER_LARGE + sizeof(struct held) + MESSAGE_BYTES_MAX + 16,
         .note_block = sizeof(struct note) + 16 + sizeof(struct note_table) / NOTES_PER_TABLE + 16,
-        .inflater = unwrap_inflater_size() + 16,
+        .inflater = unwrap_codec_size() + 16,
     };
 }
 
@@ -89,7 +108,8 @@ struct dialogue *dialogue_open(struct arena *from, const struct dialogue_options
                 pool_open(&d->large, from, sizeof(struct held) + MESSAGE_BYTES_MAX, options->message_buffers) &&
                 pool_open(&d->note_blocks, from, sizeof(struct note), options->note_blocks) &&
                 pool_open(&d->note_tables, from, sizeof(struct note_table), options->note_blocks / NOTES_PER_TABLE) &&
-                unwrap_pool(d, from, options->inflaters) && datagrams_open(d, from);
+                unwrap_pool(d, from, options->conversations, options->inflaters) && datagrams_open(d, from);
+    d->unpacker = fits ? unpacker_open(from) : NULL;
     return fits ? d : NULL;
 }
 
@@ -217,7 +237,6 @@ static void take_bytes(void *context, struct flow *flow, enum side from, struct 
 static void take_gap(void *context, struct flow *flow, enum side from, uint64_t lost, const struct segment *where)
 {
     struct dialogue *d = context;
-    (void)where;
     if (is_undecided(flow))
         identify_give_up(d, flow);
     struct conversation *c = conversation_of(flow);
@@ -225,6 +244,8 @@ static void take_gap(void *context, struct flow *flow, enum side from, uint64_t 
         flow->midstream = true; /* what opens a connection was lost: as if its start was not seen */
     if (!c)
         return;
+    if (c->dialogue->sink.gap)
+        c->dialogue->sink.gap(c->dialogue->sink.context, flow, from, where);
     if (c->transport == TRANSPORT_CLEAR)
         conversation_gap(c, from, lost);
     else if (c->transport == TRANSPORT_WRAPPED)
@@ -253,10 +274,13 @@ static void side_ended(struct conversation *c, enum side from, bool reset, const
 
 static void take_finished(void *context, struct flow *flow, enum side from, const struct segment *where)
 {
-    (void)context;
+    struct dialogue *d = context;
     struct conversation *c = conversation_of(flow);
-    if (c)
-        side_ended(c, from, false, where);
+    if (!c)
+        return;
+    if (d->sink.finished)
+        d->sink.finished(d->sink.context, flow, from, where);
+    side_ended(c, from, false, where);
 }
 
 static void take_closed(void *context, struct flow *flow, enum flow_end end, enum side by, const struct segment *where)
@@ -365,7 +389,8 @@ static bool knows_server(void *context, const struct endpoint *endpoint)
 
 struct stream_sink dialogue_sink(struct dialogue *d)
 {
-    return (struct stream_sink){d, take_bytes, take_gap, take_finished, take_closed, knows_server, take_odd};
+    return (struct stream_sink){.context = d, .bytes = take_bytes, .gap = take_gap, .finished = take_finished, .closed = take_closed,
+                                .is_server = knows_server, .odd = take_odd};
 }
 
 void dialogue_at(struct dialogue *d, uint64_t when, int64_t now_ns)

@@ -88,7 +88,7 @@ static inline bool is_undecided(const struct flow *flow)
 struct dialogue {
     struct message_sink sink;
     struct counters *counters;
-    struct pool conversations, small, large, note_blocks, note_tables, inflaters;
+    struct pool conversations, small, large, note_blocks, note_tables, inflaters, codecs;
     struct directory *directory;
     unsigned worker;
     uint64_t when;           /* as in proto/directory.h */
@@ -98,6 +98,7 @@ struct dialogue {
     uint64_t flows[PROTOCOLS], messages[PROTOCOLS];
     struct peers *peers; /* of datagrams */
     uint8_t *opened; /* scratch for decompressed bytes */
+    struct unpacker *unpacker;
     bool wants[PROTOCOLS][2];
     struct findings findings;
 };
@@ -122,6 +123,10 @@ struct conversation *conversation_open(struct dialogue *d, struct flow *flow, co
 /* Bytes of messages of one direction, after any unwrapping. */
 void conversation_bytes(struct conversation *c, enum side from, struct view bytes, const struct segment *where);
 void conversation_gap(struct conversation *c, enum side from, uint64_t lost);
+/* The next byte of a direction surely begins a message, whatever came before. */
+void conversation_restart(struct conversation *c, enum side from);
+/* Bytes of the stream that are masked wherever they are written. */
+void secret_keep(struct conversation *c, enum side from, uint64_t stream_offset, uint64_t length);
 struct findings *findings_clear(struct dialogue *d, uint64_t length);
 /* Clears the findings for a message of this length. */
 struct findings *findings_begin(struct conversation *c, uint64_t length);
@@ -146,6 +151,9 @@ void waiting_leave(struct dialogue *d, struct direction *side);
 /* dialogue.c: bytes of a claimed connection, to where its transport says. */
 void dialogue_route(struct conversation *c, enum side from, struct view bytes, const struct segment *where);
 
+/* unpack.c: NULL when memory is short. */
+struct unpacker *unpacker_open(struct arena *from);
+
 /* datagrams.c */
 bool datagrams_open(struct dialogue *d, struct arena *from);
 
@@ -154,6 +162,7 @@ void unwrap_bytes(struct conversation *c, enum side from, struct view bytes, con
 void unwrap_gap(struct conversation *c, enum side from, uint64_t lost);
 void unwrap_close(struct conversation *c);
 size_t unwrap_inflater_size(void);
-bool unwrap_pool(struct dialogue *d, struct arena *from, size_t inflaters);
+size_t unwrap_codec_size(void);
+bool unwrap_pool(struct dialogue *d, struct arena *from, size_t inflaters, size_t codecs);
 
 #endif

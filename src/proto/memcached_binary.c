@@ -266,6 +266,7 @@ static enum verdict known(struct memcached_reading *r, const struct memcached_he
     if (h->opcode == PROTOCOL_BINARY_CMD_QUIT || h->opcode == PROTOCOL_BINARY_CMD_QUITQ) {
         r->state->quit = true;
         r->out->session->phase = PHASE_CLOSED;
+        observe(r->out, (struct fact){.kind = FACT_QUIT});
     }
     memcached_request(r, h->opcode, shape->quiet);
     return VERDICT_OK;

@@ -258,6 +258,7 @@ static void quit(struct memcached_reading *r)
 {
     r->state->quit = true;
     r->out->session->phase = PHASE_CLOSED;
+    observe(r->out, (struct fact){.kind = FACT_QUIT});
 }
 
 static void handle(struct memcached_reading *r, uint8_t handler)

@@ -86,7 +86,7 @@ static enum framing mysql_frame(const void *state, enum side from, struct cursor
     }
     if (cursor_left(&ahead) < MYSQL_HEADER)
         return FRAME_NEEDS_MORE;
-    if (mysql_is_foreign(s, ahead)) { /* enough of it for message() to say the same */
+    if (mysql_is_foreign(s, from, ahead)) { /* enough of it for message() to say the same */
         out->wanted = cursor_left(&ahead) < FOREIGN_HEAD ? (uint32_t)cursor_left(&ahead) : FOREIGN_HEAD;
         out->total = out->wanted;
         return FRAME_READY;
@@ -253,7 +253,7 @@ static enum verdict mysql_message(void *state, enum side from, struct cursor bod
     struct mysql_state *s = state;
     if (mysql_proxy_possible(s, from) && mysql_proxy_begins(body))
         return mysql_proxy(s, body, out);
-    if (mysql_is_foreign(s, body))
+    if (mysql_is_foreign(s, from, body))
         return VERDICT_OPAQUE;
     struct packet p = {.s = s, .out = out, .c = body, .from = from};
     p.payload = take_u24le(&p.c);

@@ -322,6 +322,6 @@ enum verdict mysql_proxy(struct mysql_state *s, struct cursor body, struct findi
 /* mysql_resync.c */
 bool mysql_resync(const void *state, enum side from, struct cursor ahead, size_t *offset);
 /* TLS, or frames of the compressed protocol, on a connection whose login or its answer was not seen. */
-bool mysql_is_foreign(const struct mysql_state *s, struct cursor ahead);
+bool mysql_is_foreign(const struct mysql_state *s, enum side from, struct cursor ahead);
 
 #endif

@@ -447,6 +447,7 @@ enum verdict mysql_command(struct packet *p)
         command_unknown(p, command);
     uint32_t statement = command_body(p, command);
     if (command == COM_QUIT) {
+        observe(p->out, (struct fact){.kind = FACT_QUIT});
         s->client_quit = true;
         if (s->used == 0 && s->phase == PHASE_COMMAND)
             s->phase = PHASE_CLOSING;

@@ -6,7 +6,7 @@
 
 /* Frames of the compressed protocol, or TLS, on a connection whose login was not seen: a stored frame holds whole packets, a
  * compressed one begins like zlib or zstd. */
-static bool looks_foreign(struct cursor c)
+static bool looks_foreign(enum side from, struct cursor c)
 {
     enum { TLS_FIRST = 0x14, TLS_LAST = 0x17, PACKETS_LOOKED_AT = 8 };
     struct view all = cursor_ahead(&c);
@@ -23,8 +23,9 @@ static bool looks_foreign(struct cursor c)
                                       memcmp(inside.bytes, "\x28\xb5\x2f\xfd", 4) == 0);
     for (unsigned i = 0; i < PACKETS_LOOKED_AT && cursor_left(&c) >= MYSQL_HEADER; i++) {
         uint64_t length = MYSQL_HEADER + (uint64_t)take_u24le(&c);
-        take_skip(&c, 1);
-        if (length == MYSQL_HEADER || length > payload)
+        uint8_t sequence = take_u8(&c);
+        /* An OK packet of 7 bytes looks like a frame around a packet with number 0, which no server sends. */
+        if (length == MYSQL_HEADER || length > payload || (from == FROM_SERVER && i == 0 && sequence == 0))
             return false;
         payload -= (uint32_t)length;
         if (payload == 0)
@@ -34,10 +35,10 @@ static bool looks_foreign(struct cursor c)
     return false;
 }
 
-bool mysql_is_foreign(const struct mysql_state *s, struct cursor c)
+bool mysql_is_foreign(const struct mysql_state *s, enum side from, struct cursor c)
 {
     bool possible = s->midstream && !s->compressed && (!s->known || mysql_has(s, CLIENT_COMPRESS | CLIENT_ZSTD_COMPRESSION_ALGORITHM));
-    return possible && looks_foreign(c);
+    return possible && looks_foreign(from, c);
 }
 
 /* Does a command of this length look like one? For the search of a boundary: zeros and text must not. */
@@ -111,7 +112,7 @@ static bool chain_fits(enum side from, struct cursor c)
 bool mysql_resync(const void *state, enum side from, struct cursor ahead, size_t *offset)
 {
     const struct mysql_state *s = state;
-    if (mysql_is_foreign(s, ahead))
+    if (mysql_is_foreign(s, from, ahead))
         return false;
     for (size_t at = 0; cursor_left(&ahead) > MYSQL_HEADER; at++) {
         if (chain_fits(from, ahead)) {

@@ -225,6 +225,7 @@ static void terminate(struct pgsql_reading *r)
     ignored_bytes(r, PGSQL_HEADER);
     r->state->stage = STAGE_TERMINATED;
     r->out->session->phase = PHASE_CLOSED;
+    observe(r->out, (struct fact){.kind = FACT_QUIT});
 }
 
 static void copy_message(struct pgsql_reading *r, uint8_t type)

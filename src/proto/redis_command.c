@@ -344,6 +344,7 @@ static enum awaited consequences(struct redis_reading *r, const struct redis_req
         return AWAITED_NOTHING;
     case COMMAND_QUIT:
         s->quit = true;
+        observe(r->out, (struct fact){.kind = FACT_QUIT});
         return AWAITED_QUIT;
     case COMMAND_SHUTDOWN:
         s->shutdown = true;

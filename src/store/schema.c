@@ -111,11 +111,79 @@ static const char context_views[] =
     " FROM alerts a LEFT JOIN rules r ON r.rule_id = a.rule_id LEFT JOIN evidence e ON e.alert_id = a.alert_id"
     " LEFT JOIN samples s ON s.run_id = a.run_id AND s.key = a.sample_key;";
 
+static const char advisory_views[] =
+    "DROP VIEW v_servers;"
+    "CREATE VIEW v_servers AS SELECT server_ip, server_port, proto, version, version_source, tls, first_seen_ns, last_seen_ns, advisories"
+    " FROM servers;";
+
+/* Incidents and vital signs. */
+static const char health_tables[] =
+    "CREATE TABLE incidents("
+    " incident_id INTEGER PRIMARY KEY AUTOINCREMENT, run_id INTEGER NOT NULL REFERENCES runs, number INTEGER NOT NULL,"
+    " server_ip TEXT NOT NULL, server_port INTEGER NOT NULL, proto TEXT NOT NULL, kind TEXT NOT NULL, began_ns INTEGER NOT NULL,"
+    " ended_ns INTEGER, clients INTEGER NOT NULL, clients_affected INTEGER NOT NULL, verdict TEXT NOT NULL,"
+    " confidence INTEGER NOT NULL, backup_ip TEXT, backup_port INTEGER, summary TEXT NOT NULL, connections INTEGER NOT NULL,"
+    " connections_lost INTEGER NOT NULL, requests_lost INTEGER NOT NULL, refused INTEGER NOT NULL, last_reply_ns INTEGER,"
+    " evidence TEXT NOT NULL, packet_number INTEGER NOT NULL, without_ns INTEGER, clients_moved INTEGER, suspect_followed INTEGER,"
+    " UNIQUE(run_id, number)) STRICT;"
+    "CREATE INDEX incidents_by_server ON incidents(server_ip, server_port, began_ns);"
+    "CREATE INDEX incidents_by_time ON incidents(began_ns);"
+
+    "CREATE TABLE suspects("
+    " run_id INTEGER NOT NULL, number INTEGER NOT NULL, rank INTEGER NOT NULL, client_ip TEXT NOT NULL, client_port INTEGER NOT NULL,"
+    " time_ns INTEGER NOT NULL, message_type TEXT, shape TEXT NOT NULL, score INTEGER NOT NULL, reasons TEXT NOT NULL, alert_id INTEGER,"
+    " user_name TEXT, length INTEGER NOT NULL, packet_number INTEGER NOT NULL, flow_id INTEGER NOT NULL,"
+    " PRIMARY KEY(run_id, number, rank)) STRICT, WITHOUT ROWID;"
+    "CREATE INDEX suspects_by_shape ON suspects(shape);"
+
+    "CREATE TABLE words("
+    " run_id INTEGER NOT NULL, number INTEGER NOT NULL, client_ip TEXT NOT NULL, client_port INTEGER NOT NULL, user_name TEXT,"
+    " back INTEGER NOT NULL, time_ns INTEGER NOT NULL, message_type TEXT, shape TEXT NOT NULL, length INTEGER NOT NULL,"
+    " packet_number INTEGER NOT NULL, answered INTEGER NOT NULL, ending TEXT NOT NULL, ended_ns INTEGER NOT NULL, alert_id INTEGER) STRICT;"
+    "CREATE INDEX words_by_incident ON words(run_id, number);"
+
+    "CREATE TABLE vitals("
+    " run_id INTEGER NOT NULL REFERENCES runs, server_ip TEXT NOT NULL, server_port INTEGER NOT NULL, proto TEXT NOT NULL, "
+    "minute_ns INTEGER NOT NULL, requests INTEGER NOT NULL, replies INTEGER NOT NULL, errors INTEGER NOT NULL, "
+    "unanswered INTEGER NOT NULL, p50_us INTEGER NOT NULL, p95_us INTEGER NOT NULL, p99_us INTEGER NOT NULL, "
+    "retransmissions INTEGER NOT NULL, resets INTEGER NOT NULL, refused INTEGER NOT NULL, errors_limit INTEGER "
+    "NOT NULL, errors_stopping INTEGER NOT NULL, errors_starting INTEGER NOT NULL, errors_verdict INTEGER NOT "
+    "NULL, logins INTEGER NOT NULL, logins_failed INTEGER NOT NULL, connections_opened INTEGER NOT NULL, syns "
+    "INTEGER NOT NULL, accepted INTEGER NOT NULL, checks INTEGER NOT NULL, clients INTEGER NOT NULL, "
+    "connections_most INTEGER NOT NULL, waiting_most INTEGER NOT NULL, resets_by_server INTEGER NOT NULL, "
+    "retransmissions_by_server INTEGER NOT NULL, zero_windows_by_client INTEGER NOT NULL, zero_windows_by_server "
+    "INTEGER NOT NULL, bytes_to_server INTEGER NOT NULL, bytes_to_client INTEGER NOT NULL, slowest_us INTEGER NOT "
+    "NULL,"
+    " PRIMARY KEY(server_ip, server_port, minute_ns, run_id)) STRICT, WITHOUT ROWID;";
+
+static const char health_views[] =
+    "DROP VIEW v_incidents; DROP VIEW v_suspects; DROP VIEW v_health;"
+    "CREATE VIEW v_incidents AS SELECT i.incident_id, i.server_ip, i.server_port, i.proto, i.kind, i.began_ns, i.ended_ns, i.clients,"
+    " i.clients_affected, i.verdict, i.confidence, s.alert_id AS suspect_alert_id, i.backup_ip, i.backup_port, i.summary, i.run_id,"
+    " " TIME_TEXT("i.began_ns") " AS began, i.connections, i.connections_lost, i.requests_lost, i.refused, i.last_reply_ns,"
+    " i.evidence, i.packet_number, i.without_ns, i.clients_moved, i.suspect_followed, s.shape AS suspect_shape"
+    " FROM incidents i LEFT JOIN suspects s ON s.run_id = i.run_id AND s.number = i.number AND s.rank = 1;"
+
+    "CREATE VIEW v_suspects AS SELECT i.incident_id, s.rank, s.client_ip, s.client_port, s.time_ns, s.message_type, s.shape, s.score,"
+    " s.reasons, s.alert_id, p.sample_id, s.user_name, s.length, s.packet_number, s.flow_id"
+    " FROM suspects s JOIN incidents i ON i.run_id = s.run_id AND i.number = s.number"
+    " LEFT JOIN alerts a ON a.alert_id = s.alert_id LEFT JOIN samples p ON p.run_id = a.run_id AND p.key = a.sample_key;"
+
+    "CREATE VIEW v_last_words AS SELECT i.incident_id, w.client_ip, w.client_port, w.user_name, w.back, w.time_ns, w.message_type,"
+    " w.shape, w.length, w.packet_number, w.answered, w.ending, w.ended_ns, w.alert_id"
+    " FROM words w JOIN incidents i ON i.run_id = w.run_id AND i.number = w.number;"
+
+    "CREATE VIEW v_health AS SELECT server_ip, server_port, minute_ns, requests, replies, errors, unanswered, p50_us, p95_us, p99_us, retransmissions, resets, refused, run_id, proto,"
+    " errors_limit, errors_stopping, errors_starting, errors_verdict, logins, logins_failed, connections_opened, syns, accepted, checks,"
+    " clients, connections_most, waiting_most, resets_by_server, retransmissions_by_server, zero_windows_by_client, zero_windows_by_server, bytes_to_server, bytes_to_client, slowest_us FROM vitals;";
+
 static const struct {
     const char *tables, *views;
 } migrations[] = {
     {first_tables, first_views},
     {context_tables, context_views},
+    {health_tables, health_views},
+    {"ALTER TABLE servers ADD COLUMN advisories TEXT NOT NULL DEFAULT '[]';", advisory_views},
 };
 
 _Static_assert(sizeof migrations / sizeof migrations[0] == STORE_SCHEMA_VERSION, "one migration for each version");

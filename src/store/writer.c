@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 #include "base/version.h"
+#include "store/advisories.h"
 #include "store/community_id.h"
 #include "store/connection.h"
 #include "store/why.h"
@@ -219,6 +220,10 @@ bool store_see_server(struct store *s, const struct endpoint *server, enum proto
     if (tls >= 0)
         sqlite3_bind_int(see, 6, tls != 0);
     sqlite3_bind_int64(see, 7, time_ns);
+    char memory[ADVISORIES_MAX];
+    struct text advisories = text_in(memory, sizeof memory);
+    advisories_of(protocol, version, &advisories);
+    sqlite3_bind_text(see, 8, advisories.chars, (int)advisories.length, SQLITE_TRANSIENT);
     return store_run(s, see, why) && store_row_done(s, why);
 }
 

@@ -178,7 +178,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     urgent = 0;
     memset(&counters, 0, sizeof counters);
     const struct net_options options = {.flows = 3, .held_bytes = HELD, .idle_ns = INT64_C(10000000000)};
-    const struct stream_sink sink = {NULL, on_bytes, on_gap, on_finished, on_closed, NULL, NULL};
+    const struct stream_sink sink = {.bytes = on_bytes, .gap = on_gap, .finished = on_finished, .closed = on_closed};
     struct net *n = net_open(&arena, &options, &sink, &counters);
     must(n != NULL);
     struct script script = {.time_ns = 1000000000};

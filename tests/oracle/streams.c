@@ -98,7 +98,7 @@ int main(int argc, char **argv)
     struct error why;
     struct arena arena;
     const struct net_options options = {.flows = 4096, .held_bytes = 64 << 20};
-    const struct stream_sink sink = {NULL, take_bytes, take_gap, take_finished, take_closed, NULL, NULL};
+    const struct stream_sink sink = {.bytes = take_bytes, .gap = take_gap, .finished = take_finished, .closed = take_closed};
     if (argc != 2 || !arena_open(&arena, (size_t)256 << 20, &why))
         return 64;
     struct net *net = net_open(&arena, &options, &sink, &counters);

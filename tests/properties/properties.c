@@ -150,7 +150,7 @@ static void play(const struct tape *t, struct lines *lines)
     struct arena arena;
     struct error why;
     struct counters counters;
-    struct message_sink sink = {lines, 0, NULL, take_message, take_closed};
+    struct message_sink sink = {.context = lines, .facts = 0, .message = take_message, .closed = take_closed};
     const struct dialogue_options options = {.conversations = 256, .message_buffers = 32, .note_blocks = 4096, .inflaters = 8,
                                              .servers = 64, .incomplete_ns = INT64_C(30000000000)};
     const struct net_options net_options = {.flows = 256, .held_bytes = 1 << 20, .idle_ns = INT64_C(3600000000000)};

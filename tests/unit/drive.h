@@ -61,7 +61,7 @@ static void drive_closed(void *context, struct flow *flow, enum flow_end end, en
 static inline bool drive_open(struct drive *d)
 {
     struct error why;
-    struct message_sink sink = {d, UINT32_MAX, drive_wants, drive_message, drive_closed};
+    struct message_sink sink = {.context = d, .facts = UINT32_MAX, .wants = drive_wants, .message = drive_message, .closed = drive_closed};
     struct dialogue_options options = {.conversations = 4, .message_buffers = 8, .note_blocks = 1024, .inflaters = 4, .servers = 16,
                                        .incomplete_ns = INT64_C(30000000000)};
     memset(d, 0, sizeof *d);

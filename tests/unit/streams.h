@@ -175,7 +175,7 @@ static void world_open_as(struct world *w, size_t flows, size_t held_bytes, bool
         assert_non_null(w->flight = flight_open(&w->arena, 1024, 1 << 20));
     const struct net_options options = {.flows = flows, .held_bytes = held_bytes, .flight = w->flight, .flight_reach = 1024,
                                         .idle_ns = INT64_C(3600000000000)};
-    const struct stream_sink sink = {w, world_bytes, world_gap, world_finished, world_closed, world_is_server, world_odd};
+    const struct stream_sink sink = {.context = w, .bytes = world_bytes, .gap = world_gap, .finished = world_finished, .closed = world_closed, .is_server = world_is_server, .odd = world_odd};
     w->net = net_open(&w->arena, &options, &sink, &w->counters);
     assert_non_null(w->net);
     w->time_ns = INT64_C(1700000000000000000);

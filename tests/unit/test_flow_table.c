@@ -369,7 +369,7 @@ static void bad_checksums_reach_nothing(void **state)
     arena_close(&w.arena);
     assert_true(arena_open(&w.arena, 1 << 24, &why));
     const struct net_options options = {.flows = 16, .held_bytes = 1 << 20, .check_checksums = true};
-    const struct stream_sink sink = {&w, world_bytes, world_gap, world_finished, world_closed, NULL, NULL};
+    const struct stream_sink sink = {.context = &w, .bytes = world_bytes, .gap = world_gap, .finished = world_finished, .closed = world_closed};
     w.net = net_open(&w.arena, &options, &sink, &w.counters);
     say(&w, FROM_CLIENT, TCP_ACK, 101, 501, "evil");
     assert_int_equal(w.refused, 1);

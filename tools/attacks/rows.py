@@ -7,7 +7,7 @@ from wire import SERVER, octets
 
 OUTSIDE = "203.0.113.%d"
 CLIENT_ENDS, SERVER_ENDS = ("C.", None), ("S.", None)
-TO_CLIENT = {9000109, 9000203, 9000303, 9100001, 9100005, 9100007, 9100012, 9100013, 9100014}
+TO_CLIENT = {9000415, 9000109, 9000203, 9000303, 9100001, 9100005, 9100007, 9100012, 9100013, 9100014}
 
 
 def side_of(sid, client):
@@ -17,9 +17,10 @@ def side_of(sid, client):
 class Row:
     """One connection, or `times` of them by the same client; `events` may be a function of the number of the connection."""
 
-    def __init__(self, sids, events, times=1, count=1, outside=None, client=None, servers=False, segment=1448, port=None):
+    def __init__(self, sids, events, times=1, count=1, outside=None, client=None, servers=False, segment=1448, port=None, udp=False):
         self.sids, self.events, self.times, self.count = sids, events, times, count
         self.outside, self.client, self.servers, self.segment, self.port = outside, client, servers, segment, port
+        self.udp = udp
         if client is None and times > 1 and not outside:
             self.client = 200 + (sids if isinstance(sids, int) else sids[0]) % 1000
 
@@ -46,6 +47,8 @@ ATTACKS_REDIS = [
 ]
 ATTACKS_MEMCACHED = [
     Row(9000410, [mc.C(""), mc.S("CLIENT_ERROR unauthenticated"), CLIENT_ENDS]),
+    Row(9000415, [("C", b"\0\7\0\0\0\1\0\0stats\r\n")] + [("S", bytes([0, 7, 0, i, 0, 80, 0, 0]) + b"x" * 1400) for i in range(80)], udp=True),
+    Row(9000416, [("C", b"\0\7\0\0\0\2\0\0get a\r\n")], udp=True),
     Row(9000412, mc.GREETING + [mc.C("stats maps"), mc.S("ERROR"), CLIENT_ENDS]),
 ]
 
@@ -173,5 +176,24 @@ RECORDED = {"attacks.rules": {
     "memcached/attack-auth-login.pcap": {9000411: 1},
     "memcached/attack-line-feed.pcap": {9000404: 1},
     "memcached/attack-sasl-retry.pcap": {9000405: 1},
+    "mongodb/attack-compressed-lies.pcap": {9000601: 3, 9000602: 2, 9000603: 5},
+    "mongodb/attack-malformed.pcap": {9000605: 3, 9000606: 6, 9000607: 1, 9000608: 2, 9000611: 1},
+    "mongodb/damage-bson.pcap": {9000607: 13, 9000608: 8, 9000609: 1, 9000610: 2, 9000611: 2},
+    "mongodb/damage-framing.pcap": {9000605: 4, 9000606: 15, 9000612: 4, 9000613: 1},
+    "mongodb/damage-legacy.pcap": {9000607: 1},
+    "mongodb/damage-state.pcap": {9000601: 5, 9000602: 2, 9000603: 7, 9000604: 1, 9000607: 1, 9000612: 1, 9000614: 4},
+    "tds/damage-prelogin.pcap": {9000701: 1, 9000704: 8},
+    "tds/damage-login.pcap": {9000702: 1, 9000703: 2, 9000704: 2, 9000705: 12, 9000707: 2},
+    "tds/damage-packet.pcap": {9000703: 6},
+    "tds/damage-session.pcap": {9000706: 9},
+    "cql/attack-statements.pcap": {9000807: 1, 9000808: 1},
+    "cql/damage-header.pcap": {9000802: 2, 9000803: 7},
+    "cql/damage-request.pcap": {9000806: 14},
+    "cql/damage-state.pcap": {9000801: 2, 9000804: 4, 9000806: 1},
+    "cql/damage-wrapped.pcap": {9000802: 3, 9000803: 3, 9000805: 18, 9000806: 1},
     "drda/damage-state.pcap": {9000901: 1, 9000902: 3, 9000903: 1, 9000904: 1},
+    "tns/damage-header.pcap": {9000510: 1, 9000511: 1},
+    "tns/damage-connect.pcap": {9000503: 3, 9000504: 1, 9000505: 2, 9000506: 2},
+    "tns/damage-state.pcap": {9000502: 2, 9000512: 1},
+    "tns/attack-listener.pcap": {9000501: 1, 9000503: 1, 9000504: 1, 9000505: 1, 9000507: 1, 9000508: 1, 9000509: 1, 9000510: 1, 9000513: 2},
 }}

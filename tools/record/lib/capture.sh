@@ -6,7 +6,11 @@ port_of() {
     mysql/*) option "$1" port 3306 ;;
     redis/*) option "$1" port 6379 ;;
     drda/*) option "$1" port 1527 ;;
+    tns/*) option "$1" port 1521 ;;
     memcached/*) option "$1" port 11211 ;;
+    mongodb/*) option "$1" port 27017 ;;
+    tds/*) option "$1" port 1433 ;;
+    cql/*) option "$1" port 9042 ;;
     *) option "$1" port 5432 ;;
     esac
 }

@@ -9,11 +9,13 @@ declare -A TEXT OPTIONS
 #   link=small|lossy    small segments, lost packets
 #   start=early|late    late: the story itself says when capture begins
 #   port=N              the server's port (3306 or 5432)
+#   server=...          the server, for the table, where it is not the protocol's usual one
 #   stamp=micro|nano    time stamps of the file
 #   form=pcap|pcapng|gz|zst
 #   size=small|big      big ones are never kept in the repository
-#   needs=a,b           node, cc, pgbouncer: what the story needs besides the servers
+#   needs=a,b           node, go, cc, pgbouncer: what the story needs besides the servers
 #   kind=clean|attack   attack: somebody sends what no client sends (clean)
+#   auth=...            cql: the authenticator of the server
 #   by=...              the clients, for the table
 story() {
     local id=$1
@@ -83,10 +85,19 @@ need_everything() {
             ;;
         esac
         case $id in
+        mongodb/*)
+            [ -n "${FERRETDB:-}" ] || need go golang
+            [ -n "${PYMONGO:-}" ] || need pip3 python3-venv
+            ;;
+        cql/*)
+            need mvn maven
+            [ -x "$(java_17)" ] || MISSING+=(openjdk-17-jre-headless)
+            ;;
         redis/*)
             need redis-server redis-server
             need redis-cli redis-tools
             ;;
+        tds/*) need tsql freetds-bin ;;
         esac
         case $(option "$id" link plain) in
         lossy) need nft nftables ;;
@@ -97,6 +108,9 @@ need_everything() {
         esac
         case ,$(option "$id" needs ''), in
         *,node,*) need node nodejs; need npm npm ;;
+        *,pip,*) need pip python3-pip ;;
+        *,java,*) need java default-jdk-headless; need mvn maven ;;
+        *,go,*) need go golang-go ;;
         esac
         case ,$(option "$id" needs ''), in
         *,cc,*)

@@ -46,10 +46,14 @@ capi() {
 
 server_version() {
     case $1 in
+    mongodb) echo 'FerretDB 1.24' ;;
     drda) echo "Derby $(dpkg-query -Wf '${Version}' libderby-java | sed 's/-.*//')" ;;
     memcached) memcached -V | sed 's/^m/M/' ;;
     mysql) echo "MariaDB $(mariadbd --version | sed 's/.*Ver \([0-9.]*\).*/\1/')" ;;
+    cql) echo "Cassandra $CASSANDRA_VERSION" ;;
+    tns) echo "tools/record/peers/tns_server.py" ;;
     redis) echo "Redis $(redis-server --version | sed 's/.*v=\([0-9.]*\).*/\1/')" ;;
+    tds) echo "peers/tds.py" ;;
     *) echo "PostgreSQL $("$PGBIN/postgres" --version | awk '{print $3}')" ;;
     esac
 }

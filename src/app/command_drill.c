@@ -1,0 +1,193 @@
+/* dbhound drill: practise; a scenario through the whole pipeline, scored. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "app/drill.h"
+#include "app/incident.h"
+#include "app/render.h"
+#include "app/run.h"
+#include "base/log.h"
+
+/* A death is dated by its first end, slowness and silence by what came before or after it. */
+static const int64_t BEFORE_NS = INT64_C(1000000000), AFTER_NS = INT64_C(10) * 1000000000;
+
+static int list(const struct options *o)
+{
+    static const char *const titles[] = {"DRILL", "WHAT HAPPENS", NULL};
+    struct error why;
+    struct screen screen;
+    struct listing t;
+    if (!screen_open(&screen, stdout, o, &why))
+        return command_fail(&drill_command, &why);
+    listing_open(&t, titles);
+    for (unsigned i = 0; drill_scenario_at(i); i++) {
+        listing_add(&t, drill_scenario_at(i)->name, PAINT_BOLD);
+        listing_add(&t, drill_scenario_at(i)->text, PAINT_NONE);
+    }
+    listing_print(&t, &screen);
+    return EXIT_DONE;
+}
+
+/* The capture: where -w says, else a file that is gone when the drill is over. */
+static bool write_capture(const struct drill_scenario *s, const struct options *o, char *path, size_t size, struct error *why)
+{
+    const char *given = options_text(o, OPTION_WRITE), *folder = getenv("TMPDIR");
+    uint64_t seed = 1;
+    FILE *out;
+    if (!options_number(o, OPTION_SEED, 0, UINT32_MAX, &seed, why))
+        return false;
+    if (given) {
+        snprintf(path, size, "%s", given);
+        out = fopen(path, "w");
+    } else {
+        snprintf(path, size, "%s/dbhound-drill.XXXXXX", folder && *folder ? folder : "/tmp");
+        int to = mkstemp(path);
+        out = to < 0 ? NULL : fdopen(to, "w");
+    }
+    if (!out)
+        return error_set(why, EXIT_CANNOT_CREATE, "cannot create %s", path);
+    bool done = drill_play(s, seed, out, why);
+    return fclose(out) == 0 ? done : error_set(why, EXIT_IO, "cannot write %s", path);
+}
+
+static int replay(const char *path, const char *name, const struct options *o, int64_t *run_id)
+{
+    struct error why;
+    struct run r = {.options = o};
+    struct source_options options = {NULL, &r.counters};
+    const char *const paths[] = {path};
+    TEXT_ON_STACK(sources, 128);
+    int result;
+    text_add(&sources, "%s", name);
+    if ((r.source = source_open_files(paths, 1, &options, &why)) && run_open(&r, "drill", sources.chars, &why)) {
+        *run_id = r.summary.run_id;
+        pipeline_run(r.pipeline, r.source, &run_stopped, NULL, NULL);
+        result = run_end(&r, &drill_command);
+    } else {
+        result = run_refuse(&drill_command, &why);
+    }
+    run_close(&r);
+    return result;
+}
+
+struct score {
+    const struct screen *screen;
+    bool good;
+};
+
+static void check(struct score *s, bool good, const char *what, const char *seen)
+{
+    s->good &= good;
+    fprintf(s->screen->out, "%s%s%s  %s: %s\n", paint(s->screen, good ? PAINT_LOW : PAINT_HIGH), good ? "ok    " : "MISSED", paint(s->screen, PAINT_NONE), what,
+            seen);
+}
+
+/* The first incident of a server in the run. */
+struct report_row {
+    bool found;
+    int64_t id, began_ns;
+    char verdict[32], backup[64], killer[64], summary[320];
+};
+
+static bool find_incident(struct sqlite3 *db, int64_t run_id, const char *server, struct report_row *row, struct error *why)
+{
+    sqlite3_stmt *s = query_number(db,
+                                   "SELECT i.incident_id, i.began_ns, i.verdict, ifnull(i.backup_ip, ''), ifnull(s.client_ip, ''), i.summary FROM v_incidents i"
+                                   " LEFT JOIN v_suspects s ON s.incident_id = i.incident_id AND s.rank = 1 WHERE i.run_id = ?1 AND i.server_ip = ?2"
+                                   " ORDER BY i.began_ns LIMIT 1",
+                                   run_id, why);
+    if (!s)
+        return false;
+    sqlite3_bind_text(s, 2, server, -1, SQLITE_STATIC);
+    int result = sqlite3_step(s);
+    *row = (struct report_row){.found = result == SQLITE_ROW};
+    if (row->found) {
+        row->id = sqlite3_column_int64(s, 0);
+        row->began_ns = sqlite3_column_int64(s, 1);
+        snprintf(row->verdict, sizeof row->verdict, "%s", query_text(s, 2));
+        snprintf(row->backup, sizeof row->backup, "%s", query_text(s, 3));
+        snprintf(row->killer, sizeof row->killer, "%s", query_text(s, 4));
+        snprintf(row->summary, sizeof row->summary, "%s", query_text(s, 5));
+    }
+    return query_done(s, result == SQLITE_ROW ? SQLITE_DONE : result, why);
+}
+
+static bool score_run(struct sqlite3 *db, const struct drill_scenario *d, int64_t run_id, struct score *s, struct error *why)
+{
+    struct report_row row, second;
+    char text[96];
+    if (!find_incident(db, run_id, "10.9.1.1", &row, why) || !find_incident(db, run_id, "10.9.1.2", &second, why))
+        return false;
+    int64_t off = row.began_ns - drill_strikes_ns(d);
+    snprintf(text, sizeof text, "%s%.3f s after it struck", row.found ? "" : "no incident; ", row.found ? (double)off / 1e9 : 0.0);
+    check(s, row.found && off > -BEFORE_NS && off < AFTER_NS, "dated", text);
+    snprintf(text, sizeof text, "%s, and it was %s", row.found ? row.verdict : "none", d->expected.verdict);
+    check(s, row.found && strcmp(row.verdict, d->expected.verdict) == 0, "verdict", text);
+    if (d->expected.killer_first) {
+        snprintf(text, sizeof text, "%s, and it was %s", *row.killer ? row.killer : "nobody", drill_killer());
+        check(s, strcmp(row.killer, drill_killer()) == 0, "prime suspect", text);
+    }
+    if (d->expected.backup)
+        check(s, strcmp(row.backup, "10.9.1.2") == 0, "backup", *row.backup ? row.backup : "not seen");
+    if (d->expected.backup_verdict) {
+        snprintf(text, sizeof text, "%s, and it was %s", second.found ? second.verdict : "none", d->expected.backup_verdict);
+        check(s, second.found && strcmp(second.verdict, d->expected.backup_verdict) == 0, "verdict on the backup", text);
+    }
+    return true;
+}
+
+static int drill(const struct drill_scenario *d, const struct options *o)
+{
+    char path[4096];
+    struct error why;
+    struct screen screen;
+    struct score s = {.screen = &screen, .good = true};
+    int64_t run_id = 0;
+    if (!screen_open(&screen, stdout, o, &why) || !write_capture(d, o, path, sizeof path, &why))
+        return run_refuse(&drill_command, &why);
+    int result = replay(path, d->name, o, &run_id);
+    if (!options_have(o, OPTION_WRITE))
+        unlink(path);
+    if (result != EXIT_DONE && result != EXIT_MATCHED)
+        return result;
+    struct sqlite3 *db = command_store(o, &why);
+    bool done = db && score_run(db, d, run_id, &s, &why);
+    sqlite3_close(db);
+    if (!done)
+        return command_fail(&drill_command, &why);
+    return s.good ? EXIT_DONE : EXIT_MATCHED;
+}
+
+static int run(const struct options *o)
+{
+    char *const *name = o->operands;
+    size_t count = o->operand_count;
+    if (count && strcmp(*name, "run") == 0) {
+        name++;
+        if (--count == 0)
+            return command_usage(&drill_command, "run which drill? 'dbhound drill list' lists them");
+    }
+    if (count == 0 || (count == 1 && strcmp(*name, "list") == 0))
+        return list(o);
+    const struct drill_scenario *d = drill_scenario_named(*name);
+    if (count > 1 || !d) {
+        TEXT_ON_STACK(shown, 64);
+        text_add_escaped(&shown, view_text(*name));
+        return command_usage(&drill_command, "there is no drill '%s'; 'dbhound drill list' lists them", shown.chars);
+    }
+    return drill(d, o);
+}
+
+const struct command drill_command = {
+    .name = "drill",
+    .usage = "[list | [run] NAME] [-d FILE] [--seed N] [-w FILE]",
+    .summary = "practise: a made-up disaster goes through the whole pipeline, and what dbhound says of it is compared with the truth",
+    .examples = "dbhound drill\n"
+                "dbhound drill packet-of-death-mysql -d drill.db && dbhound why -d drill.db\n"
+                "dbhound drill afternoon -d drill.db -w afternoon.pcap && dbhound report -d drill.db\n",
+    .exits = "0 everything was found; 1 something was missed; 64 wrong usage; 73 and 74 the store or the capture cannot be written",
+    .takes = TAKES(DB) | TAKES(SEED) | TAKES(WRITE) | TAKES(RULES) | TAKES(ONLY_RULES) | TAKES(TUNING) | TAKES(WORKERS) | TAKES(MEMORY) | TAKES(QUIET),
+    .run = run,
+};

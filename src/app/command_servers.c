@@ -1,0 +1,111 @@
+/* dbhound servers: what was seen on the wire, and what is known of such versions. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "app/command.h"
+#include "app/incident.h"
+#include "app/query.h"
+#include "app/render.h"
+#include "base/log.h"
+
+static const char *tls_word(sqlite3_stmt *rows, int column)
+{
+    if (sqlite3_column_type(rows, column) == SQLITE_NULL)
+        return "not seen";
+    return sqlite3_column_int(rows, column) ? "yes" : "no";
+}
+
+static void add_cells(struct listing *t, sqlite3_stmt *rows)
+{
+    char text[64];
+    TEXT_ON_STACK(end, 80);
+    incident_end(&end, query_text(rows, 0), sqlite3_column_int(rows, 1));
+    listing_add(t, end.chars, PAINT_BOLD);
+    listing_add(t, query_text(rows, 2), PAINT_NONE);
+    listing_add(t, query_text(rows, 3), PAINT_NONE);
+    listing_add(t, tls_word(rows, 4), PAINT_NONE);
+    snprintf(text, sizeof text, "%d", sqlite3_column_int(rows, 5));
+    listing_add(t, text, PAINT_NONE);
+    snprintf(text, sizeof text, "%d", sqlite3_column_int(rows, 6));
+    listing_add(t, text, sqlite3_column_int(rows, 6) ? PAINT_MEDIUM : PAINT_NONE);
+    for (int i = 7; i < 9; i++) {
+        incident_time(text, sizeof text, sqlite3_column_int64(rows, i));
+        listing_add(t, text, PAINT_NONE);
+    }
+    listing_add(t, query_text(rows, 9), PAINT_MEDIUM);
+}
+
+static bool print_table(sqlite3_stmt *rows, const struct screen *screen, uint64_t *many, struct error *why)
+{
+    static const char *const titles[] = {"SERVER",    "PROTO",           "VERSION", "TLS", ">CLIENTS", ">INCIDENTS", "FIRST SEEN (UTC)",
+                                         "LAST SEEN", "ADVISORIES", NULL};
+    struct listing t;
+    int result;
+    listing_open(&t, titles);
+    for (*many = 0; (result = sqlite3_step(rows)) == SQLITE_ROW; (*many)++)
+        add_cells(&t, rows);
+    if (*many)
+        listing_print(&t, screen);
+    else
+        listing_free(&t);
+    return query_done(rows, result, why);
+}
+
+static bool print_json(sqlite3_stmt *rows, struct error *why)
+{
+    int result;
+    const char *before = "[";
+    while ((result = sqlite3_step(rows)) == SQLITE_ROW && !ferror(stdout)) {
+        json_t *row = query_row(rows);
+        fprintf(stdout, "%s\n ", before);
+        json_dumpf(row, stdout, JSON_COMPACT);
+        json_decref(row);
+        before = ",";
+    }
+    fputs(*before == '[' ? "[]\n" : "\n]\n", stdout);
+    return query_done(rows, result == SQLITE_ROW ? SQLITE_DONE : result, why);
+}
+
+static int run(const struct options *o)
+{
+    /* The most clients of a minute: who came at all is not kept. */
+    static const char few[] =
+        "SELECT server_ip, server_port, proto, ifnull(version, ''), tls,"
+        " ifnull((SELECT max(clients) FROM v_health h WHERE h.server_ip = s.server_ip AND h.server_port = s.server_port), 0),"
+        " (SELECT count(*) FROM v_incidents i WHERE i.server_ip = s.server_ip AND i.server_port = s.server_port), first_seen_ns, last_seen_ns,"
+        " (SELECT group_concat(j.value ->> 'id', ' ') FROM json_each(advisories) j) FROM v_servers s";
+    struct error why;
+    struct screen screen;
+    struct query q = {0};
+    uint64_t many = 1;
+    if (o->operand_count)
+        return command_usage(&servers_command, "takes no arguments");
+    if (!screen_open(&screen, stdout, o, &why) || !query_server(&q, o, &why))
+        return command_fail(&servers_command, &why);
+    struct sqlite3 *db = command_store(o, &why);
+    if (!db || !incident_store(db, &why)) {
+        sqlite3_close(db);
+        return command_fail(&servers_command, &why);
+    }
+    bool json = options_have(o, OPTION_JSON);
+    sqlite3_stmt *rows = query_prepare(db, &q, json ? "SELECT * FROM v_servers" : few, "ORDER BY server_ip, server_port", &why);
+    bool done = rows && (json ? print_json(rows, &why) : print_table(rows, &screen, &many, &why));
+    sqlite3_close(db);
+    if (!done)
+        return command_fail(&servers_command, &why);
+    if (!json && many == 0)
+        log_notice("no server in %s%s", options_store(o), q.used ? " matches" : "");
+    return EXIT_DONE;
+}
+
+const struct command servers_command = {
+    .name = "servers",
+    .usage = "[-d FILE] [--server ADDRESS[:PORT]] [--json]",
+    .summary = "list the servers that were seen, their versions and what is known of these",
+    .examples = "dbhound servers\n"
+                "dbhound servers --json | jq -r '.[] | select(.tls != 1) | .server_ip'       without TLS\n"
+                "dbhound servers --json | jq '.[].advisories[] | {id, fixed}'\n",
+    .exits = "0 done, also when there is none; 64 wrong usage; 65 not a dbhound store; 66 no such store; 74 read error",
+    .takes = TAKES(DB) | TAKES(SERVER) | TAKES(JSON),
+    .run = run,
+};
