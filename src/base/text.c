@@ -5,7 +5,6 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
-#include <time.h>
 
 struct text text_in(char *memory, size_t size)
 {
@@ -117,21 +116,26 @@ void text_add_number(struct text *t, uint64_t value)
     }
 }
 
+/* Without the C library's zones, which are read from files when they are first asked for. Years are counted from March on, so
+ * that the leap day is the last one; 400 years have 146,097 days. */
 void text_add_time(struct text *t, int64_t time_ns)
 {
+    enum { DAY = 86400, DAYS_OF_400_YEARS = 146097, DAYS_BEFORE_1970 = 719468 /* from March of year 0 */ };
     int64_t seconds = time_ns / 1000000000, rest = time_ns % 1000000000;
     if (rest < 0) {
         rest += 1000000000;
         seconds--;
     }
-    time_t when = (time_t)seconds;
-    struct tm utc;
-    if (!gmtime_r(&when, &utc)) {
-        text_add(t, "%" PRId64, time_ns);
-        return;
-    }
-    text_add(t, "%04d-%02d-%02dT%02d:%02d:%02d.%06d+0000", utc.tm_year + 1900, utc.tm_mon + 1, utc.tm_mday,
-             utc.tm_hour, utc.tm_min, utc.tm_sec, (int)(rest / 1000));
+    int64_t days = seconds / DAY - (seconds % DAY < 0) + DAYS_BEFORE_1970; /* above zero for all 64-bit nanoseconds */
+    int64_t of_day = seconds - (days - DAYS_BEFORE_1970) * DAY;
+    int64_t era = days / DAYS_OF_400_YEARS, day = days % DAYS_OF_400_YEARS;
+    int64_t year = (day - day / 1460 + day / 36524 - day / (DAYS_OF_400_YEARS - 1)) / 365;
+    day -= year * 365 + year / 4 - year / 100;
+    int64_t month = (day * 5 + 2) / 153; /* 0 is March */
+    day -= (month * 153 + 2) / 5;
+    year += era * 400 + (month >= 10);
+    text_add(t, "%04d-%02d-%02dT%02d:%02d:%02d.%06d+0000", (int)year, (int)(month < 10 ? month + 3 : month - 9), (int)day + 1,
+             (int)(of_day / 3600), (int)(of_day / 60 % 60), (int)(of_day % 60), (int)(rest / 1000));
 }
 
 void text_add_address(struct text *t, const uint8_t address[16])

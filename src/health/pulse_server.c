@@ -56,6 +56,7 @@ void pulse_count_client(struct pulse_flow *f)
     client.port = 0;
     uint32_t bit = endpoint_hash(&client) % CLIENT_BITS;
     f->server->clients[bit / 8] |= (uint8_t)(1u << bit % 8);
+    f->server->minute_used = true;
     f->minute = f->server->minute;
 }
 

@@ -239,8 +239,8 @@ static void servers_merge(void **state)
     assert_true(store_see_server(s, &server, PROTOCOL_PGSQL, "", "", -1, 40, &why));
     store_close(s);
     assert_string_equal(ask("SELECT server_ip || ' ' || server_port || ' ' || version || ' ' || version_source || ' ' || tls ||"
-                            " ' ' || first_seen_ns || ' ' || last_seen_ns || advisories FROM v_servers WHERE proto = 'mysql'"),
-                        "10.0.0.5 3306 10.11.6-MariaDB greeting 1 40 70[]");
+                            " ' ' || first_seen_ns || ' ' || last_seen_ns || (advisories ->> '$[0].id') FROM v_servers WHERE proto = 'mysql'"),
+                        "10.0.0.5 3306 10.11.6-MariaDB greeting 1 40 70CVE-2026-35549");
     assert_string_equal(ask("SELECT version IS NULL AND tls IS NULL FROM v_servers WHERE proto = 'pgsql'"), "1");
 }
 

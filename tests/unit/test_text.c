@@ -57,6 +57,26 @@ static void cuts_and_says_so(void **state)
     }
 }
 
+static void times_are_civil_dates(void **state)
+{
+    (void)state;
+    static const struct {
+        int64_t seconds;
+        const char *written;
+    } rows[] = {
+        {0, "1970-01-01T00:00:00.000000+0000"},          {-1, "1969-12-31T23:59:59.000000+0000"},
+        {951782399, "2000-02-28T23:59:59.000000+0000"},  {951782400, "2000-02-29T00:00:00.000000+0000"},
+        {951868800, "2000-03-01T00:00:00.000000+0000"},  {4107456000, "2100-02-28T00:00:00.000000+0000"},
+        {4107542400, "2100-03-01T00:00:00.000000+0000"}, {1709164800, "2024-02-29T00:00:00.000000+0000"},
+        {-9223372036, "1677-09-21T00:12:44.000000+0000"}, {9223372036, "2262-04-11T23:47:16.000000+0000"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        TEXT_ON_STACK(t, 48);
+        text_add_time(&t, rows[i].seconds * 1000000000);
+        assert_string_equal(t.chars, rows[i].written);
+    }
+}
+
 static void numbers_times_addresses(void **state)
 {
     (void)state;
@@ -73,6 +93,7 @@ static void numbers_times_addresses(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(times_are_civil_dates),
         cmocka_unit_test(escapes),
         cmocka_unit_test(every_pair_of_bytes_is_one_safe_line),
         cmocka_unit_test(cuts_and_says_so),
