@@ -280,6 +280,17 @@ static enum verdict wrong_magic(struct memcached_reading *r)
     return VERDICT_BROKEN;
 }
 
+static bool is_login(const struct memcached_header *h)
+{
+    return h->opcode == PROTOCOL_BINARY_CMD_SASL_AUTH || h->opcode == PROTOCOL_BINARY_CMD_SASL_STEP;
+}
+
+/* Its header is wrong, and a password stands somewhere behind it: what follows is hidden as before any login. */
+static void hide_login(struct memcached_reading *r)
+{
+    r->out->session->phase = PHASE_PRE_AUTH;
+}
+
 enum verdict memcached_binary(struct memcached_reading *r)
 {
     if (peek_u8(&r->c) != PROTOCOL_BINARY_REQ)
@@ -292,11 +303,17 @@ enum verdict memcached_binary(struct memcached_reading *r)
     note_field(r->out, FIELD_MEMCACHED_BODY_LENGTH, 8, 4, h.body);
     r->out->message = (uint16_t)(shape->known ? PROTOCOL_BINARY_CMD_GET + 256 + h.opcode : MEMCACHED_UNKNOWN_COMMAND);
     if (!lengths_fit(r, &h)) {
+        if (is_login(&h))
+            hide_login(r);
         memcached_request(r, h.opcode, false);
         return VERDICT_BROKEN;
     }
-    if (shape->known)
-        return known(r, &h, shape);
+    if (shape->known) {
+        enum verdict verdict = known(r, &h, shape);
+        if (verdict == VERDICT_BROKEN && is_login(&h))
+            hide_login(r);
+        return verdict;
+    }
     length_defect(r, ANOMALY_MEMCACHED_OPCODE, FIELD_MEMCACHED_OPCODE, MUST_BE, h.opcode, 0, "an opcode of Memcached");
     memcached_request(r, h.opcode, false);
     return VERDICT_OK;
