@@ -23,7 +23,7 @@ size_t pulse_connection_cost(void);
 /* The kinds of facts it must hear of. */
 uint32_t pulse_facts(void);
 struct pulse *pulse_open(struct arena *from, const struct pulse_options *options, struct counters *counters);
-void pulse_message(struct pulse *p, const struct heard *message);
+void pulse_message(struct pulse *p, const struct utterance *message);
 /* An alert was raised on the message that was given last; `key` is the alert's. */
 void pulse_alert(struct pulse *p, const struct message *message, uint64_t key, uint8_t severity);
 /* Bytes of a side were lost: who waits for what is no longer known. */

@@ -29,7 +29,7 @@ struct message {
 };
 
 /* The little that health needs of a message: requests and replies are many. */
-struct heard {
+struct utterance {
     struct flow *flow;
     const struct decoder *decoder;
     const struct findings *findings;
@@ -58,7 +58,7 @@ struct message_sink {
     void (*message)(void *context, const struct message *message);
     /* Of every message with a report or with one of these facts, before `message`. May be NULL. */
     uint32_t pulse_facts;
-    void (*pulse)(void *context, const struct heard *heard);
+    void (*pulse)(void *context, const struct utterance *heard);
     /* A side said FIN behind its last message; bytes of a side were lost. Of database connections; may be NULL. */
     void (*finished)(void *context, struct flow *flow, enum side from, const struct segment *where);
     void (*gap)(void *context, struct flow *flow, enum side from, const struct segment *where);
@@ -70,7 +70,7 @@ struct dialogue_options {
     size_t conversations;      /* database connections at once */
     size_t message_buffers;    /* messages of more than 2 KiB that are split over segments, at once */
     size_t note_blocks;
-    size_t inflaters;          /* compressed directions at once */
+    size_t inflaters;          /* compressed frames being opened at once */
     size_t servers;            /* endpoints remembered, when there is no directory */
     struct directory *directory; /* shared by workers; NULL: one of its own */
     unsigned worker;

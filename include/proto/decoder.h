@@ -122,20 +122,32 @@ enum verdict {
 };
 
 /* How the payload of a wrapping frame is to be opened. */
-enum codec { CODEC_STORED, CODEC_ZLIB, CODEC_ZSTD };
+enum codec { CODEC_STORED, CODEC_ZLIB, CODEC_ZSTD, CODEC_SNAPPY, CODEC_LZ4 };
 
 struct wrap {
     uint32_t header;     /* bytes of the wrapping header */
     uint32_t payload;    /* bytes after it */
-    uint32_t declared;   /* bytes it says it opens to; CODEC_STORED: = payload */
+    uint32_t declared;   /* bytes it says it opens to; CODEC_STORED: = payload; CODEC_SNAPPY: 0, the payload itself says it */
     enum codec codec;
+    uint8_t trailer;     /* bytes behind the payload: a CRC-32 (see struct wrapper), or 0 */
+    uint8_t prefix;      /* of the payload: a length of so many bytes, big-endian, that is `declared` */
+    bool header_is_content; /* the header is the beginning of the content */
+    bool starts;         /* a message begins where the content does: what is open before it is over */
 };
 
 /* A layer between stream and messages that begins at VERDICT_COMPRESSED: frames whose payloads, opened, are the stream. */
 struct wrapper {
     uint32_t header; /* bytes that head() needs */
+    uint32_t (*header_of)(const void *state, enum side from); /* NULL, or: the same, where it depends on what was agreed on */
     /* Reads the header at the start of `head` (at least `header` bytes), reports what is wrong with it. */
     enum verdict (*head)(void *state, enum side from, struct cursor head, struct wrap *out, struct findings *findings);
+    /* NULL: after lost bytes the frames are lost for good. Or: where in `ahead` a frame of `from` surely begins. */
+    bool (*resync)(const void *state, enum side from, struct cursor ahead, size_t *offset);
+    /* NULL, or: the length in front of the payload (wrap.prefix, or what Snappy says) is this; reports what is wrong with it. */
+    enum verdict (*opens_to)(void *state, enum side from, uint64_t declared, struct findings *findings);
+    uint8_t crc_start[4];        /* what the CRC-32 behind a payload begins with, before the payload */
+    enum anomaly wrong_sum;      /* it is another one */
+    enum field sum;
     enum anomaly size_differs;   /* it opens to less than declared; what it opens to is used */
     enum anomaly cannot_open;    /* the codec refuses the payload, or it opens to more than declared */
     enum field declared, actual; /* their fields */

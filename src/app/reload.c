@@ -85,16 +85,20 @@ bool reload_status_read(const char *store, long *process, struct reload_status *
     return true;
 }
 
-static bool open_status(struct reload *l, const char *store, struct error *why)
+int reload_claim(const char *store, struct error *why)
 {
     char path[PATH_MOST];
     struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-    l->file = status_path(store, path) ? open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600) : -1;
-    if (l->file < 0)
-        return error_set(why, EXIT_CANNOT_CREATE, "%s.watch: %s", store, strerror(errno));
-    if (fcntl(l->file, F_SETLK, &lock) != 0)
-        return error_set(why, EXIT_CANNOT_CREATE, "another watch writes to %s", store);
-    return true;
+    const int file = status_path(store, path) ? open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600) : -1;
+    if (file < 0) {
+        error_set(why, EXIT_CANNOT_CREATE, "%s.watch: %s", store, strerror(errno));
+        return -1;
+    }
+    if (fcntl(file, F_SETLK, &lock) == 0)
+        return file;
+    error_set(why, EXIT_CANNOT_CREATE, "another watch writes to %s", store);
+    close(file);
+    return -1;
 }
 
 /* ---- the thread */
@@ -143,12 +147,7 @@ struct reload *reload_open(const struct run *r, struct error *why)
         return NULL;
     }
     l->options = r->options;
-    if (!open_status(l, options_store(r->options), why)) {
-        if (l->file >= 0)
-            close(l->file);
-        free(l);
-        return NULL;
-    }
+    l->file = r->claimed;
     pthread_mutex_init(&l->lock, NULL);
     pthread_cond_init(&l->called, NULL);
     ruleset_hash(r->rules, &hash);
@@ -158,7 +157,6 @@ struct reload *reload_open(const struct run *r, struct error *why)
     if (pthread_create(&l->thread, NULL, reader, l) == 0)
         return l;
     error_set(why, EXIT_INTERNAL, "cannot start a thread");
-    close(l->file);
     free(l);
     return NULL;
 }
@@ -176,7 +174,6 @@ void reload_close(struct reload *l)
         rules_close(l->new);
     if (ftruncate(l->file, 0) != 0)
         log_warning("cannot empty what is said beside the store: %s", strerror(errno));
-    close(l->file);
     free(l);
 }
 

@@ -12,7 +12,10 @@
 
 struct reload;
 
-/* Before privileges are given up. NULL: *why says what (another watch uses this store). */
+/* The file beside the store, opened and locked, where the store is opened: later there may be no right to. -1: *why says what
+ * (another watch uses this store). */
+int reload_claim(const char *store, struct error *why) MUST_CHECK;
+/* Before system calls are confined, since it starts a thread. Takes over r->claimed. */
 struct reload *reload_open(const struct run *r, struct error *why) MUST_CHECK;
 /* From a signal handler: read the files again. */
 void reload_ask(void);

@@ -71,7 +71,7 @@ static bool open_store(struct run *r, const char *command, const char *sources, 
     TEXT_ON_STACK(hash, 32);
     if (r->user && !privileges_drop(r->live, r->user, why))
         return false;
-    if (!(r->store = store_open(r->summary.store_path, why)))
+    if (!(r->store = store_open(r->summary.store_path, why)) || (r->live && (r->claimed = reload_claim(r->summary.store_path, why)) < 0))
         return false;
     ruleset_hash(r->rules, &hash);
     r->summary.run_id = store_begin_run(r->store, command, sources, hash.chars, why);
@@ -229,6 +229,8 @@ int run_refuse(const struct command *command, const struct error *why)
 void run_close(struct run *r)
 {
     reload_close(r->reload);
+    if (r->claimed > 0)
+        close(r->claimed);
     pipeline_close(r->pipeline);
     places_close(r->places);
     habits_close(r->known);

@@ -27,6 +27,7 @@ struct run {
     struct recorder *recorder;
     struct pipeline *pipeline;
     struct reload *reload; /* live: rules may change */
+    int claimed;           /* live: the file beside the store, or 0 */
     struct counters counters;
     struct source_damage damages[RUN_DAMAGES_MAX];
     struct summary summary;

@@ -147,7 +147,7 @@ static void take_message(void *context, const struct message *message)
     detector_message(w->now.detector, message, raise_alert, w);
 }
 
-static void take_pulse(void *context, const struct heard *heard)
+static void take_pulse(void *context, const struct utterance *heard)
 {
     struct worker *w = context;
     worker_place(w, heard->flow);

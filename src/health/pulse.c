@@ -59,7 +59,7 @@ static struct sign sign_of(const struct pulse_flow *f, enum sign_kind kind, cons
     sign.protocol = (uint8_t)f->decoder->protocol;
     sign.server = f->flow->server;
     sign.client = f->flow->client;
-    sign.time_ns = where->time_ns;
+    sign.time_ns = sane_ns(where->time_ns);
     sign.packet = where->packet_number;
     sign.flow_id = f->flow->id;
     return sign;
@@ -135,9 +135,9 @@ static void count_bytes(struct pulse_flow *f)
 
 /* ---- requests and replies */
 
-static void request(struct pulse_flow *f, const struct heard *m)
+static void request(struct pulse_flow *f, const struct utterance *m)
 {
-    int64_t now_ns = m->last->time_ns;
+    int64_t now_ns = sane_ns(m->last->time_ns);
     struct beat *beat = &f->server->beat;
     beat->requests++;
     beat->last_request_ns = now_ns;
@@ -151,9 +151,9 @@ static void request(struct pulse_flow *f, const struct heard *m)
         waiting_join(f, now_ns);
 }
 
-static void reply(struct pulse_flow *f, const struct heard *m)
+static void reply(struct pulse_flow *f, const struct utterance *m)
 {
-    int64_t now_ns = m->first->time_ns;
+    int64_t now_ns = sane_ns(m->first->time_ns);
     struct pulse_server *s = f->server;
     s->beat.replies++;
     s->beat.last_reply_ns = now_ns;
@@ -190,7 +190,7 @@ static struct sign ending_of(struct pulse_flow *f, enum sign_kind kind, enum sid
     uint64_t open = pulse_open_requests(f);
     sign.from = (uint8_t)by;
     sign.ending.requests = f->asked;
-    sign.ending.opened_ns = f->flow->first_ns;
+    sign.ending.opened_ns = sane_ns(f->flow->first_ns);
     sign.ending.last_reply_ns = f->reply_ns;
     sign.ending.open = open > UINT32_MAX ? UINT32_MAX : (uint32_t)open;
     sign.ending.open_since_ns = f->since_ns;
@@ -257,7 +257,7 @@ static enum error_class error_class(enum protocol protocol, const struct fact *f
     }
 }
 
-static void farewell(struct pulse *p, struct pulse_flow *f, const struct heard *m, enum farewell kind, struct view words)
+static void farewell(struct pulse *p, struct pulse_flow *f, const struct utterance *m, enum farewell kind, struct view words)
 {
     if (f->farewell == FAREWELL_NONE || f->farewell == FAREWELL_SESSION)
         f->farewell = (uint8_t)kind;
@@ -277,7 +277,7 @@ static enum farewell farewell_of(const struct fact *fact)
     return contains(fact->text, "postmaster") ? FAREWELL_ORPHANED : FAREWELL_ORDERLY;
 }
 
-static void refused(struct pulse *p, struct pulse_flow *f, const struct heard *m, const struct fact *fact)
+static void refused(struct pulse *p, struct pulse_flow *f, const struct utterance *m, const struct fact *fact)
 {
     struct sign sign = sign_of(f, SIGN_REFUSAL, m->first);
     struct text text = text_in(sign.farewell.text, sizeof sign.farewell.text);
@@ -285,7 +285,7 @@ static void refused(struct pulse *p, struct pulse_flow *f, const struct heard *m
     pulse_tell(p, &sign);
 }
 
-static void error(struct pulse *p, struct pulse_flow *f, const struct heard *m, const struct fact *fact)
+static void error(struct pulse *p, struct pulse_flow *f, const struct utterance *m, const struct fact *fact)
 {
     enum { CONNECTION_KILLED = 1927 };
     enum error_class class = error_class(f->decoder->protocol, fact);
@@ -300,7 +300,7 @@ static void error(struct pulse *p, struct pulse_flow *f, const struct heard *m, 
         farewell(p, f, m, FAREWELL_SESSION, fact->text);
 }
 
-static void hello(struct pulse *p, struct pulse_flow *f, const struct heard *m, const struct fact *fact)
+static void hello(struct pulse *p, struct pulse_flow *f, const struct utterance *m, const struct fact *fact)
 {
     uint32_t version = 0;
     struct view text = view_head(fact->text, SIGN_TEXT_MAX);
@@ -319,10 +319,10 @@ static void verdict(struct pulse_flow *f)
         f->words[(f->words_next + WORDS_MAX - 1) % WORDS_MAX].word.flags |= WORD_VERDICT;
 }
 
-static void server_says(struct pulse *p, struct pulse_flow *f, const struct heard *m)
+static void server_says(struct pulse *p, struct pulse_flow *f, const struct utterance *m)
 {
     const struct findings *found = m->findings;
-    f->spoke_ns = m->first->time_ns;
+    f->spoke_ns = sane_ns(m->first->time_ns);
     f->server->stirred = true;
     for (unsigned i = 0; i < found->facts_used; i++) {
         const struct fact *fact = &found->facts[i];
@@ -358,7 +358,7 @@ static void server_says(struct pulse *p, struct pulse_flow *f, const struct hear
     }
 }
 
-static void client_says(struct pulse *p, struct pulse_flow *f, const struct heard *m)
+static void client_says(struct pulse *p, struct pulse_flow *f, const struct utterance *m)
 {
     const struct findings *found = m->findings;
     bool asks = found->facts_seen & 1u << FACT_REQUEST;
@@ -377,7 +377,7 @@ static void client_says(struct pulse *p, struct pulse_flow *f, const struct hear
         client_leaves(p, f, m->first);
 }
 
-void pulse_message(struct pulse *p, const struct heard *m)
+void pulse_message(struct pulse *p, const struct utterance *m)
 {
     struct pulse_flow *f = m->flow->health;
     p->last = NULL;
@@ -414,7 +414,7 @@ void pulse_gap(struct pulse *p, struct flow *flow, enum side from, const struct 
     forget_open(f);
     if (from == FROM_SERVER)
         return;
-    f->lost_ns = where->time_ns;
+    f->lost_ns = sane_ns(where->time_ns);
     f->lost_packet = where->packet_number;
 }
 
@@ -492,12 +492,14 @@ void pulse_segment(struct pulse *p, struct flow *flow, enum side from, enum segm
 
 void pulse_beat_now(struct pulse *p, int64_t now_ns)
 {
+    now_ns = sane_ns(now_ns);
     pulse_beat(p, now_ns, false);
     p->beat_ns = now_ns;
 }
 
 void pulse_time(struct pulse *p, int64_t now_ns, bool last)
 {
+    now_ns = sane_ns(now_ns);
     bool back = now_ns < p->now_ns - BEAT_NS;
     p->now_ns = now_ns;
     if (p->beat_ns == INT64_MIN || back)

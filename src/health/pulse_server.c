@@ -139,7 +139,7 @@ void pulse_door(struct pulse *p, const struct endpoint *server, enum segment_sig
     }
     uint32_t *counted = sign == SEGMENT_ASKS ? &door->asked : sign == SEGMENT_ACCEPTS ? &door->accepted : &door->refused;
     if (sign == SEGMENT_REFUSES && !door->refused) {
-        door->time_ns = where->time_ns;
+        door->time_ns = sane_ns(where->time_ns);
         door->packet = where->packet_number;
     }
     ++*counted;

@@ -88,9 +88,16 @@ void pulse_door(struct pulse *p, const struct endpoint *server, enum segment_sig
 void pulse_beat(struct pulse *p, int64_t now_ns, bool last);
 
 /* pulse_words.c */
-void pulse_word(struct pulse *p, struct pulse_flow *f, const struct heard *message, bool request);
+void pulse_word(struct pulse *p, struct pulse_flow *f, const struct utterance *message, bool request);
 /* The last words of a client into a sign, newest first. */
 void pulse_last_words(const struct pulse_flow *f, struct sign *sign);
+
+/* Packets may claim any time; the difference of two of these is always a number. */
+static inline int64_t sane_ns(int64_t time_ns)
+{
+    const int64_t most = INT64_C(1) << 61;
+    return time_ns > most ? most : time_ns < -most ? -most : time_ns;
+}
 
 static inline uint32_t mix32(uint32_t hash, uint32_t value)
 {

@@ -53,7 +53,7 @@ static uint32_t words_hash(uint32_t hash, struct view text)
 }
 
 /* What a message is without what it says: literals in a statement do not matter, which fields it has does. */
-static uint32_t shape_of(const struct pulse *p, const struct heard *m)
+static uint32_t shape_of(const struct pulse *p, const struct utterance *m)
 {
     enum { FIELDS_HASHED = 16 };
     const struct findings *f = m->findings;
@@ -71,7 +71,7 @@ static uint32_t shape_of(const struct pulse *p, const struct heard *m)
     return hash ? hash : 1;
 }
 
-static uint8_t flags_of(const struct heard *m, bool request)
+static uint8_t flags_of(const struct utterance *m, bool request)
 {
     const struct findings *f = m->findings;
     uint8_t flags = request ? WORD_REQUEST : 0;
@@ -92,7 +92,7 @@ __attribute__((noinline)) static void tell_shape(struct pulse *p, const struct p
     pulse_tell(p, &sign);
 }
 
-void pulse_word(struct pulse *p, struct pulse_flow *f, const struct heard *m, bool request)
+void pulse_word(struct pulse *p, struct pulse_flow *f, const struct utterance *m, bool request)
 {
     struct kept_word *kept = &f->words[f->words_next];
     f->words_next = (uint8_t)((f->words_next + 1) % WORDS_MAX);
@@ -101,7 +101,7 @@ void pulse_word(struct pulse *p, struct pulse_flow *f, const struct heard *m, bo
     uint64_t length = m->findings->message_length;
     kept->serial = f->asked;
     kept->word = (struct word){
-        .time_ns = m->first->time_ns,
+        .time_ns = sane_ns(m->first->time_ns),
         .packet = m->first->packet_number,
         .shape = shape_of(p, m),
         .length = length > UINT32_MAX ? UINT32_MAX : (uint32_t)length,
@@ -125,7 +125,7 @@ static void unfinished_word(const struct pulse_flow *f, struct word *word)
     }
     if (!dialogue_unfinished(f->flow, FROM_CLIENT, &u))
         return;
-    *word = (struct word){.time_ns = u.first.time_ns, .packet = u.first.packet_number, .flags = WORD_PARTIAL | WORD_OPEN};
+    *word = (struct word){.time_ns = sane_ns(u.first.time_ns), .packet = u.first.packet_number, .flags = WORD_PARTIAL | WORD_OPEN};
     word->length = u.declared > UINT32_MAX ? UINT32_MAX : (uint32_t)(u.declared ? u.declared : u.arrived);
     word->shape = mix32(mix32(hash_name(f->decoder->name), UINT32_C(0xffff)), length_bucket(word->length));
 }

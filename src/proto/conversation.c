@@ -41,7 +41,7 @@ static uint8_t confidence_now(const struct conversation *c)
     return confidence;
 }
 
-static void secret_keep(struct conversation *c, enum side from, uint64_t stream_offset, uint64_t length)
+void secret_keep(struct conversation *c, enum side from, uint64_t stream_offset, uint64_t length)
 {
     uint8_t newest = (uint8_t)((c->secrets_next + SECRETS_MAX - 1) % SECRETS_MAX);
     struct secret_range *last = &c->secrets[newest];
@@ -108,11 +108,11 @@ __attribute__((noinline)) static void tell_pulse(const struct conversation *c, e
                                                  const struct segment *last)
 {
     struct dialogue *d = c->dialogue;
-    const struct heard heard = {c->flow, c->decoder, &d->findings, first, last, head, from};
+    const struct utterance said = {c->flow, c->decoder, &d->findings, first, last, head, from};
     if (c->tentative)
         d->findings.reports_used = 0;
     if (d->sink.pulse)
-        d->sink.pulse(d->sink.context, &heard);
+        d->sink.pulse(d->sink.context, &said);
 }
 
 /* Not inline: most messages are told nobody, and the frame of this is large. */
@@ -257,6 +257,16 @@ void conversation_gap(struct conversation *c, enum side from, uint64_t lost)
     c->decoder->gap(c->state, from, lost);
 }
 
+void conversation_restart(struct conversation *c, enum side from)
+{
+    struct direction *side = &c->sides[from];
+    if (side->reading == STOPPED)
+        return;
+    held_give(side);
+    side->skip = side->declared = side->arrived = 0;
+    side->reading = READING;
+}
+
 static void verdict_apply(struct conversation *c, enum side from, enum verdict verdict)
 {
     switch (verdict) {
@@ -272,6 +282,10 @@ static void verdict_apply(struct conversation *c, enum side from, enum verdict v
         return;
     case VERDICT_COMPRESSED:
         c->transport = c->decoder->wrapper ? TRANSPORT_WRAPPED : TRANSPORT_OPAQUE;
+        /* Found in the middle: where the frames of either side begin must be found, too. */
+        if (c->session.midstream && c->transport == TRANSPORT_WRAPPED && c->decoder->wrapper->resync)
+            for (int side = FROM_CLIENT; side <= FROM_SERVER; side++)
+                lose_track(c, (enum side)side);
         return;
     case VERDICT_OPAQUE:
         c->transport = TRANSPORT_OPAQUE;

@@ -75,10 +75,10 @@ enum { SMALL_PER_LARGE = 8, NOTES_PER_TABLE = 4 };
 struct dialogue_costs dialogue_costs(void)
 {
     return (struct dialogue_costs){
-        .conversation = sizeof(struct conversation) + DECODER_STATE_MAX + 16,
+        .conversation = sizeof(struct conversation) + DECODER_STATE_MAX + 16 + unwrap_inflater_size() + 16,
         .message_buffer = (sizeof(struct held) + SMALL_BUFFER + 16) * SMALL_PER_LARGE + sizeof(struct held) + MESSAGE_BYTES_MAX + 16,
         .note_block = sizeof(struct note) + 16 + sizeof(struct note_table) / NOTES_PER_TABLE + 16,
-        .inflater = unwrap_inflater_size() + 16,
+        .inflater = unwrap_codec_size() + 16,
     };
 }
 
@@ -108,7 +108,7 @@ struct dialogue *dialogue_open(struct arena *from, const struct dialogue_options
                 pool_open(&d->large, from, sizeof(struct held) + MESSAGE_BYTES_MAX, options->message_buffers) &&
                 pool_open(&d->note_blocks, from, sizeof(struct note), options->note_blocks) &&
                 pool_open(&d->note_tables, from, sizeof(struct note_table), options->note_blocks / NOTES_PER_TABLE) &&
-                unwrap_pool(d, from, options->inflaters) && datagrams_open(d, from);
+                unwrap_pool(d, from, options->conversations, options->inflaters) && datagrams_open(d, from);
     return fits ? d : NULL;
 }
 

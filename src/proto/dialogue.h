@@ -85,7 +85,7 @@ static inline bool is_undecided(const struct flow *flow)
 struct dialogue {
     struct message_sink sink;
     struct counters *counters;
-    struct pool conversations, small, large, note_blocks, note_tables, inflaters;
+    struct pool conversations, small, large, note_blocks, note_tables, inflaters, codecs;
     struct directory *directory;
     unsigned worker;
     uint64_t when;           /* as in proto/directory.h */
@@ -119,6 +119,10 @@ struct conversation *conversation_open(struct dialogue *d, struct flow *flow, co
 /* Bytes of messages of one direction, after any unwrapping. */
 void conversation_bytes(struct conversation *c, enum side from, struct view bytes, const struct segment *where);
 void conversation_gap(struct conversation *c, enum side from, uint64_t lost);
+/* The next byte of a direction surely begins a message, whatever came before. */
+void conversation_restart(struct conversation *c, enum side from);
+/* Bytes of the stream that are masked wherever they are written. */
+void secret_keep(struct conversation *c, enum side from, uint64_t stream_offset, uint64_t length);
 struct findings *findings_clear(struct dialogue *d, uint64_t length);
 /* Clears the findings for a message of this length. */
 struct findings *findings_begin(struct conversation *c, uint64_t length);
@@ -151,6 +155,7 @@ void unwrap_bytes(struct conversation *c, enum side from, struct view bytes, con
 void unwrap_gap(struct conversation *c, enum side from, uint64_t lost);
 void unwrap_close(struct conversation *c);
 size_t unwrap_inflater_size(void);
-bool unwrap_pool(struct dialogue *d, struct arena *from, size_t inflaters);
+size_t unwrap_codec_size(void);
+bool unwrap_pool(struct dialogue *d, struct arena *from, size_t inflaters, size_t codecs);
 
 #endif

@@ -51,7 +51,7 @@ static bool asks_only_reports(const struct rule *r)
     for (unsigned t = 0; t < r->tests.count; t++)
         if (r->all_tests[t].kind != TEST_ANOMALY && !(r->all_tests[t].kind == TEST_NUMBER && r->all_tests[t].field == FIELD_DB_PHASE))
             return false;
-    return true;
+    return strcmp(r->proto, "udp") != 0;
 }
 
 static void reports_raise_their_rules(void **state)
@@ -127,6 +127,34 @@ static void bounds_on_both_sides(void **state)
     bench_close(b);
 }
 
+static void statements_of_cassandra(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        bool wrong;
+    } rows[] = {
+        {"create function f (a int) returns null on null input returns int language javascript as 'a'", true},
+        {"CREATE OR REPLACE FUNCTION k.f (a int) CALLED ON NULL INPUT RETURNS int\nLANGUAGE java AS $$return a;$$", true},
+        {"create function f (a int) returns int language lua as 'a'", false},
+        {"select language from function where create = 1", false},
+        {"insert into t (a) values ('create function in any language javascript')", false},
+    };
+    struct bench *b = bench_open();
+    load(b);
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        begin(b, PROTOCOL_CQL, FROM_CLIENT);
+        b->message.head = view_text(rows[i].text);
+        note_field(&b->findings, FIELD_CQL_QUERY, 0, (uint32_t)strlen(rows[i].text), 0);
+        (void)bench_ask(b);
+        if (raised(b, 9000807) != rows[i].wrong) {
+            print_error("%s\n", rows[i].text);
+            fail();
+        }
+    }
+    bench_close(b);
+}
+
 static void startup_options(void **state)
 {
     (void)state;
@@ -157,7 +185,7 @@ int main(void)
         cmocka_unit_test(every_rule_has_what_a_responder_needs),
         cmocka_unit_test(reports_raise_their_rules),
         cmocka_unit_test(bounds_on_both_sides),
-        cmocka_unit_test(startup_options),
+        cmocka_unit_test(startup_options), cmocka_unit_test(statements_of_cassandra),
     };
     return cmocka_run_group_tests_name("attack rules", tests, NULL, NULL);
 }

@@ -587,7 +587,7 @@ static void bounds(void **state)
     finish(&s);
 }
 
-/* Signs of any content do no harm. */
+/* Signs of any content do no harm; workers keep times within 2^61. */
 static void noise(void **state)
 {
     (void)state;
@@ -609,9 +609,24 @@ static void noise(void **state)
             sign.ending.words_used %= WORDS_MAX + 1;
             sign.ending.farewell %= FAREWELL_SESSION + 1;
             sign.ending.user[SIGN_USER_MAX - 1] = 0;
-            for (unsigned i = 0; i < WORDS_MAX; i++)
+            sign.ending.pending = n & 1;
+            sign.ending.midstream = sign.ending.check = sign.ending.server_first = n & 2;
+            sign.ending.counted = sign.ending.acknowledged = n & 4;
+            sign.ending.opened_ns /= 4;
+            sign.ending.last_reply_ns /= 4;
+            sign.ending.open_since_ns /= 4;
+            for (unsigned i = 0; i < WORDS_MAX; i++) {
                 sign.ending.words[i].anomaly = 0;
+                sign.ending.words[i].time_ns /= 4;
+            }
         }
+        if (sign.kind == SIGN_BEAT) {
+            sign.beat.last_reply_ns /= 4;
+            sign.beat.last_request_ns /= 4;
+            sign.beat.oldest_ns /= 4;
+        }
+        if (sign.kind == SIGN_OPENED)
+            sign.opened.midstream = n & 1;
         if (sign.kind == SIGN_TIME)
             sign.manner = 0;
         ward_take(s.ward, &sign);

@@ -7,7 +7,7 @@ from wire import SERVER, octets
 
 OUTSIDE = "203.0.113.%d"
 CLIENT_ENDS, SERVER_ENDS = ("C.", None), ("S.", None)
-TO_CLIENT = {9000109, 9000203, 9000303, 9100001, 9100005, 9100007, 9100012, 9100013, 9100014}
+TO_CLIENT = {9000415, 9000109, 9000203, 9000303, 9100001, 9100005, 9100007, 9100012, 9100013, 9100014}
 
 
 def side_of(sid, client):
@@ -17,9 +17,10 @@ def side_of(sid, client):
 class Row:
     """One connection, or `times` of them by the same client; `events` may be a function of the number of the connection."""
 
-    def __init__(self, sids, events, times=1, count=1, outside=None, client=None, servers=False, segment=1448, port=None):
+    def __init__(self, sids, events, times=1, count=1, outside=None, client=None, servers=False, segment=1448, port=None, udp=False):
         self.sids, self.events, self.times, self.count = sids, events, times, count
         self.outside, self.client, self.servers, self.segment, self.port = outside, client, servers, segment, port
+        self.udp = udp
         if client is None and times > 1 and not outside:
             self.client = 200 + (sids if isinstance(sids, int) else sids[0]) % 1000
 
@@ -46,6 +47,8 @@ ATTACKS_REDIS = [
 ]
 ATTACKS_MEMCACHED = [
     Row(9000410, [mc.C(""), mc.S("CLIENT_ERROR unauthenticated"), CLIENT_ENDS]),
+    Row(9000415, [("C", b"\0\7\0\0\0\1\0\0stats\r\n")] + [("S", bytes([0, 7, 0, i, 0, 80, 0, 0]) + b"x" * 1400) for i in range(80)], udp=True),
+    Row(9000416, [("C", b"\0\7\0\0\0\2\0\0get a\r\n")], udp=True),
     Row(9000412, mc.GREETING + [mc.C("stats maps"), mc.S("ERROR"), CLIENT_ENDS]),
 ]
 

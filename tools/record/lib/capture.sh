@@ -9,6 +9,7 @@ port_of() {
     tns/*) option "$1" port 1521 ;;
     memcached/*) option "$1" port 11211 ;;
     tds/*) option "$1" port 1433 ;;
+    cql/*) option "$1" port 9042 ;;
     *) option "$1" port 5432 ;;
     esac
 }

@@ -14,6 +14,7 @@ declare -A TEXT OPTIONS
 #   size=small|big      big ones are never kept in the repository
 #   needs=a,b           node, cc, pgbouncer: what the story needs besides the servers
 #   kind=clean|attack   attack: somebody sends what no client sends (clean)
+#   auth=...            cql: the authenticator of the server
 #   by=...              the clients, for the table
 story() {
     local id=$1
@@ -83,6 +84,10 @@ need_everything() {
             ;;
         esac
         case $id in
+        cql/*)
+            need mvn maven
+            [ -x "$(java_17)" ] || MISSING+=(openjdk-17-jre-headless)
+            ;;
         redis/*)
             need redis-server redis-server
             need redis-cli redis-tools

@@ -49,6 +49,7 @@ server_version() {
     drda) echo "Derby $(dpkg-query -Wf '${Version}' libderby-java | sed 's/-.*//')" ;;
     memcached) memcached -V | sed 's/^m/M/' ;;
     mysql) echo "MariaDB $(mariadbd --version | sed 's/.*Ver \([0-9.]*\).*/\1/')" ;;
+    cql) echo "Cassandra $CASSANDRA_VERSION" ;;
     tns) echo "tools/record/peers/tns_server.py" ;;
     redis) echo "Redis $(redis-server --version | sed 's/.*v=\([0-9.]*\).*/\1/')" ;;
     tds) echo "peers/tds.py" ;;
