@@ -181,8 +181,8 @@ RECORDED = {"attacks.rules": {
     "tds/damage-packet.pcap": {9000703: 6},
     "tds/damage-session.pcap": {9000706: 9},
     "drda/damage-state.pcap": {9000901: 1, 9000902: 3, 9000903: 1, 9000904: 1},
-    "tns/damage-header.pcap": {9000810: 1, 9000811: 1},
-    "tns/damage-connect.pcap": {9000803: 3, 9000804: 1, 9000805: 2, 9000806: 2},
-    "tns/damage-state.pcap": {9000802: 2, 9000812: 1},
-    "tns/attack-listener.pcap": {9000801: 1, 9000803: 1, 9000804: 1, 9000805: 1, 9000807: 1, 9000808: 1, 9000809: 1, 9000810: 1, 9000813: 2},
+    "tns/damage-header.pcap": {9000510: 1, 9000511: 1},
+    "tns/damage-connect.pcap": {9000503: 3, 9000504: 1, 9000505: 2, 9000506: 2},
+    "tns/damage-state.pcap": {9000502: 2, 9000512: 1},
+    "tns/attack-listener.pcap": {9000501: 1, 9000503: 1, 9000504: 1, 9000505: 1, 9000507: 1, 9000508: 1, 9000509: 1, 9000510: 1, 9000513: 2},
 }}
