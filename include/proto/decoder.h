@@ -46,11 +46,15 @@ struct session {
 };
 
 struct notes; /* small things a decoder remembers per connection, see note_keep */
+struct unpacker; /* memory for compressed messages, see unpack_message */
 
 /* What one call of message() says. Belongs to the conversation, cleared before each call. */
 struct findings {
     struct session *session;
     struct notes *notes;
+    struct unpacker *unpacker; /* NULL: no memory for it */
+    struct view opened;      /* set by message(): what its compressed message opened to, to be decoded next (see unpack_message) */
+    uint64_t opened_length;  /* the whole of it, as far as it says */
     uint64_t message_length; /* the whole message on the wire; the cursor holds its wanted head */
     uint16_t message;        /* db.message: a value of the protocol's message names */
     uint8_t reports_used, fields_used, facts_used;
@@ -102,6 +106,30 @@ void *note_keep(struct findings *out, uint64_t key, size_t size);
 void *note_find(struct findings *out, uint64_t key);
 void note_drop(struct findings *out, uint64_t key);
 
+/* How compressed bytes are to be opened: of a wrapping frame or of one message. */
+enum codec { CODEC_STORED, CODEC_ZLIB, CODEC_ZSTD, CODEC_SNAPPY, CODEC_LZ4 };
+
+enum { UNPACK_BYTES_MAX = 1 << 20 }; /* what one compressed message may cost */
+
+enum unpacked_how {
+    UNPACKED_WHOLE,  /* `bytes` is all of it */
+    UNPACKED_HEAD,   /* `bytes` is its beginning: the rest is not here, or beyond the bound */
+    UNPACKED_NOT,    /* the rest is not here, or it is beyond the bound, or memory is short: nothing was opened */
+    UNPACKED_WRONG,  /* the codec refuses it */
+};
+
+struct unpacked {
+    enum unpacked_how how;
+    struct view bytes;  /* `front`, then what was opened; valid until the next call */
+    uint64_t size;      /* bytes that it opens to, without the front: known, or (HEAD) at least so many */
+    bool size_known;
+};
+
+/* Opens the payload of a compressed message behind a copy of `front` (at most 16 bytes). `whole`: all of the payload is here.
+ * Bounded by UNPACK_BYTES_MAX whatever it would open to. A decoder that puts the result into findings.opened gets message()
+ * called again with it: as a message of its own, told apart from the one that carried it. */
+struct unpacked unpack_message(struct findings *out, enum codec codec, struct view payload, bool whole, struct view front);
+
 enum match { MATCH_NO, MATCH_MAYBE, MATCH_YES };
 
 enum framing { FRAME_READY, FRAME_NEEDS_MORE };
@@ -120,9 +148,6 @@ enum verdict {
     VERDICT_OPAQUE,      /* both directions are encrypted or of a kind that is not decoded */
     VERDICT_BROKEN,      /* the message's framing is wrong: what follows cannot be trusted; find the next boundary */
 };
-
-/* How the payload of a wrapping frame is to be opened. */
-enum codec { CODEC_STORED, CODEC_ZLIB, CODEC_ZSTD, CODEC_SNAPPY, CODEC_LZ4 };
 
 struct wrap {
     uint32_t header;     /* bytes of the wrapping header */

@@ -20,6 +20,8 @@ struct findings *findings_clear(struct dialogue *d, uint64_t length)
     f->reports_used = f->fields_used = f->facts_used = f->depth = 0;
     f->facts_seen = 0;
     f->secret = f->fields_cut = false;
+    f->opened = view_of(NULL, 0);
+    f->unpacker = d->unpacker;
     return f;
 }
 
@@ -314,6 +316,27 @@ static enum verdict believe(struct conversation *c, enum side from, enum verdict
     return verdict == VERDICT_OK ? VERDICT_BROKEN : verdict;
 }
 
+/* A compressed message opened to another one: a message of its own, at the place of the one that carried it. */
+static enum verdict decode_opened(struct conversation *c, enum side from, uint64_t carrier, const struct segment *first, size_t offset,
+                                  const struct segment *last)
+{
+    struct view head = c->dialogue->findings.opened;
+    struct findings *f = findings_begin(c, c->dialogue->findings.opened_length);
+    enum verdict verdict = c->decoder->message(c->state, from, cursor_over(head), f);
+    if (c->sides[from].unsure)
+        verdict = believe(c, from, verdict, f);
+    if (has_pulse(c->dialogue))
+        tell_pulse(c, from, head, first, last);
+    if (!is_heard(c, from, f))
+        return verdict;
+    /* Its secrets have no place of their own in the stream. */
+    if (f->secret)
+        secret_keep(c, from, first->stream_offset + offset, carrier);
+    f->secret = false;
+    tell_sink(c, from, head, first, offset, last, NULL);
+    return verdict;
+}
+
 /* Decodes one message whose wanted head is here. */
 static enum verdict decode(struct conversation *c, enum side from, struct view head, uint64_t total,
                            const struct segment *first, size_t offset, const struct segment *last, const struct held *held)
@@ -342,6 +365,8 @@ static enum verdict decode(struct conversation *c, enum side from, struct view h
         tell_pulse(c, from, head, first, last);
     if (is_heard(c, from, f))
         tell_sink(c, from, head, first, offset, last, held);
+    if (verdict == VERDICT_OK && f->opened.length)
+        verdict = decode_opened(c, from, total, first, offset, last);
     return verdict;
 }
 

@@ -109,6 +109,7 @@ struct dialogue *dialogue_open(struct arena *from, const struct dialogue_options
                 pool_open(&d->note_blocks, from, sizeof(struct note), options->note_blocks) &&
                 pool_open(&d->note_tables, from, sizeof(struct note_table), options->note_blocks / NOTES_PER_TABLE) &&
                 unwrap_pool(d, from, options->conversations, options->inflaters) && datagrams_open(d, from);
+    d->unpacker = fits ? unpacker_open(from) : NULL;
     return fits ? d : NULL;
 }
 

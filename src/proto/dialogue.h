@@ -95,6 +95,7 @@ struct dialogue {
     uint64_t flows[PROTOCOLS], messages[PROTOCOLS];
     struct peers *peers; /* of datagrams */
     uint8_t *opened; /* scratch for decompressed bytes */
+    struct unpacker *unpacker;
     bool wants[PROTOCOLS][2];
     struct findings findings;
 };
@@ -146,6 +147,9 @@ void waiting_join(struct dialogue *d, struct direction *side, int64_t now_ns); /
 void waiting_leave(struct dialogue *d, struct direction *side);
 /* dialogue.c: bytes of a claimed connection, to where its transport says. */
 void dialogue_route(struct conversation *c, enum side from, struct view bytes, const struct segment *where);
+
+/* unpack.c: NULL when memory is short. */
+struct unpacker *unpacker_open(struct arena *from);
 
 /* datagrams.c */
 bool datagrams_open(struct dialogue *d, struct arena *from);

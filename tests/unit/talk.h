@@ -11,6 +11,8 @@
 #include "proto/decoder.h"
 #include "proto/notes.h"
 
+struct unpacker *unpacker_open(struct arena *from); /* src/proto/dialogue.h, which has names that tests use, too */
+
 enum { TALK_BYTES_MAX = 1 << 20, TALK_REPORTS_MAX = 64 };
 
 struct talk {
@@ -20,6 +22,7 @@ struct talk {
     struct notes notes;
     struct arena arena;
     struct pool note_blocks, note_tables;
+    struct unpacker *unpacker;
     struct findings findings;       /* of the last message */
     enum verdict verdict;           /* of the last message */
     unsigned messages;
@@ -38,6 +41,8 @@ static inline struct talk *talk_open(const struct decoder *decoder)
     assert_true(arena_open(&t->arena, 4 << 20, &why));
     assert_true(pool_open(&t->note_blocks, &t->arena, sizeof(struct note), 512));
     assert_true(pool_open(&t->note_tables, &t->arena, sizeof(struct note_table), 4));
+    t->unpacker = unpacker_open(&t->arena);
+    assert_non_null(t->unpacker);
     t->notes.blocks = &t->note_blocks;
     t->notes.tables = &t->note_tables;
     t->session.phase = PHASE_PRE_AUTH;
@@ -64,6 +69,7 @@ static inline void talk_clear_findings(struct talk *t, uint64_t length)
     memset(&t->findings, 0, sizeof t->findings);
     t->findings.session = &t->session;
     t->findings.notes = &t->notes;
+    t->findings.unpacker = t->unpacker;
     t->findings.message_length = length;
 }
 

@@ -8,6 +8,7 @@ port_of() {
     drda/*) option "$1" port 1527 ;;
     tns/*) option "$1" port 1521 ;;
     memcached/*) option "$1" port 11211 ;;
+    mongodb/*) option "$1" port 27017 ;;
     tds/*) option "$1" port 1433 ;;
     cql/*) option "$1" port 9042 ;;
     *) option "$1" port 5432 ;;

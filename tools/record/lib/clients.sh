@@ -5,7 +5,7 @@
 node_up() {
     [ ! -d "$WORK/node/node_modules" ] || return 0
     mkdir -p "$WORK/node"
-    (cd "$WORK/node" && npm install --no-audit --no-fund mysql2 mariadb pg pg-query-stream pg-copy-streams redis ioredis memjs memcached cassandra-driver oracledb) \
+    (cd "$WORK/node" && npm install --no-audit --no-fund mysql2 mariadb pg pg-query-stream pg-copy-streams redis ioredis memjs memcached mongodb cassandra-driver oracledb) \
         >"$WORK/log/npm" 2>&1 || { complain "npm could not fetch the drivers: $(tail -n 1 "$WORK/log/npm")"; return 1; }
 }
 

@@ -9,6 +9,7 @@ declare -A TEXT OPTIONS
 #   link=small|lossy    small segments, lost packets
 #   start=early|late    late: the story itself says when capture begins
 #   port=N              the server's port (3306 or 5432)
+#   server=...          the server, for the table, where it is not the protocol's usual one
 #   stamp=micro|nano    time stamps of the file
 #   form=pcap|pcapng|gz|zst
 #   size=small|big      big ones are never kept in the repository
@@ -84,6 +85,10 @@ need_everything() {
             ;;
         esac
         case $id in
+        mongodb/*)
+            [ -n "${FERRETDB:-}" ] || need go golang
+            [ -n "${PYMONGO:-}" ] || need pip3 python3-venv
+            ;;
         cql/*)
             need mvn maven
             [ -x "$(java_17)" ] || MISSING+=(openjdk-17-jre-headless)

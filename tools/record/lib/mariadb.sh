@@ -46,6 +46,7 @@ capi() {
 
 server_version() {
     case $1 in
+    mongodb) echo 'FerretDB 1.24' ;;
     drda) echo "Derby $(dpkg-query -Wf '${Version}' libderby-java | sed 's/-.*//')" ;;
     memcached) memcached -V | sed 's/^m/M/' ;;
     mysql) echo "MariaDB $(mariadbd --version | sed 's/.*Ver \([0-9.]*\).*/\1/')" ;;
