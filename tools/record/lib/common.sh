@@ -13,7 +13,7 @@ declare -A TEXT OPTIONS
 #   stamp=micro|nano    time stamps of the file
 #   form=pcap|pcapng|gz|zst
 #   size=small|big      big ones are never kept in the repository
-#   needs=a,b           node, go, cc, pgbouncer: what the story needs besides the servers
+#   needs=a,b           node, cc, pgbouncer: what the story needs besides the servers
 #   kind=clean|attack   attack: somebody sends what no client sends (clean)
 #   auth=...            cql: the authenticator of the server
 #   by=...              the clients, for the table
@@ -110,7 +110,6 @@ need_everything() {
         *,node,*) need node nodejs; need npm npm ;;
         *,pip,*) need pip python3-pip ;;
         *,java,*) need java default-jdk-headless; need mvn maven ;;
-        *,go,*) need go golang-go ;;
         esac
         case ,$(option "$id" needs ''), in
         *,cc,*)

@@ -14,12 +14,3 @@ tns_up() {
 
 tns_py() { talk "$WORK/oracle/bin/python" "$HERE/clients/tns.py" "$HOST" "$@"; }
 tns_js() { with_node tns.js "$HOST" "$@"; }
-
-tns_go() {
-    if [ ! -x "$WORK/go-ora/tns" ]; then
-        mkdir -p "$WORK/go-ora"
-        (cd "$WORK/go-ora" && cp "$HERE/clients/tns.go" . && go mod init tns && go get github.com/sijms/go-ora/v2@v2.8.24 && go build -o tns .) ||
-            { complain "go could not build go-ora"; return 1; }
-    fi
-    talk "$WORK/go-ora/tns" "$HOST" "$@"
-}

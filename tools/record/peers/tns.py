@@ -3,8 +3,8 @@ login with a 12c verifier, a few statements, breaks. It stores nothing. What it 
 
     tns.py ADDRESS PORT      user scott, password tiger-77
 
-The service that a client asks for says what happens: orders (accepted), checked (asked to
-negotiate encryption, of which there is none), again (asked for CONNECT once more), moved (sent to orders elsewhere), late (the same with the address in a DATA packet);
+The service that a client asks for says what happens: orders (accepted), again (asked for
+CONNECT once more), moved (sent to orders elsewhere), late (the same with the address in a DATA packet);
 any other is refused."""
 import hashlib
 import os
@@ -91,13 +91,6 @@ def describe(columns):
     return body + ub(0) + ub(0) * 4 + ub(0)
 
 
-def service(number, *fields):
-    return struct.pack(">HHI", number, len(fields), 0) + b"".join(struct.pack(">HH", len(v), kind) + v for kind, v in fields)
-
-
-NETWORK = 5, struct.pack(">I", 0x0C200100)
-CHOICES = (service(4, NETWORK, (6, b"\0\x1f"), (1, struct.pack(">IHI4H", 0xDEADBEEF, 3, 4, 4, 1, 2, 3))) +
-           service(1, NETWORK, (6, b"\xfb\xff")) + service(2, NETWORK, (2, b"\0")) + service(3, NETWORK, (2, b"\0")))
 ROW_HEADER = b"\x06\0" + ub(0) + ub(0) + ub(1) + ub(0) + ub(0) + ub(0)
 COLUMNS = [(b"ID", 2, 22, 0), (b"NAME", 1, 400, 1)]
 
@@ -225,15 +218,15 @@ class Session(socketserver.BaseRequestHandler):
                 self.send(DATA, b"\0\0" + where)
             time.sleep(0.2)
             raise Left
-        if service not in ("orders", "checked"):
+        if service != "orders":
             code = 12508 if b"(COMMAND=" in data.upper() else 12505 if b"(SID=" in data.upper() else 12514
             words = b"(DESCRIPTION=(TMP=)(VSNNUM=%d)(ERR=%d)(ERROR_STACK=(ERROR=(CODE=%d)(EMFI=4))))" % (VERSION_NUMBER, code, code)
             self.send(REFUSE, b"\x22\0" + struct.pack(">H", len(words)) + words)
             raise Left
-        self.accept(min(version, 319), 0x4101 if service == "checked" else 0x0808)
+        self.accept(min(version, 319))
 
-    def accept(self, version, flags):
-        body = struct.pack(">8H8x", version, 1, SDU, 32767, 1, 0, 45 if version >= 315 else 32, flags)
+    def accept(self, version):
+        body = struct.pack(">8H8x", version, 1, SDU, 32767, 1, 0, 45 if version >= 315 else 32, 0x0808)
         if version >= 315:
             body += struct.pack(">IIBI", SDU, 2097152, 0, 0)
         self.send(ACCEPT, body)
@@ -362,8 +355,6 @@ class Session(socketserver.BaseRequestHandler):
             self.query(self.cursors[cursor][0], cursor) if cursor in self.cursors else self.say(error(rows=1))
         elif code == 5:
             self.fetch(reader)
-        elif code == 59:
-            self.say(b"\x08" + counted(b"Oracle Database 12c") + ub(VERSION_NUMBER) + STATUS)
         else:
             self.say(STATUS)
 
@@ -374,9 +365,6 @@ class Session(socketserver.BaseRequestHandler):
                 kind, data = self.hear()
                 if kind == MARKER:
                     self.send(MARKER, b"\1\0\2")
-                    continue
-                if data[:4] == b"\xde\xad\xbe\xef":
-                    self.say(struct.pack(">IHIHB", 0xDEADBEEF, len(CHOICES) + 13, 0x0C200100, 4, 0) + CHOICES)
                     continue
                 reader = Reader(data)
                 first = reader.u8()

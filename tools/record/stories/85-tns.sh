@@ -34,8 +34,5 @@ tns_resend() { tns_py again && tns_js again; }
 story tns/redirect "the listener sends clients elsewhere, with the address in the packet and behind it" by=python-oracledb,node-oracledb needs=node
 tns_redirect() { tns_py late && tns_js late && tns_js moved; }
 
-story tns/negotiation "a driver negotiates encryption, and there is none; the same without asking" by=go-ora needs=go
-tns_negotiation() { tns_go checked && tns_go orders; }
-
 story tns/listener "conditions of old advisories, each on a connection of its own, beside a client at work" kind=attack by=python3,python-oracledb
 tns_listener() { tns_py statements && talk python3 "$HERE/clients/tns_attack.py" "$HOST" && tns_py statements; }
