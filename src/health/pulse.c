@@ -227,7 +227,7 @@ static bool begins(struct view text, const char *words)
 
 static bool contains(struct view text, const char *words)
 {
-    return memmem(text.bytes, text.length, words, strlen(words)) != NULL;
+    return text.length && memmem(text.bytes, text.length, words, strlen(words)) != NULL;
 }
 
 static bool code_is(const struct fact *fact, const char *sqlstate)

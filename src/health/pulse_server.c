@@ -231,7 +231,7 @@ static int64_t minute_of(int64_t time_ns)
 /* A beat may end some milliseconds after its minute: what came in these belongs to the minute that is told. */
 void pulse_beat(struct pulse *p, int64_t now_ns, bool last)
 {
-    int64_t minute_ns = minute_of(p->beat_ns);
+    int64_t minute_ns = minute_of(p->beat_ns == INT64_MIN ? now_ns : p->beat_ns); /* no packet came yet */
     bool over = last || minute_of(now_ns) != minute_ns;
     for (uint32_t i = 0; i < p->servers_used; i++) {
         tell_beat(p, &p->servers[i], now_ns);
