@@ -38,7 +38,8 @@ static bool answers(enum cql_waits waited, uint8_t opcode)
 
 static void check_kind(struct cql_reading *r, enum cql_waits waited)
 {
-    if (r->opcode == (CQL_ERROR & 255) || answers(waited, r->opcode))
+    /* After a gap a stream may wait for another request than the last that was seen on it. */
+    if (r->state->joined || r->state->untracked || r->opcode == (CQL_ERROR & 255) || answers(waited, r->opcode))
         return;
     cql_report(r, (struct report){.anomaly = ANOMALY_CQL_RESPONSE_KIND, .field = FIELD_CQL_OPCODE, .relation = MUST_BE,
                                   .offset = cql_is_old(r->version) ? 3 : 4, .length = 1, .got = r->opcode, .note = "an answer to the request on this stream"});
