@@ -200,7 +200,7 @@ static enum field rare_argument(struct redis_reading *r, struct redis_requests *
     case COMMAND_ACL:
         if (q->argument == 1)
             q->detail = redis_word(text, "SETUSER") ? DETAIL_SET : DETAIL_NONE;
-        else if (q->argument > 2 && q->detail == DETAIL_SET && text.length && strchr("><#!", text.bytes[0]))
+        else if (q->argument > 2 && q->detail == DETAIL_SET && text.length && memchr("><#!", text.bytes[0], 4))
             field = FIELD_REDIS_PASSWORD;
         break;
     case COMMAND_MIGRATE:

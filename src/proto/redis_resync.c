@@ -8,7 +8,7 @@ enum { REQUESTS_SURE = 2, NAME_MAX = 32, CANDIDATES_MAX = 64 };
 static bool is_command_name(struct view name)
 {
     for (size_t i = 0; i < name.length; i++)
-        if (!((name.bytes[i] | 32) >= 'a' && (name.bytes[i] | 32) <= 'z') && !strchr(".:-_", name.bytes[i]))
+        if (!((name.bytes[i] | 32) >= 'a' && (name.bytes[i] | 32) <= 'z') && !memchr(".:-_", name.bytes[i], 4))
             return false;
     return name.length > 0;
 }
