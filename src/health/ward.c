@@ -170,21 +170,7 @@ void incident_close(struct ward *w, struct patient_incident *i, int64_t ended_ns
 static void take_beat(struct chart *c, const struct beat *b)
 {
     struct beat *sum = &c->gathering;
-    sum->requests += b->requests;
-    sum->replies += b->replies;
-    sum->unanswered += b->unanswered;
-    sum->logins += b->logins;
-    sum->logins_failed += b->logins_failed;
-    sum->opened += b->opened;
-    sum->checks += b->checks;
-    for (unsigned i = 0; i < ERROR_CLASSES; i++)
-        sum->errors[i] += b->errors[i];
-    for (int side = FROM_CLIENT; side <= FROM_SERVER; side++) {
-        sum->resets[side] += b->resets[side];
-        sum->repeated[side] += b->repeated[side];
-        sum->zero_windows[side] += b->zero_windows[side];
-        sum->bytes[side] += b->bytes[side];
-    }
+    vitals_add(sum, b);
     sum->connections += b->connections;
     sum->waiting += b->waiting;
     sum->waiting_long += b->waiting_long;

@@ -169,6 +169,8 @@ void backup_opened(struct ward *w, struct chart *c, const struct sign *sign);
 void backup_shape(struct ward *w, const struct chart *c, uint32_t shape);
 
 /* ward_vitals.c */
+/* Adds what is counted; what is a state (open, waiting) is the caller's. */
+void vitals_add(struct beat *sum, const struct beat *b);
 void vitals_beat(struct ward *w, struct chart *c);
 void vitals_minute(struct ward *w, struct chart *c, const struct sign *sign);
 void vitals_tell(struct ward *w, struct chart *c);

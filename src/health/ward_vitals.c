@@ -12,9 +12,8 @@ static int64_t minute_of(int64_t time_ns)
     return time_ns - (rest < 0 ? rest + MINUTE_NS : rest);
 }
 
-static void add_beat(struct vitals *v, const struct beat *b)
+void vitals_add(struct beat *sum, const struct beat *b)
 {
-    struct beat *sum = &v->sum;
     sum->requests += b->requests;
     sum->replies += b->replies;
     sum->unanswered += b->unanswered;
@@ -30,6 +29,11 @@ static void add_beat(struct vitals *v, const struct beat *b)
         sum->zero_windows[side] += b->zero_windows[side];
         sum->bytes[side] += b->bytes[side];
     }
+}
+
+static void add_beat(struct vitals *v, const struct beat *b)
+{
+    vitals_add(&v->sum, b);
     if (b->waiting > v->waiting_most)
         v->waiting_most = b->waiting;
     if (b->slow_ns_256 > v->slowest_us)
