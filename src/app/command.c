@@ -42,12 +42,12 @@ struct sqlite3 *command_store(const struct options *o, struct error *why)
     return db;
 }
 
-bool command_alert_id(const struct command *command, const struct options *o, int64_t *id, struct error *why)
+bool command_number(const struct command *command, const struct options *o, const char *thing, int64_t *id, struct error *why)
 {
     char *end = NULL;
     if (o->operand_count != 1)
-        return error_set(why, EXIT_USAGE, "%s the number of one alert (see 'dbhound alerts')",
-                         o->operand_count ? "takes only" : "needs");
+        return error_set(why, EXIT_USAGE, "%s the number of one %s (see 'dbhound %ss')",
+                         o->operand_count ? "takes only" : "needs", thing, thing);
     const char *text = o->operands[0] + (o->operands[0][0] == '#');
     errno = 0;
     *id = strtoll(text, &end, 10);
@@ -55,6 +55,6 @@ bool command_alert_id(const struct command *command, const struct options *o, in
         return true;
     TEXT_ON_STACK(shown, 64);
     text_add_escaped(&shown, view_text(o->operands[0]));
-    return error_set(why, EXIT_USAGE, "'%s' is not the number of an alert (see 'dbhound alerts'); usage: dbhound %s %s",
-                     shown.chars, command->name, command->usage);
+    return error_set(why, EXIT_USAGE, "'%s' is not the number of an %s (see 'dbhound %ss'); usage: dbhound %s %s",
+                     shown.chars, thing, thing, command->name, command->usage);
 }

@@ -26,7 +26,7 @@ int command_fail(const struct command *command, const struct error *why);
 int command_usage(const struct command *command, const char *format, ...) PRINTF_LIKE(2, 3);
 /* The store that -d names, for reading. NULL with `why`, which says how to get one. */
 struct sqlite3 *command_store(const struct options *o, struct error *why) MUST_CHECK;
-/* Reads an alert's number from the only operand. */
-bool command_alert_id(const struct command *command, const struct options *o, int64_t *id, struct error *why) MUST_CHECK;
+/* Reads the number of one `thing` (alert, incident) from the only operand. */
+bool command_number(const struct command *command, const struct options *o, const char *thing, int64_t *id, struct error *why) MUST_CHECK;
 
 #endif

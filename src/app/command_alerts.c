@@ -3,8 +3,7 @@
 #include <string.h>
 
 #include "app/command.h"
-#include "app/query.h"
-#include "app/render.h"
+#include "app/rows.h"
 #include "base/log.h"
 #include "store/store.h"
 
@@ -25,53 +24,30 @@ static void add_time(struct listing *t, const char *time)
 static void add_end(struct listing *t, const char *address, int port)
 {
     TEXT_ON_STACK(end, 80);
-    text_add(&end, strchr(address, ':') ? "[%s]:%d" : "%s:%d", address, port);
+    rows_end(&end, address, port);
     listing_add(t, end.chars, PAINT_NONE);
 }
 
-static bool print_table(sqlite3_stmt *rows, const struct screen *screen, uint64_t *many, struct error *why)
+static void add_cells(struct listing *t, sqlite3_stmt *row)
 {
-    static const char *const titles[] = {">ALERT", "TIME (UTC)", "SEVERITY", "CLASS", "PROTO", "CLIENT", "",
-                                         "SERVER", ">COUNT",     "WHAT",     NULL};
-    struct listing t;
-    int result;
-    listing_open(&t, titles);
-    for (*many = 0; (result = sqlite3_step(rows)) == SQLITE_ROW; (*many)++) {
-        char number[24];
-        TEXT_ON_STACK(count, 32);
-        int64_t severity = sqlite3_column_int64(rows, 2);
-        snprintf(number, sizeof number, "%" PRId64, (int64_t)sqlite3_column_int64(rows, 0));
-        listing_add(&t, number, PAINT_BOLD);
-        add_time(&t, query_text(rows, 1));
-        listing_add(&t, severity_word(severity), severity_paint(severity));
-        listing_add(&t, query_text(rows, 3), PAINT_NONE);
-        listing_add(&t, query_text(rows, 4), PAINT_NONE);
-        add_end(&t, query_text(rows, 5), sqlite3_column_int(rows, 6));
-        listing_add(&t, strcmp(query_text(rows, 9), "to_client") == 0 ? "<" : ">", PAINT_DIM);
-        add_end(&t, query_text(rows, 7), sqlite3_column_int(rows, 8));
-        text_add_number(&count, (uint64_t)sqlite3_column_int64(rows, 10));
-        listing_add(&t, count.chars, PAINT_NONE);
-        listing_add(&t, query_text(rows, 11), PAINT_NONE);
-    }
-    if (*many)
-        listing_print(&t, screen);
-    return query_done(rows, result, why);
+    char number[24];
+    TEXT_ON_STACK(count, 32);
+    int64_t severity = sqlite3_column_int64(row, 2);
+    snprintf(number, sizeof number, "%" PRId64, (int64_t)sqlite3_column_int64(row, 0));
+    listing_add(t, number, PAINT_BOLD);
+    add_time(t, query_text(row, 1));
+    listing_add(t, severity_word(severity), severity_paint(severity));
+    listing_add(t, query_text(row, 3), PAINT_NONE);
+    listing_add(t, query_text(row, 4), PAINT_NONE);
+    add_end(t, query_text(row, 5), sqlite3_column_int(row, 6));
+    listing_add(t, strcmp(query_text(row, 9), "to_client") == 0 ? "<" : ">", PAINT_DIM);
+    add_end(t, query_text(row, 7), sqlite3_column_int(row, 8));
+    text_add_number(&count, (uint64_t)sqlite3_column_int64(row, 10));
+    listing_add(t, count.chars, PAINT_NONE);
+    listing_add(t, query_text(row, 11), PAINT_NONE);
 }
 
-static bool print_json(sqlite3_stmt *rows, struct error *why)
-{
-    int result;
-    const char *before = "[";
-    while ((result = sqlite3_step(rows)) == SQLITE_ROW && !ferror(stdout)) {
-        json_t *row = query_row(rows);
-        fprintf(stdout, "%s\n ", before);
-        json_dumpf(row, stdout, JSON_COMPACT);
-        json_decref(row);
-        before = ",";
-    }
-    fputs(*before == '[' ? "[]\n" : "\n]\n", stdout);
-    return query_done(rows, result == SQLITE_ROW ? SQLITE_DONE : result, why);
-}
+static const char *const titles[] = {">ALERT", "TIME (UTC)", "SEVERITY", "CLASS", "PROTO", "CLIENT", "", "SERVER", ">COUNT", "WHAT", NULL};
 
 static sqlite3_stmt *ask(struct sqlite3 *db, const struct query *q, bool json, uint64_t limit, struct error *why)
 {
@@ -104,7 +80,7 @@ static int run(const struct options *o)
         return command_fail(&alerts_command, &why);
     bool json = options_have(o, OPTION_JSON);
     sqlite3_stmt *rows = ask(db, &q, json, limit, &why);
-    bool done = rows && (json ? print_json(rows, &why) : print_table(rows, &screen, &many, &why));
+    bool done = rows && (json ? rows_print_json(rows, &why) : rows_print_table(rows, titles, add_cells, &screen, &many, &why));
     sqlite3_close(db);
     if (!done)
         return command_fail(&alerts_command, &why);

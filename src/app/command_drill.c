@@ -1,12 +1,13 @@
 /* dbhound drill: practise; a scenario through the whole pipeline, scored. */
+#include <errno.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "app/drill.h"
-#include "app/incident.h"
-#include "app/render.h"
+#include "app/output.h"
+#include "app/rows.h"
 #include "app/run.h"
 #include "base/log.h"
 
@@ -40,16 +41,14 @@ static bool write_capture(const struct drill_scenario *s, const struct options *
         return false;
     if (given) {
         snprintf(path, size, "%s", given);
-        out = fopen(path, "w");
+        out = output_create(path, why);
     } else {
         snprintf(path, size, "%s/dbhound-drill.XXXXXX", folder && *folder ? folder : "/tmp");
         int to = mkstemp(path);
-        out = to < 0 ? NULL : fdopen(to, "w");
+        if (!(out = to < 0 ? NULL : fdopen(to, "w")))
+            error_set(why, EXIT_CANNOT_CREATE, "cannot create %s: %s", path, strerror(errno));
     }
-    if (!out)
-        return error_set(why, EXIT_CANNOT_CREATE, "cannot create %s", path);
-    bool done = drill_play(s, seed, out, why);
-    return fclose(out) == 0 ? done : error_set(why, EXIT_IO, "cannot write %s", path);
+    return out && output_finish(out, path, drill_play(s, seed, out, why), why);
 }
 
 static int replay(const char *path, const char *name, const struct options *o, int64_t *run_id)
@@ -85,13 +84,13 @@ static void check(struct score *s, bool good, const char *what, const char *seen
 }
 
 /* The first incident of a server in the run. */
-struct report_row {
+struct said {
     bool found;
     int64_t id, began_ns;
     char verdict[32], backup[64], killer[64], summary[320];
 };
 
-static bool find_incident(struct sqlite3 *db, int64_t run_id, const char *server, struct report_row *row, struct error *why)
+static bool find_incident(struct sqlite3 *db, int64_t run_id, const char *server, struct said *row, struct error *why)
 {
     sqlite3_stmt *s = query_number(db,
                                    "SELECT i.incident_id, i.began_ns, i.verdict, ifnull(i.backup_ip, ''), ifnull(s.client_ip, ''), i.summary FROM v_incidents i"
@@ -102,7 +101,7 @@ static bool find_incident(struct sqlite3 *db, int64_t run_id, const char *server
         return false;
     sqlite3_bind_text(s, 2, server, -1, SQLITE_STATIC);
     int result = sqlite3_step(s);
-    *row = (struct report_row){.found = result == SQLITE_ROW};
+    *row = (struct said){.found = result == SQLITE_ROW};
     if (row->found) {
         row->id = sqlite3_column_int64(s, 0);
         row->began_ns = sqlite3_column_int64(s, 1);
@@ -116,7 +115,7 @@ static bool find_incident(struct sqlite3 *db, int64_t run_id, const char *server
 
 static bool score_run(struct sqlite3 *db, const struct drill_scenario *d, int64_t run_id, struct score *s, struct error *why)
 {
-    struct report_row row, second;
+    struct said row, second;
     char text[96];
     if (!find_incident(db, run_id, "10.9.1.1", &row, why) || !find_incident(db, run_id, "10.9.1.2", &second, why))
         return false;

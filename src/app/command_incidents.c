@@ -4,8 +4,6 @@
 
 #include "app/command.h"
 #include "app/incident.h"
-#include "app/query.h"
-#include "app/render.h"
 #include "base/log.h"
 
 static void add_cells(struct listing *t, sqlite3_stmt *rows)
@@ -16,7 +14,7 @@ static void add_cells(struct listing *t, sqlite3_stmt *rows)
     listing_add(t, text, PAINT_BOLD);
     incident_time(text, sizeof text, sqlite3_column_int64(rows, 1));
     listing_add(t, text, PAINT_NONE);
-    incident_end(&end, query_text(rows, 2), sqlite3_column_int(rows, 3));
+    rows_end(&end, query_text(rows, 2), sqlite3_column_int(rows, 3));
     listing_add(t, end.chars, PAINT_NONE);
     listing_add(t, query_text(rows, 4), PAINT_NONE);
     listing_add(t, query_text(rows, 5), incident_paint(query_text(rows, 5)));
@@ -32,35 +30,7 @@ static void add_cells(struct listing *t, sqlite3_stmt *rows)
     listing_add(t, query_text(rows, 10), PAINT_NONE);
 }
 
-static bool print_table(sqlite3_stmt *rows, const struct screen *screen, uint64_t *many, struct error *why)
-{
-    static const char *const titles[] = {">INCIDENT", "BEGAN (UTC)", "SERVER", "PROTO", "VERDICT", ">SURE", ">LASTED", ">CLIENTS", "WHAT", NULL};
-    struct listing t;
-    int result;
-    listing_open(&t, titles);
-    for (*many = 0; (result = sqlite3_step(rows)) == SQLITE_ROW; (*many)++)
-        add_cells(&t, rows);
-    if (*many)
-        listing_print(&t, screen);
-    else
-        listing_free(&t);
-    return query_done(rows, result, why);
-}
-
-static bool print_json(sqlite3_stmt *rows, struct error *why)
-{
-    int result;
-    const char *before = "[";
-    while ((result = sqlite3_step(rows)) == SQLITE_ROW && !ferror(stdout)) {
-        json_t *row = query_row(rows);
-        fprintf(stdout, "%s\n ", before);
-        json_dumpf(row, stdout, JSON_COMPACT);
-        json_decref(row);
-        before = ",";
-    }
-    fputs(*before == '[' ? "[]\n" : "\n]\n", stdout);
-    return query_done(rows, result == SQLITE_ROW ? SQLITE_DONE : result, why);
-}
+static const char *const titles[] = {">INCIDENT", "BEGAN (UTC)", "SERVER", "PROTO", "VERDICT", ">SURE", ">LASTED", ">CLIENTS", "WHAT", NULL};
 
 static int run(const struct options *o)
 {
@@ -81,7 +51,7 @@ static int run(const struct options *o)
     }
     bool json = options_have(o, OPTION_JSON);
     sqlite3_stmt *rows = query_prepare(db, &q, json ? "SELECT * FROM v_incidents" : few, "ORDER BY began_ns, incident_id", &why);
-    bool done = rows && (json ? print_json(rows, &why) : print_table(rows, &screen, &many, &why));
+    bool done = rows && (json ? rows_print_json(rows, &why) : rows_print_table(rows, titles, add_cells, &screen, &many, &why));
     sqlite3_close(db);
     if (!done)
         return command_fail(&incidents_command, &why);

@@ -1,28 +1,13 @@
 /* dbhound report: the draft of a postmortem. */
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include "app/command.h"
 #include "app/incident.h"
+#include "app/output.h"
 #include "app/report.h"
 #include "base/log.h"
-
-/* A report names users and addresses: the file is its owner's alone. */
-static FILE *open_file(const char *path, struct error *why)
-{
-    int to = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    FILE *out = to < 0 ? NULL : fdopen(to, "w");
-    if (!out) {
-        error_set(why, EXIT_CANNOT_CREATE, "cannot create %s: %s", path, strerror(errno));
-        if (to >= 0)
-            close(to);
-    }
-    return out;
-}
 
 static bool newest(struct sqlite3 *db, int64_t *id, struct error *why)
 {
@@ -45,14 +30,14 @@ static bool write_report(struct sqlite3 *db, const struct options *o, int64_t id
     bool to_file = path && strcmp(path, "-") != 0;
     if (!incident_store(db, why) || (!id && !newest(db, &id, why)) || !episode_load(db, id, &episode, why))
         return false;
-    FILE *out = to_file ? open_file(path, why) : stdout;
+    FILE *out = to_file ? output_create(path, why) : stdout;
     if (!out)
         return false;
     bool done = report_write(db, &episode, options_store(o), out, why);
-    if (fflush(out) != 0 && errno != EPIPE && done)
+    if (to_file)
+        done = output_finish(out, path, done, why);
+    else if (fflush(out) != 0 && errno != EPIPE && done)
         done = error_set(why, EXIT_IO, "cannot write the report: %s", strerror(errno));
-    if (to_file && fclose(out) != 0 && done)
-        done = error_set(why, EXIT_IO, "cannot write %s: %s", path, strerror(errno));
     if (to_file && done)
         log_notice("wrote %s", path);
     return done;
@@ -64,7 +49,7 @@ static int run(const struct options *o)
     int64_t id = 0;
     if (o->operand_count > 1)
         return command_usage(&report_command, "takes one incident, or none for the newest");
-    if (o->operand_count == 1 && !command_alert_id(&report_command, o, &id, &why))
+    if (o->operand_count == 1 && !command_number(&report_command, o, "incident", &id, &why))
         return command_fail(&report_command, &why);
     struct sqlite3 *db = command_store(o, &why);
     if (!db)

@@ -1,6 +1,5 @@
 /* dbhound sample ALERT: the packets as a pcapng file. */
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <sqlite3.h>
 #include <string.h>
@@ -8,6 +7,7 @@
 #include <unistd.h>
 
 #include "app/command.h"
+#include "app/output.h"
 #include "app/query.h"
 #include "base/log.h"
 #include "store/store.h"
@@ -35,19 +35,13 @@ static bool write_all(int to, struct view bytes)
     return true;
 }
 
-/* A sample may hold what its owner's users typed: the file is the owner's alone. */
 static bool write_file(const char *path, struct view bytes, struct error *why)
 {
-    int to = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    if (to < 0)
-        return error_set(why, EXIT_CANNOT_CREATE, "cannot create %s: %s", path, strerror(errno));
-    bool written = write_all(to, bytes);
-    int reason = errno;
-    if (close(to) && written) {
-        written = false;
-        reason = errno;
-    }
-    return written || error_set(why, EXIT_IO, "cannot write %s: %s", path, strerror(reason));
+    FILE *out = output_create(path, why);
+    if (!out)
+        return false;
+    bool good = fwrite(bytes.bytes, 1, bytes.length, out) == bytes.length;
+    return output_finish(out, path, true, why) && good;
 }
 
 static bool put(const struct options *o, int64_t id, int64_t sid, struct view bytes, struct error *why)
@@ -93,7 +87,7 @@ static int run(const struct options *o)
 {
     struct error why;
     int64_t id = 0;
-    if (!command_alert_id(&sample_command, o, &id, &why))
+    if (!command_number(&sample_command, o, "alert", &id, &why))
         return command_fail(&sample_command, &why);
     struct sqlite3 *db = command_store(o, &why);
     bool done = db && find(db, o, id, &why);

@@ -4,8 +4,6 @@
 
 #include "app/command.h"
 #include "app/incident.h"
-#include "app/query.h"
-#include "app/render.h"
 #include "base/log.h"
 
 static const char *tls_word(sqlite3_stmt *rows, int column)
@@ -19,7 +17,7 @@ static void add_cells(struct listing *t, sqlite3_stmt *rows)
 {
     char text[64];
     TEXT_ON_STACK(end, 80);
-    incident_end(&end, query_text(rows, 0), sqlite3_column_int(rows, 1));
+    rows_end(&end, query_text(rows, 0), sqlite3_column_int(rows, 1));
     listing_add(t, end.chars, PAINT_BOLD);
     listing_add(t, query_text(rows, 2), PAINT_NONE);
     listing_add(t, query_text(rows, 3), PAINT_NONE);
@@ -35,36 +33,7 @@ static void add_cells(struct listing *t, sqlite3_stmt *rows)
     listing_add(t, query_text(rows, 9), PAINT_MEDIUM);
 }
 
-static bool print_table(sqlite3_stmt *rows, const struct screen *screen, uint64_t *many, struct error *why)
-{
-    static const char *const titles[] = {"SERVER",    "PROTO",           "VERSION", "TLS", ">CLIENTS", ">INCIDENTS", "FIRST SEEN (UTC)",
-                                         "LAST SEEN", "ADVISORIES", NULL};
-    struct listing t;
-    int result;
-    listing_open(&t, titles);
-    for (*many = 0; (result = sqlite3_step(rows)) == SQLITE_ROW; (*many)++)
-        add_cells(&t, rows);
-    if (*many)
-        listing_print(&t, screen);
-    else
-        listing_free(&t);
-    return query_done(rows, result, why);
-}
-
-static bool print_json(sqlite3_stmt *rows, struct error *why)
-{
-    int result;
-    const char *before = "[";
-    while ((result = sqlite3_step(rows)) == SQLITE_ROW && !ferror(stdout)) {
-        json_t *row = query_row(rows);
-        fprintf(stdout, "%s\n ", before);
-        json_dumpf(row, stdout, JSON_COMPACT);
-        json_decref(row);
-        before = ",";
-    }
-    fputs(*before == '[' ? "[]\n" : "\n]\n", stdout);
-    return query_done(rows, result == SQLITE_ROW ? SQLITE_DONE : result, why);
-}
+static const char *const titles[] = {"SERVER", "PROTO", "VERSION", "TLS", ">CLIENTS", ">INCIDENTS", "FIRST SEEN (UTC)", "LAST SEEN", "ADVISORIES", NULL};
 
 static int run(const struct options *o)
 {
@@ -89,7 +58,7 @@ static int run(const struct options *o)
     }
     bool json = options_have(o, OPTION_JSON);
     sqlite3_stmt *rows = query_prepare(db, &q, json ? "SELECT * FROM v_servers" : few, "ORDER BY server_ip, server_port", &why);
-    bool done = rows && (json ? print_json(rows, &why) : print_table(rows, &screen, &many, &why));
+    bool done = rows && (json ? rows_print_json(rows, &why) : rows_print_table(rows, titles, add_cells, &screen, &many, &why));
     sqlite3_close(db);
     if (!done)
         return command_fail(&servers_command, &why);

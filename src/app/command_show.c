@@ -11,7 +11,7 @@ static int run(const struct options *o)
     struct screen screen;
     struct shown alert;
     int64_t id = 0;
-    if (!command_alert_id(&show_command, o, &id, &why) || !screen_open(&screen, stdout, o, &why))
+    if (!command_number(&show_command, o, "alert", &id, &why) || !screen_open(&screen, stdout, o, &why))
         return command_fail(&show_command, &why);
     struct sqlite3 *db = command_store(o, &why);
     if (!db)

@@ -12,11 +12,6 @@ void incident_time(char *out, size_t size, int64_t time_ns)
     snprintf(out, size, "%.10s %.12s", time.chars, time.length > 11 ? time.chars + 11 : "");
 }
 
-void incident_end(struct text *t, const char *address, int port)
-{
-    text_add(t, strchr(address, ':') ? "[%s]:%d" : "%s:%d", address, port);
-}
-
 enum paint incident_paint(const char *verdict)
 {
     if (strcmp(verdict, "server-crash") == 0 || strcmp(verdict, "server-hang") == 0)
@@ -95,10 +90,10 @@ bool incident_print_shape(struct sqlite3 *db, const char *shape, bool json, cons
         listing_add(&t, query_text(rows, 0), PAINT_BOLD);
         incident_time(text, sizeof text, sqlite3_column_int64(rows, 1));
         listing_add(&t, text, PAINT_NONE);
-        incident_end(&server, query_text(rows, 2), sqlite3_column_int(rows, 3));
+        rows_end(&server, query_text(rows, 2), sqlite3_column_int(rows, 3));
         listing_add(&t, server.chars, PAINT_NONE);
         listing_add(&t, query_text(rows, 4), incident_paint(query_text(rows, 4)));
-        incident_end(&client, query_text(rows, 5), sqlite3_column_int(rows, 6));
+        rows_end(&client, query_text(rows, 5), sqlite3_column_int(rows, 6));
         listing_add(&t, client.chars, PAINT_NONE);
         listing_add(&t, query_text(rows, 7), PAINT_NONE);
         listing_add(&t, query_text(rows, 8), PAINT_NONE);

@@ -4,13 +4,10 @@
 
 #include <sqlite3.h>
 
-#include "app/query.h"
-#include "app/render.h"
+#include "app/rows.h"
 
 /* "2026-11-24 05:51:59.123" */
 void incident_time(char *out, size_t size, int64_t time_ns);
-/* "10.0.0.5:3306", "[::1]:3306" */
-void incident_end(struct text *t, const char *address, int port);
 enum paint incident_paint(const char *verdict);
 /* False: the store was written before incidents were kept. */
 bool incident_store(struct sqlite3 *db, struct error *why) MUST_CHECK;

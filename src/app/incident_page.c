@@ -67,7 +67,7 @@ static void print_impact(sqlite3_stmt *row, const struct screen *s)
         label(s, "Backup", "no other server was seen to take over");
         return;
     }
-    incident_end(&words, query_text(row, BACKUP_IP), sqlite3_column_int(row, BACKUP_PORT));
+    rows_end(&words, query_text(row, BACKUP_IP), sqlite3_column_int(row, BACKUP_PORT));
     text_add(&words, " took over for %d clients, which were without a server for %.1f s", sqlite3_column_int(row, MOVED),
              (double)sqlite3_column_int64(row, WITHOUT) / 1e9);
     if (sqlite3_column_int(row, FOLLOWED))
@@ -103,7 +103,7 @@ static void print_suspect(sqlite3_stmt *row, int64_t began_ns, const char *store
     const char *type = query_text(row, 5), *user = query_text(row, 9);
     double before_ms = (double)(began_ns - sqlite3_column_int64(row, 4)) / 1e6;
     text_add(&words, "%d. ", sqlite3_column_int(row, 0));
-    incident_end(&words, query_text(row, 1), sqlite3_column_int(row, 2));
+    rows_end(&words, query_text(row, 1), sqlite3_column_int(row, 2));
     if (*user)
         text_add(&words, " (%s)", user);
     text_add(&words, ": %s, %lld bytes, %.1f ms %s, packet %lld, shape %s, %d points", *type ? type : "a message",
@@ -153,7 +153,7 @@ static bool print_words(struct sqlite3 *db, int64_t id, int64_t began_ns, const 
     for (; (result = sqlite3_step(rows)) == SQLITE_ROW; used++) {
         char text[32];
         TEXT_ON_STACK(client, 80);
-        incident_end(&client, query_text(rows, 0), sqlite3_column_int(rows, 1));
+        rows_end(&client, query_text(rows, 0), sqlite3_column_int(rows, 1));
         listing_add(&t, client.chars, PAINT_NONE);
         listing_add(&t, query_text(rows, 2), PAINT_NONE);
         snprintf(text, sizeof text, "%.1f", (double)(sqlite3_column_int64(rows, 3) - began_ns) / 1e6);
@@ -187,7 +187,7 @@ bool incident_print(struct sqlite3 *db, int64_t id, const char *store, const str
     int64_t began_ns = sqlite3_column_int64(row, BEGAN);
     const char *verdict = query_text(row, VERDICT);
     int confidence = sqlite3_column_int(row, CONFIDENCE);
-    incident_end(&server, query_text(row, SERVER_IP), sqlite3_column_int(row, SERVER_PORT));
+    rows_end(&server, query_text(row, SERVER_IP), sqlite3_column_int(row, SERVER_PORT));
     fprintf(s->out, "%sIncident %" PRId64 ": %s (%s): %s%s%s, %s (%d %%)\n", paint(s, PAINT_BOLD), id, server.chars, query_text(row, PROTO),
             paint(s, incident_paint(verdict)), verdict, paint(s, PAINT_NONE), sureness(confidence), confidence);
     sentence(s, 0, "", query_text(row, SUMMARY));
@@ -205,7 +205,7 @@ static bool print_server(sqlite3_stmt *rows, const struct screen *s)
 {
     TEXT_ON_STACK(server, 80);
     TEXT_ON_STACK(words, 400);
-    incident_end(&server, query_text(rows, 0), sqlite3_column_int(rows, 1));
+    rows_end(&server, query_text(rows, 0), sqlite3_column_int(rows, 1));
     heading(s, server.chars);
     text_add(&words, "%lld requests, %lld replies, %lld errors, %lld never answered", (long long)sqlite3_column_int64(rows, 3),
              (long long)sqlite3_column_int64(rows, 4), (long long)sqlite3_column_int64(rows, 5), (long long)sqlite3_column_int64(rows, 6));

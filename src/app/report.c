@@ -69,7 +69,7 @@ static void read_incident(sqlite3_stmt *row, struct report_incident *i)
     *i->backup = 0;
     if (*query_text(row, NUMBERS + 4)) {
         struct text backup = text_in(i->backup, sizeof i->backup);
-        incident_end(&backup, query_text(row, NUMBERS + 4), sqlite3_column_int(row, NUMBERS + 5));
+        rows_end(&backup, query_text(row, NUMBERS + 4), sqlite3_column_int(row, NUMBERS + 5));
     }
 }
 
@@ -88,7 +88,7 @@ static bool find_server(struct sqlite3 *db, int64_t id, struct episode *e, struc
         copy(e->proto, sizeof e->proto, query_text(row, 2));
         copy(e->version, sizeof e->version, query_text(row, 3));
         struct text server = text_in(e->server, sizeof e->server);
-        incident_end(&server, e->server_ip, (int)e->port);
+        rows_end(&server, e->server_ip, (int)e->port);
     }
     if (!query_done(row, result == SQLITE_ROW ? SQLITE_DONE : result, why))
         return false;
@@ -241,7 +241,7 @@ static bool suspect_lines(struct sqlite3 *db, const struct episode *e, FILE *out
         char when[40];
         bool sure = sqlite3_column_int(rows, 7) >= SURE;
         TEXT_ON_STACK(client, 80);
-        incident_end(&client, query_text(rows, 1), sqlite3_column_int(rows, 2));
+        rows_end(&client, query_text(rows, 1), sqlite3_column_int(rows, 2));
         report_time(when, sizeof when, sqlite3_column_int64(rows, 3));
         fprintf(out, "%s: %s of %d bytes from **%s**", sure ? "The prime suspect" : "No message stands out. The likeliest",
                 query_text(rows, 4), sqlite3_column_int(rows, 5), client.chars);

@@ -76,7 +76,7 @@ static bool other_servers(struct sqlite3 *db, const struct episode *e, FILE *out
         return false;
     while ((result = sqlite3_step(rows)) == SQLITE_ROW) {
         TEXT_ON_STACK(server, 80);
-        incident_end(&server, query_text(rows, 0), sqlite3_column_int(rows, 1));
+        rows_end(&server, query_text(rows, 0), sqlite3_column_int(rows, 1));
         if (!many++)
             fprintf(out, "- Exposed to the same, with the same version:\n");
         fprintf(out, "  - %s\n", server.chars);
@@ -95,7 +95,7 @@ static bool clear_servers(struct sqlite3 *db, const struct episode *e, FILE *out
         return false;
     while ((result = sqlite3_step(rows)) == SQLITE_ROW) {
         TEXT_ON_STACK(server, 80);
-        incident_end(&server, query_text(rows, 0), sqlite3_column_int(rows, 1));
+        rows_end(&server, query_text(rows, 0), sqlite3_column_int(rows, 1));
         fprintf(out, "%s%s (%s)", many++ ? ", " : "- Servers with which no client was seen to use TLS: ", server.chars, query_text(rows, 2));
     }
     if (many)

@@ -10,6 +10,7 @@
 
 #include "app/hex.h"
 #include "app/query.h"
+#include "app/rows.h"
 #include "app/tree.h"
 #include "model/anomaly.h"
 #include "model/field.h"
@@ -99,7 +100,7 @@ static void add_end(struct text *t, const struct shown *a, bool server)
 {
     const char *address = shown_text(a, server ? "server_ip" : "client_ip");
     int64_t port = shown_number(a, server ? "server_port" : "client_port");
-    text_add(t, strchr(address, ':') ? "[%s]:%" PRId64 : "%s:%" PRId64, address, port);
+    rows_end(t, address, port);
 }
 
 static bool sent_by_server(const struct shown *a)
