@@ -20,10 +20,10 @@ struct cursor {
     bool failed : 1;
 };
 
-/* Of more than 2 GiB only the first are seen. */
+/* Of more than 2 GiB only the first are seen. Of nothing at all there may be no address: nothing is added to NULL. */
 static inline struct cursor cursor_over(struct view bytes)
 {
-    return (struct cursor){bytes.bytes, 0, (bytes.length < INT32_MAX ? (uint32_t)bytes.length : INT32_MAX) & INT32_MAX, false};
+    return (struct cursor){bytes.bytes ? bytes.bytes : (const uint8_t *)"", 0, (bytes.length < INT32_MAX ? (uint32_t)bytes.length : INT32_MAX) & INT32_MAX, false};
 }
 
 static inline size_t cursor_left(const struct cursor *c)

@@ -17,7 +17,8 @@ static const int64_t SWAPPED_NS_MOST = INT64_C(30000000000);
  * of them wrong from its SYN on; one that is right by chance is one in 65,536. */
 bool doubt_checksum(const struct net *n, struct half *h, const struct net_packet *p)
 {
-    if (n->options.ignore_checksums || h->sums == SUMS_LEFT_TO_THE_CARD)
+    /* What looked so may have been forged before the connection began: its real SYN tells. */
+    if (n->options.ignore_checksums || (h->sums == SUMS_LEFT_TO_THE_CARD && !(p->flags & TCP_SYN)))
         return false;
     enum checksum sum = tcp_checksum(p);
     if (sum == CHECKSUM_RIGHT)

@@ -61,10 +61,23 @@ static void until_without_end_fails(void **state)
     hex_free(bytes);
 }
 
+/* Under the sanitizer, adding even nothing to NULL is a defect. */
+static void nothing_at_all(void **state)
+{
+    (void)state;
+    struct cursor c = cursor_over(view_of(NULL, 0));
+    assert_int_equal(cursor_left(&c), 0);
+    assert_int_equal(take_rest(&c).length, 0);
+    assert_int_equal(take_until(&c, 0).length, 0);
+    assert_int_equal(take_u8(&c), 0);
+    assert_true(c.failed);
+    assert_int_equal(cursor_ahead(&c).length, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(reads_fields_in_order),
+        cmocka_unit_test(nothing_at_all), cmocka_unit_test(reads_fields_in_order),
         cmocka_unit_test(failure_stays),
         cmocka_unit_test(huge_lengths_do_not_wrap),
         cmocka_unit_test(until_without_end_fails),

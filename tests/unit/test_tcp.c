@@ -15,6 +15,7 @@ struct row {
 #define AT(side, bits, number, acknowledged) .from = side, .flags = bits, .seq = number, .ack = acknowledged
 #define TEXT(text) .payload = (text), .length = sizeof(text) - 1
 #define STAMP(of) .options = {(const uint8_t *)"\1\1\10\12\0\0\0" of "\0\0\0\1", 12}
+#define FORGED {AT(C, SYN, 100, 0), .sum = SUM_WRONG}
 #define HANDSHAKE {AT(C, SYN, 100, 0)}, {AT(S, SYN | A, 500, 101)}, {AT(C, A, 101, 501)}
 
 /* Client's first byte 101, server's 501. */
@@ -116,6 +117,9 @@ static const struct row rows[] = {
     {"all checksums wrong", "C:abc C:d", END_RESET,
      {{AT(C, SYN, 100, 0), .sum = SUM_WRONG}, {AT(S, SYN | A, 500, 101)}, {AT(C, A, 101, 501), TEXT("abc"), .sum = SUM_WRONG},
       {AT(C, A, 104, 501), TEXT("d"), .sum = SUM_WRONG}, {AT(C, RST, 105, 501), .sum = SUM_WRONG}}},
+    {"wrong checksums of SYNs before the real one", "C:real", -1,
+     {FORGED, FORGED, FORGED, FORGED, FORGED, FORGED, FORGED, FORGED, {AT(C, SYN, 100, 0), .sum = SUM_RIGHT}, {AT(S, SYN | A, 500, 101)},
+      {AT(C, A, 101, 501), TEXT("EVIL"), .sum = SUM_WRONG}, {AT(C, A, 101, 501), TEXT("real"), .sum = SUM_RIGHT}}},
     {"wrong checksum of a reset", "C:real", -1,
      {{AT(C, SYN, 100, 0), .sum = SUM_RIGHT}, {AT(S, SYN | A, 500, 101)}, {AT(C, RST, 101, 501), .sum = SUM_WRONG},
       {AT(C, A, 101, 501), TEXT("real"), .sum = SUM_RIGHT}}},
