@@ -14,6 +14,13 @@
 /* A death is dated by its first end, slowness and silence by what came before or after it. */
 static const int64_t BEFORE_NS = INT64_C(1000000000), AFTER_NS = INT64_C(10) * 1000000000;
 
+static void print_json(json_t *value)
+{
+    json_dumpf(value, stdout, JSON_INDENT(1));
+    fputc('\n', stdout);
+    json_decref(value);
+}
+
 static int list(const struct options *o)
 {
     static const char *const titles[] = {"DRILL", "WHAT HAPPENS", NULL};
@@ -22,6 +29,13 @@ static int list(const struct options *o)
     struct listing t;
     if (!screen_open(&screen, stdout, o, &why))
         return command_fail(&drill_command, &why);
+    if (options_have(o, OPTION_JSON)) {
+        json_t *all = json_array();
+        for (unsigned i = 0; drill_scenario_at(i); i++)
+            json_array_append_new(all, json_pack("{s:s,s:s}", "drill", drill_scenario_at(i)->name, "text", drill_scenario_at(i)->text));
+        print_json(all);
+        return EXIT_DONE;
+    }
     listing_open(&t, titles);
     for (unsigned i = 0; drill_scenario_at(i); i++) {
         listing_add(&t, drill_scenario_at(i)->name, PAINT_BOLD);
@@ -48,13 +62,16 @@ static bool write_capture(const struct drill_scenario *s, const struct options *
         if (!(out = to < 0 ? NULL : fdopen(to, "w")))
             error_set(why, EXIT_CANNOT_CREATE, "cannot create %s: %s", path, strerror(errno));
     }
-    return out && output_finish(out, path, drill_play(s, seed, out, why), why);
+    bool done = out && output_finish(out, path, drill_play(s, seed, out, why), why);
+    if (out && !done && !given)
+        unlink(path);
+    return done;
 }
 
 static int replay(const char *path, const char *name, const struct options *o, int64_t *run_id)
 {
     struct error why;
-    struct run r = {.options = o};
+    struct run r = {.options = o, .silent = options_have(o, OPTION_JSON)};
     struct source_options options = {NULL, &r.counters};
     const char *const paths[] = {path};
     TEXT_ON_STACK(sources, 128);
@@ -73,27 +90,31 @@ static int replay(const char *path, const char *name, const struct options *o, i
 
 struct score {
     const struct screen *screen;
+    json_t *checks; /* NULL: for people */
     bool good;
 };
 
 static void check(struct score *s, bool good, const char *what, const char *seen)
 {
     s->good &= good;
-    fprintf(s->screen->out, "%s%s%s  %s: %s\n", paint(s->screen, good ? PAINT_LOW : PAINT_HIGH), good ? "ok    " : "MISSED", paint(s->screen, PAINT_NONE), what,
-            seen);
+    if (s->checks)
+        json_array_append_new(s->checks, json_pack("{s:s,s:b,s:s}", "what", what, "good", good, "seen", seen));
+    else
+        fprintf(s->screen->out, "%s%s%s  %s: %s\n", paint(s->screen, good ? PAINT_LOW : PAINT_HIGH), good ? "ok    " : "MISSED",
+                paint(s->screen, PAINT_NONE), what, seen);
 }
 
 /* The first incident of a server in the run. */
 struct said {
     bool found;
-    int64_t id, began_ns;
-    char verdict[32], backup[64], killer[64], summary[320];
+    int64_t began_ns;
+    char verdict[32], backup[64], killer[64];
 };
 
 static bool find_incident(struct sqlite3 *db, int64_t run_id, const char *server, struct said *row, struct error *why)
 {
     sqlite3_stmt *s = query_number(db,
-                                   "SELECT i.incident_id, i.began_ns, i.verdict, ifnull(i.backup_ip, ''), ifnull(s.client_ip, ''), i.summary FROM v_incidents i"
+                                   "SELECT i.began_ns, i.verdict, ifnull(i.backup_ip, ''), ifnull(s.client_ip, '') FROM v_incidents i"
                                    " LEFT JOIN v_suspects s ON s.incident_id = i.incident_id AND s.rank = 1 WHERE i.run_id = ?1 AND i.server_ip = ?2"
                                    " ORDER BY i.began_ns LIMIT 1",
                                    run_id, why);
@@ -103,12 +124,10 @@ static bool find_incident(struct sqlite3 *db, int64_t run_id, const char *server
     int result = sqlite3_step(s);
     *row = (struct said){.found = result == SQLITE_ROW};
     if (row->found) {
-        row->id = sqlite3_column_int64(s, 0);
-        row->began_ns = sqlite3_column_int64(s, 1);
-        snprintf(row->verdict, sizeof row->verdict, "%s", query_text(s, 2));
-        snprintf(row->backup, sizeof row->backup, "%s", query_text(s, 3));
-        snprintf(row->killer, sizeof row->killer, "%s", query_text(s, 4));
-        snprintf(row->summary, sizeof row->summary, "%s", query_text(s, 5));
+        row->began_ns = sqlite3_column_int64(s, 0);
+        snprintf(row->verdict, sizeof row->verdict, "%s", query_text(s, 1));
+        snprintf(row->backup, sizeof row->backup, "%s", query_text(s, 2));
+        snprintf(row->killer, sizeof row->killer, "%s", query_text(s, 3));
     }
     return query_done(s, result == SQLITE_ROW ? SQLITE_DONE : result, why);
 }
@@ -120,8 +139,8 @@ static bool score_run(struct sqlite3 *db, const struct drill_scenario *d, int64_
     if (!find_incident(db, run_id, "10.9.1.1", &row, why) || !find_incident(db, run_id, "10.9.1.2", &second, why))
         return false;
     int64_t off = row.began_ns - drill_strikes_ns(d);
-    snprintf(text, sizeof text, "%s%.3f s after it struck", row.found ? "" : "no incident; ", row.found ? (double)off / 1e9 : 0.0);
-    check(s, row.found && off > -BEFORE_NS && off < AFTER_NS, "dated", text);
+    snprintf(text, sizeof text, "%.3f s after it struck", (double)off / 1e9);
+    check(s, row.found && off > -BEFORE_NS && off < AFTER_NS, "dated", row.found ? text : "no incident");
     snprintf(text, sizeof text, "%s, and it was %s", row.found ? row.verdict : "none", d->expected.verdict);
     check(s, row.found && strcmp(row.verdict, d->expected.verdict) == 0, "verdict", text);
     if (d->expected.killer_first) {
@@ -142,7 +161,7 @@ static int drill(const struct drill_scenario *d, const struct options *o)
     char path[4096];
     struct error why;
     struct screen screen;
-    struct score s = {.screen = &screen, .good = true};
+    struct score s = {.screen = &screen, .checks = options_have(o, OPTION_JSON) ? json_array() : NULL, .good = true};
     int64_t run_id = 0;
     if (!screen_open(&screen, stdout, o, &why) || !write_capture(d, o, path, sizeof path, &why))
         return run_refuse(&drill_command, &why);
@@ -156,6 +175,8 @@ static int drill(const struct drill_scenario *d, const struct options *o)
     sqlite3_close(db);
     if (!done)
         return command_fail(&drill_command, &why);
+    if (s.checks)
+        print_json(json_pack("{s:s,s:b,s:I,s:o}", "drill", d->name, "good", s.good, "run_id", (json_int_t)run_id, "checks", s.checks));
     return s.good ? EXIT_DONE : EXIT_MATCHED;
 }
 
@@ -181,12 +202,12 @@ static int run(const struct options *o)
 
 const struct command drill_command = {
     .name = "drill",
-    .usage = "[list | [run] NAME] [-d FILE] [--seed N] [-w FILE]",
+    .usage = "[list | [run] NAME] [-d FILE] [--seed N] [-w FILE] [--json]",
     .summary = "practise: a made-up disaster goes through the whole pipeline, and what dbhound says of it is compared with the truth",
     .examples = "dbhound drill\n"
                 "dbhound drill packet-of-death-mysql -d drill.db && dbhound why -d drill.db\n"
                 "dbhound drill afternoon -d drill.db -w afternoon.pcap && dbhound report -d drill.db\n",
     .exits = "0 everything was found; 1 something was missed; 64 wrong usage; 73 and 74 the store or the capture cannot be written",
-    .takes = TAKES(DB) | TAKES(SEED) | TAKES(WRITE) | TAKES(RULES) | TAKES(ONLY_RULES) | TAKES(TUNING) | TAKES(WORKERS) | TAKES(MEMORY) | TAKES(QUIET),
+    .takes = TAKES(DB) | TAKES(SEED) | TAKES(WRITE) | TAKES(RULES) | TAKES(ONLY_RULES) | TAKES(TUNING) | TAKES(WORKERS) | TAKES(MEMORY) | TAKES(QUIET) | TAKES(JSON),
     .run = run,
 };

@@ -76,7 +76,8 @@ static void read_incident(sqlite3_stmt *row, struct report_incident *i)
 static bool find_server(struct sqlite3 *db, int64_t id, struct episode *e, struct error *why)
 {
     sqlite3_stmt *row = query_number(db,
-                                     "SELECT i.server_ip, i.server_port, i.proto, ifnull(s.version, '') FROM v_incidents i LEFT JOIN v_servers s"
+                                     "SELECT i.server_ip, i.server_port, i.proto, ifnull(s.version, ''), r.command = 'drill' FROM v_incidents i"
+                                     " JOIN v_runs r USING (run_id) LEFT JOIN v_servers s"
                                      " ON s.server_ip = i.server_ip AND s.server_port = i.server_port WHERE incident_id = ?1",
                                      id, why);
     if (!row)
@@ -87,6 +88,7 @@ static bool find_server(struct sqlite3 *db, int64_t id, struct episode *e, struc
         e->port = sqlite3_column_int64(row, 1);
         copy(e->proto, sizeof e->proto, query_text(row, 2));
         copy(e->version, sizeof e->version, query_text(row, 3));
+        e->drill = sqlite3_column_int(row, 4) != 0;
         struct text server = text_in(e->server, sizeof e->server);
         rows_end(&server, e->server_ip, (int)e->port);
     }
@@ -309,6 +311,8 @@ bool report_write(struct sqlite3 *db, const struct episode *e, const char *store
     report_time(began, sizeof began, episode_first(e)->began_ns);
     fprintf(out, "# Incident: %s, %s %.16s\n\nDraft by dbhound, from what was seen on the wire. Times are %s. What it did not see is marked \"to fill in\".\n\n",
             e->server, verdict_words(e->incidents[e->chosen].verdict), began, zone);
+    if (e->drill)
+        fprintf(out, "**This is a drill: nobody was hurt.**\n\n");
     summary(e, out);
     if (!cause(db, e, out, why) || !report_timeline(db, e, out, why))
         return false;

@@ -22,6 +22,7 @@ struct report_incident {
 struct episode {
     char server_ip[64], server[80], proto[16], version[80];
     int64_t port;
+    bool drill;
     unsigned used, chosen;
     struct report_incident incidents[EPISODE_MAX];
 };

@@ -193,6 +193,14 @@ bool run_settle_habits(struct run *r, struct error *why)
     return good;
 }
 
+static void print_sum(const struct run *r)
+{
+    if (options_have(r->options, OPTION_JSON))
+        summary_print_json(stdout, &r->summary);
+    else if (!options_have(r->options, OPTION_QUIET))
+        summary_print(stdout, &r->summary);
+}
+
 int run_end(struct run *r, const struct command *command)
 {
     struct error why, later;
@@ -212,10 +220,8 @@ int run_end(struct run *r, const struct command *command)
     store_count_losses(r->store, &r->counters);
     if (!store_end_run(r->store, &r->counters, stored ? result : EXIT_IO, stored ? &why : &later))
         stored = false;
-    if (options_have(r->options, OPTION_JSON))
-        summary_print_json(stdout, &r->summary);
-    else if (!options_have(r->options, OPTION_QUIET))
-        summary_print(stdout, &r->summary);
+    if (!r->silent)
+        print_sum(r);
     for (size_t i = 0; i < r->summary.damages_used; i++)
         log_error("%s: %s at byte %llu", r->damages[i].path, r->damages[i].reason, (unsigned long long)r->damages[i].offset);
     return stored ? result : command_fail(command, &why);

@@ -19,6 +19,7 @@ struct run {
     const struct options *options;
     bool live;        /* keeps what capturing needs; see privileges.h */
     const char *user; /* live: to become, or NULL */
+    bool silent;      /* no sum on standard output at the end */
     struct rule_set *rules;
     struct habits *known;  /* --habits: what was known before this run, or NULL */
     struct places *places; /* --geoip, or NULL */
