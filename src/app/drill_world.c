@@ -59,21 +59,21 @@ static const struct drill_event afternoon[] = {{MISHAP_DEATH, MINUTES(10), MINUT
 
 static const struct drill_scenario scenarios[] = {
     {.name = "packet-of-death-mysql", .text = "a malformed message ends a MySQL server; it is started again", .protocol = PROTOCOL_MYSQL, BUSY,
-     EVENTS(dies_and_returns), .expected = {"server-crash", .killer_first = true}},
+     EVENTS(dies_and_returns), .expected = {.verdict = "server-crash", .killer_first = true}},
     {.name = "packet-of-death-pgsql", .text = "a malformed message ends one process of PostgreSQL, and with it all connections",
-     .protocol = PROTOCOL_PGSQL, BUSY, EVENTS(backend_dies), .expected = {"server-crash", .killer_first = true}},
+     .protocol = PROTOCOL_PGSQL, BUSY, EVENTS(backend_dies), .expected = {.verdict = "server-crash", .killer_first = true}},
     {.name = "slow-queries", .text = "every query takes seconds: nobody died", .protocol = PROTOCOL_MYSQL, BUSY, EVENTS(gets_slow),
-     .expected = {"workload"}},
+     .expected = {.verdict = "workload"}},
     {.name = "network-loss", .text = "what clients send does not arrive: the server is well", .protocol = PROTOCOL_PGSQL, BUSY, EVENTS(is_cut),
-     .expected = {"network"}},
+     .expected = {.verdict = "network"}},
     {.name = "failover", .text = "a server dies, and the clients go to its backup", .protocol = PROTOCOL_MYSQL, BUSY, EVENTS(dies_for_good),
-     .failover = true, .expected = {"server-crash", .killer_first = true, .backup = true}},
+     .failover = true, .expected = {.verdict = "server-crash", .killer_first = true, .backup = true}},
     {.name = "silent-backup", .text = "a server dies, the clients go to its backup, and that answers nobody", .protocol = PROTOCOL_MYSQL, BUSY,
      EVENTS(dies_and_backup_is_mute), .failover = true,
-     .expected = {"server-crash", .killer_first = true, .backup = true, .backup_verdict = "server-hang"}},
+     .expected = {.verdict = "server-crash", .killer_first = true, .backup = true, .backup_verdict = "server-hang"}},
     {.name = "afternoon", .text = "3 PM to 5 PM: an attacker's message, three restarts in vain, and the end of it", .protocol = PROTOCOL_MYSQL,
      .clients = 9, .idle = 4, .lasts_ns = MINUTES(140), .think_ns = SECONDS(12), .retry_ns = SECONDS(20), .starts_ns = HOURS(14) + MINUTES(50),
-     EVENTS(afternoon), .expected = {"server-crash", .killer_first = true}},
+     EVENTS(afternoon), .expected = {.verdict = "server-crash", .killer_first = true}},
 };
 
 const struct drill_scenario *drill_scenario_at(unsigned index)
