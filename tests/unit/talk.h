@@ -141,4 +141,44 @@ static inline void talk_expect_silence(const struct talk *t)
     assert_int_equal(t->reports_used, 0);
 }
 
+/* After a gap, in bytes given as hex: where the next message surely begins. */
+struct boundary {
+    const char *name;
+    enum side from;
+    const char *hex;
+    int offset; /* -1: none is sure */
+};
+
+static inline void talk_expect_boundaries(const struct decoder *decoder, const struct boundary *rows, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct talk *t = talk_open(decoder);
+        struct view bytes = hex(rows[i].hex);
+        size_t offset = 999;
+        bool found = decoder->resync(t->state, rows[i].from, cursor_over(bytes), &offset);
+        if (found != (rows[i].offset >= 0) || (found && offset != (size_t)rows[i].offset))
+            fail_msg("%s: %d at %zu", rows[i].name, found, offset);
+        hex_free(bytes);
+        talk_close(t);
+    }
+}
+
+/* Every row of the catalogue has its words, and belongs to its protocol's block of a thousand numbers. */
+static inline void talk_expect_catalogue(const struct decoder *decoder, unsigned block, unsigned least)
+{
+    size_t length = strlen(decoder->name);
+    unsigned rows = 0;
+    for (unsigned i = 1; i < ANOMALIES; i++) {
+        const struct anomaly_row *row = anomaly_row((enum anomaly)i);
+        if (row->protocol != decoder->protocol)
+            continue;
+        rows++;
+        assert_true(row->number >= block && row->number < block + 1000);
+        assert_memory_equal(row->name, decoder->name, length);
+        assert_int_equal(row->name[length], '.');
+        assert_true(*row->title && *row->meaning && *row->legal && *row->spec && *row->benign);
+    }
+    assert_true(rows >= least);
+}
+
 #endif

@@ -153,12 +153,7 @@ static void joined_in_the_middle(void **state)
 static void finds_the_next_boundary(void **state)
 {
     (void)state;
-    static const struct {
-        const char *name;
-        enum side from;
-        const char *bytes;
-        int offset; /* -1: none */
-    } rows[] = {
+    static const struct boundary rows[] = {
         {"a request at once", FROM_CLIENT, "04000001 05 00000000", 0},
         {"a request that goes on", FROM_CLIENT, "04000001 07 00000090 00000080 'select'", 0},
         {"the end of a value, then two requests", FROM_CLIENT, "aabbcc 04000001 05 00000000 04000002 05 00000000", 3},
@@ -173,16 +168,7 @@ static void finds_the_next_boundary(void **state)
         {"a segment whose header is wrong", FROM_CLIENT, "090002a4c8ff 15000001 05 00000000", -1},
         {"nothing", FROM_SERVER, "", -1},
     };
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        struct talk *t = talk_open(&cql_decoder);
-        size_t offset = 999;
-        struct view bytes = hex(rows[i].bytes);
-        bool found = cql_decoder.resync(t->state, rows[i].from, cursor_over(bytes), &offset);
-        if (found != (rows[i].offset >= 0) || (found && offset != (size_t)rows[i].offset))
-            fail_msg("%s: %d at %zu", rows[i].name, found, offset);
-        hex_free(bytes);
-        talk_close(t);
-    }
+    talk_expect_boundaries(&cql_decoder, rows, sizeof rows / sizeof rows[0]);
 }
 
 /* A result of 100,000 bytes costs its head; what is beyond the head is not missing, what is beyond the body is. */
@@ -258,21 +244,10 @@ static void passwords_are_masked(void **state)
     talk_close(t);
 }
 
-/* Every row of the catalogue has its words, and belongs to this protocol's block. */
 static void the_catalogue_is_complete(void **state)
 {
     (void)state;
-    unsigned rows = 0;
-    for (unsigned i = 1; i < ANOMALIES; i++) {
-        const struct anomaly_row *row = anomaly_row((enum anomaly)i);
-        if (row->protocol != PROTOCOL_CQL)
-            continue;
-        rows++;
-        assert_true(row->number >= 9000 && row->number < 10000);
-        assert_memory_equal(row->name, "cql.", 4);
-        assert_true(*row->title && *row->meaning && *row->legal && *row->spec && *row->benign);
-    }
-    assert_true(rows >= 50);
+    talk_expect_catalogue(&cql_decoder, 9000, 50);
 }
 
 int main(void)

@@ -138,12 +138,7 @@ static void facts_are_observed(void **state)
 static void finds_the_next_boundary(void **state)
 {
     (void)state;
-    static const struct {
-        const char *name;
-        enum side from;
-        const char *hex;
-        int offset; /* -1: none */
-    } rows[] = {
+    static const struct boundary rows[] = {
         {"a command at once", FROM_CLIENT, "000ad00100010004200e", 0},
         {"the end of another, then a command", FROM_CLIENT, "d0010203000ad00100010004200e", 4},
         {"two commands", FROM_CLIENT, "00000ad04100010004200e000ad00100010004200f", 1},
@@ -153,16 +148,7 @@ static void finds_the_next_boundary(void **state)
         {"an object longer than its DSS", FROM_SERVER, "000ad00200010005220c", -1},
         {"nothing", FROM_SERVER, "", -1},
     };
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        struct talk *t = talk_open(&drda_decoder);
-        struct view bytes = hex(rows[i].hex);
-        size_t offset = 999;
-        bool found = drda_decoder.resync(t->state, rows[i].from, cursor_over(bytes), &offset);
-        if (found != (rows[i].offset >= 0) || (found && offset != (size_t)rows[i].offset))
-            fail_msg("%s: %d at %zu", rows[i].name, found, offset);
-        hex_free(bytes);
-        talk_close(t);
-    }
+    talk_expect_boundaries(&drda_decoder, rows, sizeof rows / sizeof rows[0]);
 }
 
 /* A row block of 100,000 bytes in four segments: only its head is wanted at first, and its end is known. */
@@ -195,21 +181,10 @@ static void long_values_are_followed(void **state)
     talk_close(t);
 }
 
-/* Every row of the catalogue has its words, and belongs to this protocol's block. */
 static void the_catalogue_is_complete(void **state)
 {
     (void)state;
-    unsigned rows = 0;
-    for (unsigned i = 1; i < ANOMALIES; i++) {
-        const struct anomaly_row *row = anomaly_row((enum anomaly)i);
-        if (row->protocol != PROTOCOL_DRDA)
-            continue;
-        rows++;
-        assert_true(row->number >= 10000 && row->number < 11000);
-        assert_memory_equal(row->name, "drda.", 5);
-        assert_true(*row->title && *row->meaning && *row->legal && *row->spec && *row->benign);
-    }
-    assert_true(rows >= 28);
+    talk_expect_catalogue(&drda_decoder, 10000, 28);
 }
 
 int main(void)

@@ -125,12 +125,7 @@ static void joined_in_the_middle(void **state)
 static void finds_the_next_boundary(void **state)
 {
     (void)state;
-    static const struct {
-        const char *name;
-        enum side from;
-        const char *bytes;
-        int offset; /* -1: none */
-    } rows[] = {
+    static const struct boundary rows[] = {
         {"at once", FROM_CLIENT, "'get a' 0d0a", 0},
         {"behind the rest of a value", FROM_CLIENT, "'lue' 0d0a 'get a' 0d0a", 5},
         {"two, the second cut", FROM_CLIENT, "'x' 0d0a 'get a' 0d0a 'set b 0 0 500' 0d0a 'half'", 3},
@@ -150,16 +145,7 @@ static void finds_the_next_boundary(void **state)
         {"a response with an unknown status", FROM_SERVER, "81 0a 0000 00 00 0077 00000000 00000005 0000000000000000", -1},
         {"nothing", FROM_SERVER, "", -1},
     };
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        struct talk *t = talk_open(&memcached_decoder);
-        struct view bytes = hex(rows[i].bytes);
-        size_t offset = 999;
-        bool found = memcached_decoder.resync(t->state, rows[i].from, cursor_over(bytes), &offset);
-        if (found != (rows[i].offset >= 0) || (found && offset != (size_t)rows[i].offset))
-            fail_msg("%s: %d at %zu", rows[i].name, found, offset);
-        hex_free(bytes);
-        talk_close(t);
-    }
+    talk_expect_boundaries(&memcached_decoder, rows, sizeof rows / sizeof rows[0]);
 }
 
 static void recognises_its_own(void **state)
@@ -184,21 +170,10 @@ static void recognises_its_own(void **state)
     }
 }
 
-/* Every row of the catalogue has its words, and belongs to this protocol's block. */
 static void the_catalogue_is_complete(void **state)
 {
     (void)state;
-    unsigned rows = 0;
-    for (unsigned i = 1; i < ANOMALIES; i++) {
-        const struct anomaly_row *row = anomaly_row((enum anomaly)i);
-        if (row->protocol != PROTOCOL_MEMCACHED)
-            continue;
-        rows++;
-        assert_true(row->number >= 5000 && row->number < 6000);
-        assert_memory_equal(row->name, "memcached.", 10);
-        assert_true(*row->title && *row->meaning && *row->legal && *row->spec && *row->benign);
-    }
-    assert_true(rows >= 45);
+    talk_expect_catalogue(&memcached_decoder, 5000, 45);
 }
 
 int main(void)

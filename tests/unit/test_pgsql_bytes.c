@@ -133,12 +133,7 @@ static void joined_in_the_middle(void **state)
 static void finds_the_next_boundary(void **state)
 {
     (void)state;
-    static const struct {
-        const char *name;
-        enum side from;
-        const char *bytes;
-        int offset; /* -1: none */
-    } rows[] = {
+    static const struct boundary rows[] = {
         {"at once", FROM_CLIENT, "'Q' 00000006 'x' 00 'S' 00000004", 0},
         {"one that ends the segment", FROM_CLIENT, "'...' 'Q' 00000006 'x' 00", 3},
         {"two, the second cut", FROM_CLIENT, "'..' 'S' 00000004 'Q' 00000040 'sele'", 2},
@@ -153,33 +148,13 @@ static void finds_the_next_boundary(void **state)
         {"a row with more columns than bytes", FROM_SERVER, "'D' 0000000b 0009 00000001 31", -1},
         {"nothing", FROM_SERVER, "", -1},
     };
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        struct talk *t = talk_open(&pgsql_decoder);
-        struct view bytes = hex(rows[i].bytes);
-        size_t offset = 999;
-        bool found = pgsql_decoder.resync(t->state, rows[i].from, cursor_over(bytes), &offset);
-        if (found != (rows[i].offset >= 0) || (found && offset != (size_t)rows[i].offset))
-            fail_msg("%s: %d at %zu", rows[i].name, found, offset);
-        hex_free(bytes);
-        talk_close(t);
-    }
+    talk_expect_boundaries(&pgsql_decoder, rows, sizeof rows / sizeof rows[0]);
 }
 
-/* Every row of the catalogue has its words, and belongs to this protocol's block. */
 static void the_catalogue_is_complete(void **state)
 {
     (void)state;
-    unsigned rows = 0;
-    for (unsigned i = 1; i < ANOMALIES; i++) {
-        const struct anomaly_row *row = anomaly_row((enum anomaly)i);
-        if (row->protocol != PROTOCOL_PGSQL)
-            continue;
-        rows++;
-        assert_true(row->number >= 3000 && row->number < 4000);
-        assert_memory_equal(row->name, "pgsql.", 6);
-        assert_true(*row->title && *row->meaning && *row->legal && *row->spec && *row->benign);
-    }
-    assert_true(rows >= 60);
+    talk_expect_catalogue(&pgsql_decoder, 3000, 60);
 }
 
 int main(void)

@@ -208,12 +208,7 @@ static void joined_in_the_middle(void **state)
 static void finds_the_next_boundary(void **state)
 {
     (void)state;
-    static const struct {
-        const char *name;
-        enum side from;
-        const char *bytes;
-        int offset; /* -1: none */
-    } rows[] = {
+    static const struct boundary rows[] = {
         {"an attention at once", FROM_CLIENT, "06010008 00000100", 0},
         {"the end of a text, then a packet", FROM_CLIENT, "7300 06010008 00000100", 2},
         {"a packet that goes on behind the segment", FROM_SERVER, "04000200 00340100 8101", 0},
@@ -228,16 +223,7 @@ static void finds_the_next_boundary(void **state)
         {"text", FROM_CLIENT, "'select 1 from a where b = 2'", -1},
         {"nothing", FROM_SERVER, "", -1},
     };
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        struct talk *t = talk_open(&tds_decoder);
-        struct view bytes = hex(rows[i].bytes);
-        size_t offset = 999;
-        bool found = tds_decoder.resync(t->state, rows[i].from, cursor_over(bytes), &offset);
-        if (found != (rows[i].offset >= 0) || (found && offset != (size_t)rows[i].offset))
-            fail_msg("%s: %d at %zu", rows[i].name, found, offset);
-        hex_free(bytes);
-        talk_close(t);
-    }
+    talk_expect_boundaries(&tds_decoder, rows, sizeof rows / sizeof rows[0]);
 }
 
 static const struct fact *fact_of(const struct talk *t, enum fact_kind kind)
@@ -359,21 +345,10 @@ static void large_packets_are_read_in_pieces(void **state)
     talk_close(t);
 }
 
-/* Every row of the catalogue has its words, and belongs to this protocol's block. */
 static void the_catalogue_is_complete(void **state)
 {
     (void)state;
-    unsigned rows = 0;
-    for (unsigned i = 1; i < ANOMALIES; i++) {
-        const struct anomaly_row *row = anomaly_row((enum anomaly)i);
-        if (row->protocol != PROTOCOL_TDS)
-            continue;
-        rows++;
-        assert_true(row->number >= 7000 && row->number < 8000);
-        assert_memory_equal(row->name, "tds.", 4);
-        assert_true(*row->title && *row->meaning && *row->legal && *row->spec && *row->benign);
-    }
-    assert_true(rows >= 40);
+    talk_expect_catalogue(&tds_decoder, 7000, 40);
 }
 
 int main(void)
