@@ -157,7 +157,7 @@ static void take_pulse(void *context, const struct utterance *heard)
 static bool wants_messages(void *context, enum protocol protocol, enum side from)
 {
     struct worker *w = context;
-    return w->habits || detector_wants(w->now.detector, protocol, from);
+    return (w->habits && protocol != PROTOCOL_NONE) || detector_wants(w->now.detector, protocol, from);
 }
 
 static void take_closed(void *context, struct flow *flow, enum flow_end end, enum side by, const struct segment *where)
