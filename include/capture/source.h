@@ -61,6 +61,7 @@ struct live_options {
  * tells that from the end.
  * An interface that goes down or away is waited for. */
 struct source *source_open_live(const struct live_options *options, struct error *why) MUST_CHECK;
+bool source_is_live(const struct source *s);
 /* From now on nothing comes in; what the kernel holds is read until the source is over. Live only, as all below. */
 void source_stop(struct source *s);
 bool source_is_over(const struct source *s);
