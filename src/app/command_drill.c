@@ -140,14 +140,27 @@ struct truth {
     int64_t strikes_ns, run_id;
 };
 
+static double seconds_between(int64_t from_ns, int64_t to_ns)
+{
+    return from_ns && to_ns ? (double)(to_ns - from_ns) / 1e9 : 0;
+}
+
+static void score_row(int64_t happened_ns, int64_t stored_ns, const char *what, struct score *s)
+{
+    char text[96];
+    snprintf(text, sizeof text, "%.2f s after that", seconds_between(happened_ns, stored_ns));
+    check(s, happened_ns && stored_ns && stored_ns - happened_ns < LATE_NS, what, stored_ns ? text : "not while it was played");
+}
+
 /* What only a live drill can show. */
-static void score_live(const struct drill_seen *seen, struct score *s)
+static void score_live(const struct drill_seen *seen, const struct drill_scenario *d, struct score *s)
 {
     char text[96];
     snprintf(text, sizeof text, "process %" PRId64 ", %s", seen->process, strsignal(seen->signal));
     check(s, seen->died_ns && seen->signal, "the stand-in died", seen->died_ns ? text : "it lives");
-    snprintf(text, sizeof text, "%.2f s after the death", (double)(seen->stored_ns - seen->died_ns) / 1e9);
-    check(s, seen->stored_ns && seen->died_ns && seen->stored_ns - seen->died_ns < LATE_NS, "in the store", seen->stored_ns ? text : "no incident while it was played");
+    score_row(seen->died_ns, seen->stored_ns[0], "in the store", s);
+    if (d->expected.backup_verdict)
+        score_row(seen->mute_ns, seen->stored_ns[1], "the backup hung, and that is in the store", s);
 }
 
 static bool score_run(struct sqlite3 *db, const struct drill_scenario *d, const struct truth *truth, struct score *s, struct error *why)
@@ -181,15 +194,16 @@ static int score(const struct drill_scenario *d, const struct options *o, const 
     struct score s = {.screen = screen, .checks = options_have(o, OPTION_JSON) ? json_array() : NULL, .good = true};
     struct sqlite3 *db = command_store(o, &why);
     if (db && seen)
-        score_live(seen, &s);
+        score_live(seen, d, &s);
     bool done = db && score_run(db, d, truth, &s, &why);
     sqlite3_close(db);
     if (!done)
         return command_fail(&drill_command, &why);
     if (s.checks) {
         json_t *all = json_pack("{s:s,s:b,s:I,s:o}", "drill", d->name, "good", s.good, "run_id", (json_int_t)truth->run_id, "checks", s.checks);
-        if (seen && seen->stored_ns && seen->died_ns)
-            json_object_set_new(all, "seconds_to_row", json_real((double)(seen->stored_ns - seen->died_ns) / 1e9));
+        if (seen)
+            json_object_update_new(all, json_pack("{s:f,s:f}", "seconds_to_row", seconds_between(seen->died_ns, seen->stored_ns[0]),
+                                                  "seconds_to_row_of_hang", seconds_between(seen->mute_ns, seen->stored_ns[1])));
         print_json(all);
     }
     return s.good ? EXIT_DONE : EXIT_MATCHED;
@@ -225,7 +239,7 @@ static int play_live(const struct drill_scenario *d, const struct options *o)
     int result = drill_live(d, seed, o, &seen);
     if (seen.interrupted)
         return result == EXIT_DONE ? EXIT_MATCHED : result;
-    const struct truth truth = {.server = "127.9.1.1", .backup = "127.9.1.2", .killer = "127.9.0.66", .strikes_ns = seen.struck_ns, .run_id = seen.run_id};
+    const struct truth truth = {.server = drill_live_servers[0], .backup = drill_live_servers[1], .killer = "127.9.0.66", .strikes_ns = seen.struck_ns, .run_id = seen.run_id};
     return result == EXIT_DONE || result == EXIT_MATCHED ? score(d, o, &screen, &truth, &seen) : result;
 }
 

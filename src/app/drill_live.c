@@ -22,6 +22,8 @@ struct show {
     struct error why; /* why it could not be played */
 };
 
+const char *const drill_live_servers[DRILL_SERVERS] = {"127.9.1.1", "127.9.1.2"};
+
 static int64_t wall_ns(void)
 {
     struct timespec now;
@@ -44,6 +46,9 @@ static void take_news(struct show *s)
             s->seen->signal = said.number;
             log_notice("process %lld ended: %s", (long long)said.process, strsignal(said.number));
             break;
+        case STAGE_TOLD_MUTE:
+            s->seen->mute_ns = said.time_ns;
+            break;
         case STAGE_TOLD_FAILED:
             error_set(&s->why, EXIT_NO_CAPTURE, "the drill cannot be played on the loopback: %s", strerror(said.number));
             s->over = true;
@@ -57,18 +62,16 @@ static void take_news(struct show *s)
 }
 
 /* Whoever reads the store sees the incident now. */
-static void look_for_incident(struct show *s)
+static void look_for_incident(struct show *s, unsigned server)
 {
     struct error why;
     struct drill_seen *seen = s->seen;
-    if (!seen->struck_ns || seen->stored_ns)
+    if (!seen->struck_ns || seen->stored_ns[server] || (!s->db && !(s->db = command_store(s->run.options, &why))))
         return;
-    if (!s->db && !(s->db = command_store(s->run.options, &why)))
-        return;
-    sqlite3_stmt *row = query_number(s->db, "SELECT 1 FROM v_incidents WHERE run_id = ?1", s->run.summary.run_id, &why);
-    if (row && sqlite3_step(row) == SQLITE_ROW) {
-        seen->stored_ns = wall_ns();
-        log_notice("the incident is in the store");
+    sqlite3_stmt *row = query_number(s->db, "SELECT 1 FROM v_incidents WHERE run_id = ?1 AND server_ip = ?2", s->run.summary.run_id, &why);
+    if (row && sqlite3_bind_text(row, 2, drill_live_servers[server], -1, SQLITE_STATIC) == SQLITE_OK && sqlite3_step(row) == SQLITE_ROW) {
+        seen->stored_ns[server] = wall_ns();
+        log_notice("an incident of %s is in the store", drill_live_servers[server]);
     }
     sqlite3_finalize(row);
 }
@@ -81,7 +84,8 @@ static void look_around(void *context)
     if (!store_commit(s->run.store, &why))
         log_error("%s", why.text);
     take_news(s);
-    look_for_incident(s);
+    for (unsigned i = 0; i < DRILL_SERVERS; i++)
+        look_for_incident(s, i);
     if (s->over)
         run_stopped = true;
 }

@@ -15,6 +15,7 @@
 enum stage_told {
     STAGE_TOLD_STRUCK, /* the message that kills is sent */
     STAGE_TOLD_DIED,   /* the process that read it is gone */
+    STAGE_TOLD_MUTE,   /* the backup is stopped, and lives */
     STAGE_TOLD_OVER,   /* the play is over */
     STAGE_TOLD_FAILED, /* it cannot be played: `number` is an errno */
     STAGE_TOLD_NOTHING,

@@ -238,6 +238,7 @@ static void befall(struct play *p, const struct drill_event *e, int64_t now)
         guest_say(p, killer(p), talk, talk_malformed(p->s->protocol, talk), STEP_REPLY, now);
     } else if (e->what == MISHAP_MUTE && p->houses[1].process > 0) {
         kill(p->houses[1].process, SIGSTOP);
+        standin_tell(p->news, STAGE_TOLD_MUTE, p->houses[1].process, SIGSTOP);
     }
 }
 
