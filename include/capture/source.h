@@ -55,6 +55,8 @@ struct live_options {
     /* 0 or 1: one ring. Else so many share the interface: the kernel spreads TCP connections over them. The order of packets is
      * that of their times all the same. */
     size_t rings;
+    /* libpcap's name of a clock (host, adapter, ...), or NULL: the card's, if it is kept in step with the host's, else the host's. */
+    const char *stamps;
     struct counters *counters;
 };
 

@@ -176,6 +176,7 @@ static bool open_interface(struct watch *w, char *filter, struct error *why)
         .ring_bytes = (size_t)ring,
         .packets_most = most,
         .rings = (size_t)workers,
+        .stamps = options_text(o, OPTION_STAMPS),
         .counters = &w->run.counters,
     };
     w->run.source = source_open_live(&live, why);
@@ -224,6 +225,6 @@ const struct command watch_command = {
                 "dbhound watch --list-interfaces\n",
     .exits = "0 stopped by SIGINT, SIGTERM, --seconds or --count; 1 --fail-on matched; 64 usage; 66 no such interface; 69 no capture; "
              "73 and 74 the store cannot be written; 77 no permission",
-    .takes = TAKES(INTERFACE) | TAKES(RING) | TAKES(SECONDS) | TAKES(COUNT) | TAKES(USER) | TAKES(LIST_INTERFACES) | RUN_OPTIONS,
+    .takes = TAKES(INTERFACE) | TAKES(RING) | TAKES(STAMPS) | TAKES(SECONDS) | TAKES(COUNT) | TAKES(USER) | TAKES(LIST_INTERFACES) | RUN_OPTIONS,
     .run = watch_run,
 };

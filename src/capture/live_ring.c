@@ -7,7 +7,6 @@
 #include <string.h>
 #include <time.h>
 
-#include "base/log.h"
 #include "capture/live_socket.h"
 
 static int64_t clock_ns(clockid_t clock)
@@ -42,20 +41,65 @@ static bool set_filter(const struct live_options *options, pcap_t *handle, struc
     return status == 0 || error_set(why, EXIT_NO_CAPTURE, "the kernel refuses the filter: %s", pcap_geterr(handle));
 }
 
-bool ring_attach(struct live_ring *r, const struct live_options *options, size_t bytes, bool shut, struct error *why)
+/* The clock that was asked for, or the card's own where it is kept in step with the host's. */
+static bool set_stamps(const struct live_options *options, pcap_t *handle, struct error *why)
 {
-    char text[PCAP_ERRBUF_SIZE] = "";
+    int *types, count = pcap_list_tstamp_types(handle, &types), wanted = options->stamps ? pcap_tstamp_type_name_to_val(options->stamps) : PCAP_TSTAMP_ADAPTER;
+    bool offered = options->stamps && wanted == PCAP_TSTAMP_HOST;
+    for (int i = 0; i < count; i++)
+        offered |= types[i] == wanted;
+    if (count > 0)
+        pcap_free_tstamp_types(types);
+    if (!offered)
+        return !options->stamps || error_set(why, EXIT_USAGE, "%s does not offer the time stamps '%s'; it may offer: host, adapter, adapter_unsynced", options->interface,
+                                             wanted < 0 ? "of that name" : options->stamps);
+    int status = pcap_set_tstamp_type(handle, wanted);
+    return status == 0 || status == PCAP_WARNING_TSTAMP_TYPE_NOTSUP ||
+           error_set(why, EXIT_NO_CAPTURE, "cannot use the time stamps of %s: %s", options->interface, pcap_statustostr(status));
+}
+
+static pcap_t *create(struct live_ring *r, const struct live_options *options, size_t bytes, struct error *why)
+{
+    char text[PCAP_ERRBUF_SIZE];
     pcap_t *handle = pcap_create(options->interface, text);
-    if (!handle)
-        return error_set(why, EXIT_NO_CAPTURE, "cannot capture on %s: %s", options->interface, text);
+    if (!handle) {
+        error_set(why, EXIT_NO_CAPTURE, "cannot capture on %s: %s", options->interface, text);
+        return NULL;
+    }
     pcap_set_snaplen(handle, RING_SNAPLEN);
     pcap_set_promisc(handle, 1);
     pcap_set_timeout(handle, RING_BLOCK_MS);
     pcap_set_buffer_size(handle, (int)bytes);
     r->nanoseconds = pcap_set_tstamp_precision(handle, PCAP_TSTAMP_PRECISION_NANO) == 0;
-    int status = pcap_activate(handle);
-    if (status < 0)
-        return open_failed(options, handle, status, why);
+    return handle;
+}
+
+/* Turning on a card's stamps takes a right that is given up once the interface is open: when it comes back, the host's have to do. */
+static pcap_t *activate(struct live_ring *r, const struct live_options *options, size_t bytes, struct error *why)
+{
+    pcap_t *handle = create(r, options, bytes, why);
+    if (handle && !set_stamps(options, handle, why)) {
+        pcap_close(handle);
+        return NULL;
+    }
+    int status = handle ? pcap_activate(handle) : 0;
+    if (handle && status == PCAP_ERROR_PERM_DENIED && r->attached_before) {
+        pcap_close(handle);
+        status = (handle = create(r, options, bytes, why)) ? pcap_activate(handle) : 0;
+    }
+    if (handle && status < 0) {
+        open_failed(options, handle, status, why);
+        return NULL;
+    }
+    return handle;
+}
+
+bool ring_attach(struct live_ring *r, const struct live_options *options, size_t bytes, bool shut, struct error *why)
+{
+    char text[PCAP_ERRBUF_SIZE] = "";
+    pcap_t *handle = activate(r, options, bytes, why);
+    if (!handle)
+        return false;
     /* libpcap waits without end for a first packet (TPACKET_V3), so the waiting is the caller's. */
     if ((shut && !live_socket_shut(pcap_fileno(handle))) || pcap_setnonblock(handle, 1, text) != 0) {
         pcap_close(handle);
@@ -67,6 +111,7 @@ bool ring_attach(struct live_ring *r, const struct live_options *options, size_t
     r->offered = r->delivered = 0;
     r->at = r->used = 0;
     r->latest_ns = INT64_MIN;
+    r->attached_before = true;
     r->handle = handle;
     return true;
 }

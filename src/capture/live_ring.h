@@ -25,7 +25,7 @@ struct ring_lost {
 
 struct live_ring {
     pcap_t *handle; /* NULL: closed */
-    bool nanoseconds, loopback;
+    bool nanoseconds, loopback, attached_before;
     uint16_t link_type;
     struct pcap_stat stat;       /* as last read */
     uint64_t offered, delivered; /* put into the ring, taken out of it */
