@@ -108,6 +108,8 @@ bool run_open(struct run *r, const char *command, const char *sources, struct er
         return false;
     if (!(r->recorder = recorder_open(r->rules, r->store, &r->counters)))
         return error_set(why, EXIT_INTERNAL, "out of memory");
+    if (r->live)
+        recorder_hurry(r->recorder);
     r->began = run_seconds_now();
     return open_habits(r, why) && open_pipeline(r, why) && (!r->live || (r->reload = reload_open(r, why))) &&
            privileges_confine(r->live, why);
