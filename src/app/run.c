@@ -51,6 +51,10 @@ static bool open_pipeline(struct run *r, struct error *why)
     if (!options_size(r->options, OPTION_MEMORY, 64 << 20, UINT64_C(1) << 40, &memory, why) ||
         !options_number(r->options, OPTION_WORKERS, 0, WORKERS_MAX, &workers, why))
         return false;
+    const char *hosts;
+    for (size_t i = 0; (hosts = options_nth(r->options, OPTION_OS_POLICY, i)); i++)
+        if (!host_rules_add(&options.hosts, hosts, why))
+            return false;
     r->places = places_open(r->options);
     options.geo = places_geo(r->places);
     options.known = r->known;
