@@ -73,6 +73,49 @@ tds_load() {
     for how in '' 'sendStringParametersAsUnicode=false;sendTimeAsDatetime=false' 'prepareMethod=prepare;statementPoolingCacheSize=20;disableStatementPooling=false' 'useBulkCopyForBatchInsert=true;responseBuffering=full'; do
         JDBC_CLIENT=LoadTds.java with_jdbc $((scale * 300)) "$how"
     done
-    for size in 512 4096 32767; do talk "$WORK/bin/load_tds" "$HOST" $((scale * 11000)) $size; done
+    for size in 512 4096 32767; do talk "$WORK/bin/load_tds" "$HOST" $((scale * 17000)) $size; done
 }
 with_tedious_load() { TEDIOUS_CLIENT=load_tds.js with_tedious "$@"; }
+
+story mongodb/load "FerretDB with PyMongo and the drivers for Node.js and Go: every type it has, cursors, errors, logins" size=big by=pymongo,node-mongodb,mongo-driver needs=node
+before_mongodb_load() {
+    go_client load_mongodb load_mongodb go.mongodb.org/mongo-driver@v1.17.1
+    node_up
+}
+load_mongodb() { talk "$PYMONGO" "$HERE/clients/load_mongodb.py" "$HOST" "$@"; }
+mongodb_load() {
+    local scale=${LOAD_SCALE:-10} seed
+    for seed in 1 2 3; do load_mongodb 27017 $((scale * 500)) $seed; done
+    with_node load_mongodb.js $((scale * 2))
+    talk "$WORK/bin/load_mongodb" "$HOST" $((scale * 30000))
+}
+
+story mongodb/load-small "every type of BSON, compressed and not, writes without an answer, streams of hello" size=big port=27019 server=servers/mongodb.py by=pymongo
+mongodb_load_small() {
+    local scale=${LOAD_SCALE:-10} how
+    for how in '' zlib snappy zstd zstd,zlib,snappy; do talk "$PYMONGO" "$HERE/clients/load_mongodb.py" "$HOST" 27019 $((scale * 1500)) 7 ${how:+$how}; done
+}
+
+story drda/load "statements of every kind, every type, LOBs, batches, cursors, errors, two ways to send the password" size=big by=derbyclient
+before_drda_load() { javac -d "$WORK/java" -cp "$DERBY_JARS/derbyclient.jar" "$HERE/clients/LoadDerby.java"; }
+load_derby() { talk java -Xmx256m -cp "$DERBY_JARS/derbyclient.jar:$WORK/java" LoadDerby "$HOST" "$@"; }
+drda_load() {
+    local scale=${LOAD_SCALE:-10}
+    load_derby $((scale * 1500)) 1 work
+    load_derby $((scale * 1500)) 2 work 'securityMechanism=8'
+    load_derby $((scale * 1500)) 3 work 'retrieveMessageText=false' &
+    load_derby $((scale * 1500)) 4 work 'securityMechanism=4'
+    wait %1
+}
+
+story tns/load "Oracle's thin drivers: statements, fetches, batches, errors, breaks, logins, units of 512 bytes to 2 MB" size=big by=python-oracledb,node-oracledb needs=node
+before_tns_load() { node_up; }
+tns_load() {
+    local scale=${LOAD_SCALE:-10} seed jobs=()
+    for seed in 1 2; do
+        talk "$WORK/oracle/bin/python" "$HERE/clients/load_tns.py" "$HOST" $((scale * 3000)) $seed &
+        jobs+=($!)
+    done
+    wait "${jobs[@]}"
+    with_node load_tns.js "$HOST" $((scale * 22000))
+}
