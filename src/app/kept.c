@@ -63,6 +63,7 @@ void kept_rebuild(struct kept_message *k, const struct shown *a)
     k->findings.message_length = (uint64_t)json_integer_value(json_object_get(why, "message_length"));
     if (k->decoder.protocol != PROTOCOL_NONE && name_value(message_names(k->decoder.protocol), shown_text(a, "message_type"), &kind))
         k->findings.message = (uint16_t)kind;
+    const enum event event = event_by_name(shown_text(a, "message_type"));
     read_fields(&k->findings, json_object_get(why, "tree"));
     const enum anomaly anomaly = anomaly_by_name(shown_text(a, "anomaly"));
     if (anomaly != ANOMALY_NONE)
@@ -72,6 +73,7 @@ void kept_rebuild(struct kept_message *k, const struct shown *a)
                                   .from = strcmp(shown_text(a, "direction"), "to_client") == 0 ? FROM_SERVER : FROM_CLIENT,
                                   .findings = &k->findings,
                                   .head = view_of(a->head, a->head_length),
+                                  .event = event < EVENTS ? (uint8_t)event : EVENT_MESSAGE,
                                   .first = &k->segment,
                                   .last = &k->segment};
 }

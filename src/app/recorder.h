@@ -37,6 +37,8 @@ void recorder_server(struct recorder *r, const struct endpoint *server, enum pro
                      bool tls, int64_t time_ns);
 /* What a worker tells of the health of servers. */
 void recorder_sign(struct recorder *r, const struct sign *sign);
+/* Adds what came of a rule that is asked here. */
+void recorder_rule_stats(const struct recorder *r, uint32_t rule, struct rule_stats *sum);
 /* Writes what is still in memory (servers). */
 void recorder_finish(struct recorder *r);
 const struct alert_sums *recorder_sums(const struct recorder *r);

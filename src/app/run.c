@@ -144,8 +144,10 @@ static void fill_summary(struct run *r)
 static struct rule_stats *collect_stats(const struct run *r)
 {
     struct rule_stats *all = calloc(rules_loaded(r->rules) + 1, sizeof *all);
-    for (uint32_t i = 0; all && i < rules_loaded(r->rules); i++)
+    for (uint32_t i = 0; all && i < rules_loaded(r->rules); i++) {
         pipeline_rule_stats(r->pipeline, i, &all[i]);
+        recorder_rule_stats(r->recorder, i, &all[i]);
+    }
     return all;
 }
 

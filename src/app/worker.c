@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "detect/event.h"
 #include "detect/habits.h"
 
 enum { BATCH = 32, IDLE_SECONDS = 3600, INCOMPLETE_SECONDS = 30, BY_TIME_SHIFT = 56, SMALL_THINGS = 12 * 1024 * 1024, SERVERS_FOLLOWED = 1024, FLIGHT_ENTRY = 48 };
@@ -33,6 +34,7 @@ struct worker {
     struct turns *turns;
     struct outlet outlet;
     struct sides sides;
+    struct event_room event;
     unsigned index;
     int64_t now_ns;
     int64_t clock_ns; /* of the last lot, for everybody the same */
@@ -80,7 +82,8 @@ static void raise_alert(void *context, const struct alert *found, const struct m
     if (!message->datagram || !message->findings->secret)
         alert.sample = evidence_alert(w->evidence, message->flow, key, where->ticket, comment.chars, may_store);
     outlet_alert(&w->outlet, &alert, key);
-    pulse_alert(w->pulse, message, key, alert.severity);
+    if (alert.event == EVENT_MESSAGE)
+        pulse_alert(w->pulse, message, key, alert.severity);
 }
 
 static void say_verdict(struct worker *w, const struct message *message, const struct fact *fact)
@@ -160,10 +163,21 @@ static bool wants_messages(void *context, enum protocol protocol, enum side from
     return w->habits || detector_wants(w->now.detector, protocol, from);
 }
 
+static void take_opened(void *context, struct flow *flow, const struct segment *where)
+{
+    struct worker *w = context;
+    if (!detector_asks(w->now.detector, EVENT_FLOW_START))
+        return;
+    worker_place(w, flow);
+    detector_event(w->now.detector, event_flow_start(&w->event, flow, where), raise_alert, w);
+}
+
 static void take_closed(void *context, struct flow *flow, enum flow_end end, enum side by, const struct segment *where)
 {
     struct worker *w = context;
     worker_place(w, flow);
+    if (detector_asks(w->now.detector, EVENT_FLOW_END) && dialogue_decoder(flow))
+        detector_event(w->now.detector, event_flow_end(&w->event, flow, end, where), raise_alert, w);
     pulse_closed(w->pulse, flow, end, by, where);
     const struct decoder *decoder = dialogue_decoder(flow);
     if (decoder)
@@ -235,6 +249,7 @@ static bool open_rooms(struct worker *w, const struct worker_options *options)
         .pulse = take_pulse,
         .wants = wants_messages,
         .message = take_message,
+        .opened = take_opened,
         .closed = take_closed,
         .finished = take_finished,
         .gap = take_gap,

@@ -130,6 +130,14 @@ static bool explain_header(struct explainer *e, const struct asked *a)
     term.truth = (r->protocols >> a->protocol & 1) != 0;
     text_add(&value, "%s", protocol_name(a->protocol));
     all = tell_term(e, &term);
+    if (r->event != EVENT_MESSAGE || a->message->event != EVENT_MESSAGE) {
+        TEXT_ON_STACK(on, 32);
+        text_add(&on, "on:%s", event_name((enum event)r->event));
+        term = (struct term){.text = on.chars, .truth = r->event == a->message->event};
+        value = text_in(term.value, sizeof term.value);
+        text_add(&value, "%s", event_name((enum event)a->message->event));
+        all &= tell_term(e, &term);
+    }
     term = (struct term){.text = "direction", .truth = (r->sides >> a->message->from & 1) != 0};
     value = text_in(term.value, sizeof term.value);
     text_add(&value, "%s", a->message->from == FROM_CLIENT ? "to_server" : "to_client");
