@@ -20,6 +20,7 @@ struct pipeline_options {
     bool ignore_checksums;  /* -k none */
     struct evidence_options evidence;
     const struct habits *known; /* --habits, or NULL */
+    bool memos;             /* --facts */
     const struct geo *geo;  /* where clients are, or NULL */
 };
 

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "app/memo_book.h"
 #include "app/seconds.h"
 
 /* Powers of two: alerts and samples are numbered in order, so their low bits are their place. */
@@ -39,6 +40,7 @@ struct recorder {
     struct ward *ward;
     struct seconds *seconds;     /* NULL: no rule asks about seconds */
     uint64_t seconds_alerts;
+    struct memo_book *memos;     /* NULL: none are kept */
     struct kept_alert kept[KEPT_KEYS];
     struct kept_alert folded[KEPT_KEYS]; /* into which row an alert went */
     uint64_t samples[KEPT_SAMPLES]; /* wanted: a stored alert names them */
@@ -177,6 +179,7 @@ void recorder_close(struct recorder *r)
         limiter_close(r->limiter);
     ward_close(r->ward);
     seconds_close(r->seconds);
+    memo_book_close(r->memos);
     free(r->rule_counts);
     free(r);
 }
@@ -313,9 +316,23 @@ void recorder_server(struct recorder *r, const struct endpoint *server, enum pro
         seen->last_ns = time_ns;
 }
 
+bool recorder_keep_memos(struct recorder *r)
+{
+    return r->store && (r->memos = memo_book_open(r->store, r->counters));
+}
+
+void recorder_memo(struct recorder *r, const struct memo *memo)
+{
+    struct error why;
+    if (r->memos)
+        note_failure(r, memo_book_take(r->memos, memo, &why), &why);
+}
+
 void recorder_finish(struct recorder *r)
 {
     struct error why;
+    if (r->memos && !note_failure(r, memo_book_settle(r->memos, &why), &why))
+        return;
     for (size_t i = 0; r->store && i < r->servers_used; i++) {
         const struct seen_server *s = &r->servers[i];
         const char *source = *s->version ? "greeting" : "";

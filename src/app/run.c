@@ -54,6 +54,7 @@ static bool open_pipeline(struct run *r, struct error *why)
     r->places = places_open(r->options);
     options.geo = places_geo(r->places);
     options.known = r->known;
+    options.memos = options_have(r->options, OPTION_FACTS);
     options.workers = (unsigned)workers;
     options.memory_bytes = (size_t)memory;
     if (checksums && strcmp(checksums, "all") != 0 && strcmp(checksums, "none") != 0 && strcmp(checksums, "auto") != 0)
@@ -107,6 +108,8 @@ bool run_open(struct run *r, const char *command, const char *sources, struct er
         !open_store(r, command, sources, why))
         return false;
     if (!(r->recorder = recorder_open(r->rules, r->store, &r->counters)))
+        return error_set(why, EXIT_INTERNAL, "out of memory");
+    if (options_have(r->options, OPTION_FACTS) && !recorder_keep_memos(r->recorder))
         return error_set(why, EXIT_INTERNAL, "out of memory");
     r->began = run_seconds_now();
     return open_habits(r, why) && open_pipeline(r, why) && (!r->live || (r->reload = reload_open(r, why))) &&

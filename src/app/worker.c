@@ -30,6 +30,7 @@ struct worker {
     const struct geo *geo;
     struct habits *habits; /* learned; NULL: nothing is */
     const struct habits *known;
+    struct memos *memos;   /* NULL: none are made */
     const struct spread *spread;
     struct turns *turns;
     struct outlet outlet;
@@ -82,6 +83,8 @@ static void raise_alert(void *context, const struct alert *found, const struct m
     if (!message->datagram || !message->findings->secret)
         alert.sample = evidence_alert(w->evidence, message->flow, key, where->ticket, comment.chars, may_store);
     outlet_alert(&w->outlet, &alert, key);
+    if (w->memos)
+        memos_alert(w->memos, message->flow);
     if (alert.event == EVENT_MESSAGE)
         pulse_alert(w->pulse, message, key, alert.severity);
 }
@@ -147,7 +150,15 @@ static void take_message(void *context, const struct message *message)
         take_facts(w, message);
     if (w->habits)
         habits_message(w->habits, w->known, message);
+    if (w->memos)
+        memos_message(w->memos, message);
     detector_message(w->now.detector, message, raise_alert, w);
+}
+
+static void take_memo(void *context, const struct memo *memo)
+{
+    struct worker *w = context;
+    outlet_memo(&w->outlet, memo);
 }
 
 static void take_pulse(void *context, const struct utterance *heard)
@@ -160,7 +171,7 @@ static void take_pulse(void *context, const struct utterance *heard)
 static bool wants_messages(void *context, enum protocol protocol, enum side from)
 {
     struct worker *w = context;
-    return w->habits || detector_wants(w->now.detector, protocol, from);
+    return w->habits || w->memos || detector_wants(w->now.detector, protocol, from);
 }
 
 static void take_opened(void *context, struct flow *flow, const struct segment *where)
@@ -323,6 +334,11 @@ struct worker *worker_open(const struct worker_options *options, const struct ou
         error_set(why, EXIT_INTERNAL, "out of memory");
         return NULL;
     }
+    if (options->memos && !(w->memos = memos_open(take_memo, w))) {
+        worker_close(w);
+        error_set(why, EXIT_INTERNAL, "out of memory");
+        return NULL;
+    }
     if (!open_rooms(w, options)) {
         error_set(why, EXIT_USAGE, "--memory is too small: 64 MiB for each worker are enough");
         worker_close(w);
@@ -338,6 +354,7 @@ void worker_close(struct worker *w)
     arena_close(&w->arena);
     worker_forget_rules(w);
     habits_close(w->habits);
+    memos_close(w->memos);
     arena_close(&w->now.arena);
     free(w);
 }
@@ -579,6 +596,7 @@ void worker_finish(struct worker *w, uint64_t latest)
     w->outlet.moment.place = (uint64_t)BY_TIME_PULSE << BY_TIME_SHIFT;
     pulse_time(w->pulse, w->now_ns, true);
     w->by_time = 0;
+    count_many(w->counters, COUNT_FACTS_SHED, memos_shed(w->memos));
     if (w->turns)
         turns_pass(w->turns, w->index, WHEN_FINISHED);
 }
