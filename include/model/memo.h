@@ -24,6 +24,7 @@ struct memo {
     uint32_t facts;       /* bits 1 << enum fact_kind */
     uint32_t shape;       /* of its words, fields and size: what tells kinds apart within db.message */
     uint32_t asn;
+    uint32_t window;      /* of packet time in which it was drawn: counted, since captures may go back in time */
     uint16_t message;     /* db.message */
     uint16_t head_length;
     uint16_t reports[MEMO_REPORTS_MAX]; /* enum anomaly */

@@ -12,8 +12,6 @@ enum { HELD_MOST = 32768, HELD_BYTES_MOST = 16 << 20, NEAR_MOST = 8192 };
 struct memo_book {
     struct store *store;
     struct counters *counters;
-    int64_t window;
-    bool began;
     size_t near_used, held, held_bytes;
     struct memo *near[NEAR_MOST]; /* around alerts, in order */
     struct memo_kinds kinds;
@@ -46,9 +44,8 @@ static void release_all(struct memo_book *b)
         release(b, &b->near[i]);
     b->near_used = 0;
     for (size_t i = 0; i < sizeof b->drawn / sizeof b->drawn[0]; i++)
-        for (size_t k = 0; b->kinds.slots[i].key && k < MEMOS_OF_A_KIND; k++)
+        for (size_t k = 0; b->held && b->kinds.slots[i].window == b->kinds.window && k < MEMOS_OF_A_KIND; k++)
             release(b, &b->drawn[i][k]);
-    memset(&b->kinds, 0, sizeof b->kinds);
 }
 
 void memo_book_close(struct memo_book *b)
@@ -91,12 +88,16 @@ bool memo_book_settle(struct memo_book *b, struct error *why)
 {
     bool good = true;
     size_t used = 0;
+    if (!b->held) {
+        b->near_used = 0;
+        return true;
+    }
     const struct memo **all = malloc((b->held + 1) * sizeof *all);
     for (size_t i = 0; all && i < b->near_used; i++)
         if (b->near[i])
             all[used++] = b->near[i];
     for (size_t i = 0; all && i < sizeof b->drawn / sizeof b->drawn[0]; i++)
-        for (size_t k = 0; b->kinds.slots[i].key && k < MEMOS_OF_A_KIND; k++)
+        for (size_t k = 0; b->kinds.slots[i].window == b->kinds.window && k < MEMOS_OF_A_KIND; k++)
             if (b->drawn[i][k])
                 all[used++] = b->drawn[i][k];
     if (all)
@@ -119,14 +120,13 @@ bool memo_book_settle(struct memo_book *b, struct error *why)
 bool memo_book_take(struct memo_book *b, const struct memo *memo, struct error *why)
 {
     struct memo_kind *kind;
-    const int64_t window = memo->time_ns / MEMO_WINDOW_NS;
     uint64_t shed = 0;
     bool good = true;
-    if (b->began && window > b->window)
+    if (memo->window != b->kinds.window) {
         good = memo_book_settle(b, why);
-    if (!b->began || window > b->window)
-        b->window = window;
-    b->began = true;
+        b->kinds.window = memo->window;
+        b->kinds.used = 0;
+    }
     if (memo->near_alert) {
         if (b->near_used < NEAR_MOST)
             keep(b, &b->near[b->near_used++], memo);

@@ -24,6 +24,7 @@ struct memos {
     void *context;
     uint64_t shed;
     uint32_t made, following, next_followed;
+    int64_t from_ns, until_ns; /* of the window */
     struct followed followed[FOLLOWED];
     struct recent recent[RECENT];
     struct memo_kinds kinds;
@@ -35,6 +36,7 @@ struct memos *memos_open(void (*tell)(void *context, const struct memo *memo), v
     if (m) {
         m->tell = tell;
         m->context = context;
+        m->from_ns = m->until_ns = INT64_MIN;
     }
     return m;
 }
@@ -66,26 +68,33 @@ static uint64_t kind_key(const struct memo *m, bool shaped)
     memcpy(halves, m->server.address, sizeof halves);
     const uint64_t words = (uint64_t)m->message << 32 | (uint64_t)m->server.port << 16 | (uint64_t)m->protocol << 8 | m->from;
     const uint64_t key = mix(mix(halves[0] + mix(halves[1])) ^ words) + (shaped ? mix(m->shape + UINT64_C(1)) : 0);
-    return key ? mix(key) | 1 : 1;
+    return mix(key);
 }
 
 static struct memo_kind *find_kind(struct memo_kinds *kinds, uint64_t key)
 {
     enum { SLOTS = sizeof kinds->slots / sizeof kinds->slots[0] };
     uint64_t at = (key >> 7) % SLOTS;
-    for (; kinds->slots[at].key; at = (at + 1) % SLOTS)
+    for (; kinds->slots[at].window == kinds->window; at = (at + 1) % SLOTS)
         if (kinds->slots[at].key == key)
             return &kinds->slots[at];
     if (kinds->used == MEMO_KINDS_MAX)
         return NULL;
     kinds->used++;
-    kinds->slots[at] = (struct memo_kind){.key = key, .window = INT64_MIN};
+    kinds->slots[at] = (struct memo_kind){.key = key, .window = kinds->window};
     return &kinds->slots[at];
 }
 
-static int64_t window_of(int64_t time_ns)
+/* Also back in time, from one capture to the next. */
+void memos_at(struct memos *m, int64_t now_ns)
 {
-    return time_ns / MEMO_WINDOW_NS - (time_ns % MEMO_WINDOW_NS < 0);
+    if (now_ns >= m->from_ns && now_ns < m->until_ns)
+        return;
+    const int64_t window = now_ns / MEMO_WINDOW_NS - (now_ns % MEMO_WINDOW_NS < 0);
+    m->from_ns = window * MEMO_WINDOW_NS;
+    m->until_ns = m->from_ns + MEMO_WINDOW_NS;
+    m->kinds.window++;
+    m->kinds.used = 0;
 }
 
 static void find_highest(struct memo_kind *k)
@@ -98,7 +107,6 @@ static void find_highest(struct memo_kind *k)
 
 int memo_draw(struct memo_kinds *kinds, const struct memo *memo, struct memo_kind **kind, uint64_t *shed)
 {
-    const int64_t window = window_of(memo->time_ns);
     struct memo_kind *k = find_kind(kinds, kind_key(memo, true));
     if (!k) /* shapes that came too late share the room of their kind of message */
         k = find_kind(kinds, kind_key(memo, false));
@@ -106,10 +114,6 @@ int memo_draw(struct memo_kinds *kinds, const struct memo *memo, struct memo_kin
     if (!k) {
         ++*shed;
         return -1;
-    }
-    if (window > k->window) {
-        k->window = window;
-        k->used = 0;
     }
     const bool full = k->used == MEMOS_OF_A_KIND;
     if (full && memo->rank >= k->ranks[k->highest])
@@ -213,7 +217,7 @@ static void fill_facts(struct memo *m, const struct findings *f)
 
 _Static_assert((int)MEMO_NAME_MAX == (int)SESSION_TEXT_MAX, "names of the login fit");
 
-static void fill(struct memo *m, const struct message *message)
+static void fill(struct memo *m, const struct message *message, uint32_t window)
 {
     const struct findings *f = message->findings;
     memset(m, 0, offsetof(struct memo, user));
@@ -243,6 +247,7 @@ static void fill(struct memo *m, const struct message *message)
         fill_facts(m, f);
     if (f->session)
         fill_session(m, f->session);
+    m->window = window;
     m->shape = shape_of(message);
     /* An inner message has its carrier's place in the stream: what it is tells it apart. */
     m->rank = mix(mix(m->flow_id + mix(m->stream_offset << 1 | m->from)) + m->message);
@@ -273,7 +278,7 @@ void memos_message(struct memos *m, const struct message *message)
         return;
     struct recent *r = &m->recent[m->made++ % RECENT];
     r->told = false;
-    fill(&r->memo, message);
+    fill(&r->memo, message, m->kinds.window);
     struct followed *f = m->following ? find_followed(m, r->memo.flow_id) : NULL;
     if (f) {
         r->memo.near_alert = true;

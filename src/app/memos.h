@@ -15,17 +15,17 @@
 enum { MEMOS_OF_A_KIND = 32, MEMO_KINDS_MAX = 4096, MEMOS_BEFORE = 8, MEMOS_AFTER = 8 };
 static const int64_t MEMO_WINDOW_NS = INT64_C(600000000000);
 
-/* The lowest ranks of one kind in the window that runs. */
+/* The lowest ranks of one kind in the window that runs; of an earlier one: free. */
 struct memo_kind {
-    uint64_t key;   /* of the kind; 0: free */
-    int64_t window;
+    uint64_t key;
+    uint32_t window;
     uint32_t used, highest; /* highest: its place */
     uint64_t ranks[MEMOS_OF_A_KIND];
 };
 
-/* Kinds by key, open addressing; bounded. */
+/* Kinds by key, open addressing; bounded. A window begins with another number and used = 0. */
 struct memo_kinds {
-    uint32_t used;
+    uint32_t used, window; /* window: from 1 */
     struct memo_kind slots[2 * MEMO_KINDS_MAX];
 };
 
@@ -38,6 +38,8 @@ struct memos;
 /* NULL: no memory. */
 struct memos *memos_open(void (*tell)(void *context, const struct memo *memo), void *context);
 void memos_close(struct memos *m);
+/* The run has come to this packet time, for every worker the same whosever packet it is. */
+void memos_at(struct memos *m, int64_t now_ns);
 void memos_message(struct memos *m, const struct message *message);
 /* An alert was raised on the connection, on the message given last or on an event. */
 void memos_alert(struct memos *m, const struct flow *flow);

@@ -492,6 +492,8 @@ static void process_whole(struct worker *w, const struct datagram *datagram, con
 static void time_passes(struct worker *w, uint64_t when, int64_t now_ns)
 {
     worker_at(w, when, now_ns);
+    if (w->memos)
+        memos_at(w->memos, now_ns);
     w->by_time = BY_TIME_NET;
     net_tick(w->net);
     w->by_time = BY_TIME_DIALOGUE;
@@ -559,6 +561,8 @@ void worker_take(struct worker *w, const struct lot *lot)
             int64_t before = at ? lot->clock_ns[at - 1] : w->clock_ns;
             if (lot->clock_ns[at] < before) /* a step back: every worker makes it from the same time */
                 worker_at(w, lot->packets[at].number * 2, before);
+            if (w->memos)
+                memos_at(w->memos, lot->clock_ns[at]);
             if (next < used && w->own[next] == at) {
                 if (w->what[next] == WHAT_SEGMENT)
                     process(w, &w->packets[next], lot->stable, lot->clock_ns[at]);

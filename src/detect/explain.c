@@ -5,22 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "detect/ask.h"
+#include "detect/explainer.h"
 #include "detect/tuning.h"
 
-enum { TERM_TEXT = 4096, SHOWN_VALUES = 6, SHOWN_BYTES = 40, SEARCH_BYTES = 2 << 20 };
-
-struct explainer {
-    const struct rule_set *set;
-    struct arena arena;
-    struct asker asker;
-    char text[TERM_TEXT];
-    /* of the rule that is asked */
-    const struct rule *rule;
-    bool stored;
-    term_sink tell;
-    void *context;
-};
+enum { SHOWN_VALUES = 6, SHOWN_BYTES = 40, SEARCH_BYTES = 2 << 20 };
 
 struct explainer *explainer_open(const struct rule_set *set)
 {
