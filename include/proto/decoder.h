@@ -37,6 +37,7 @@ struct session {
     uint8_t compression; /* names: compression */
     bool tls;
     bool midstream;      /* joined without its start, or after a gap: what was negotiated is not known */
+    uint32_t messages[2]; /* decoded so far, by enum side; counted by the conversation */
     uint64_t flowbits;   /* of the rules; no decoder knows them */
     bool placed;         /* of the rules, too: country and asn were looked up */
     char country[2];     /* zeros: unknown */

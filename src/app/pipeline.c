@@ -167,6 +167,7 @@ static bool open_hand(struct pipeline *p, const struct pipeline_options *options
         .rules = rules,
         .geo = options->geo,
         .known = options->known,
+        .memos = options->memos,
         .directory = p->directory,
         .index = index,
         .turns = p->workers ? &p->turns : NULL,

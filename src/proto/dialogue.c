@@ -130,7 +130,7 @@ static void conversation_alone(struct conversation *c, enum side unseen)
     c->decoder->gap(c->state, unseen, 0);
 }
 
-struct conversation *conversation_open(struct dialogue *d, struct flow *flow, const struct decoder *decoder)
+struct conversation *conversation_open(struct dialogue *d, struct flow *flow, const struct decoder *decoder, const struct segment *where)
 {
     struct conversation *c = pool_take(&d->conversations);
     if (!c)
@@ -155,6 +155,8 @@ struct conversation *conversation_open(struct dialogue *d, struct flow *flow, co
     flow->user = c;
     count(d->counters, COUNT_FLOWS_DATABASE);
     d->flows[decoder->protocol]++;
+    if (d->sink.opened)
+        d->sink.opened(d->sink.context, flow, where);
     return c;
 }
 

@@ -121,7 +121,7 @@ void identify_report_other(struct conversation *c, struct view bytes);
 /* conversation.c */
 /* Adds bytes to the unfinished message, moving it to a large buffer when it outgrows the small one. */
 bool held_add(struct dialogue *d, struct direction *side, struct view bytes, const struct segment *where) MUST_CHECK;
-struct conversation *conversation_open(struct dialogue *d, struct flow *flow, const struct decoder *decoder);
+struct conversation *conversation_open(struct dialogue *d, struct flow *flow, const struct decoder *decoder, const struct segment *where);
 /* Bytes of messages of one direction, after any unwrapping. */
 void conversation_bytes(struct conversation *c, enum side from, struct view bytes, const struct segment *where);
 void conversation_gap(struct conversation *c, enum side from, uint64_t lost);
