@@ -36,7 +36,8 @@ struct session {
     uint8_t phase;       /* names: phase */
     uint8_t compression; /* names: compression */
     bool tls;
-    bool decrypted;      /* what is inside TLS is read: the secrets are known */
+    bool opens;          /* what is inside TLS is read: its secrets are known */
+    bool inside;         /* the message came from there */
     bool midstream;      /* joined without its start, or after a gap: what was negotiated is not known */
     uint64_t flowbits;   /* of the rules; no decoder knows them */
     bool placed;         /* of the rules, too: country and asn were looked up */

@@ -162,6 +162,7 @@ static bool open_hand(struct pipeline *p, const struct pipeline_options *options
         .evidence = options->evidence,
         .rules = rules,
         .geo = options->geo,
+        .keylog = options->keylog,
         .known = options->known,
         .directory = p->directory,
         .index = index,

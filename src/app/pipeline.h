@@ -21,6 +21,7 @@ struct pipeline_options {
     struct evidence_options evidence;
     const struct habits *known; /* --habits, or NULL */
     const struct geo *geo;  /* where clients are, or NULL */
+    struct keylog *keylog;  /* secrets of TLS sessions, or NULL */
 };
 
 struct pipeline;

@@ -45,7 +45,7 @@ static uint8_t confidence_now(const struct conversation *c)
 
 void secret_keep(struct conversation *c, enum side from, uint64_t stream_offset, uint64_t length)
 {
-    if (c->decrypted) /* on the wire it is encrypted */
+    if (c->session.inside) /* on the wire it is encrypted */
         return;
     uint8_t newest = (uint8_t)((c->secrets_next + SECRETS_MAX - 1) % SECRETS_MAX);
     struct secret_range *last = &c->secrets[newest];
@@ -139,7 +139,7 @@ __attribute__((noinline)) static void tell_sink(struct conversation *c, enum sid
         .marks = held ? held->marks : NULL,
         .marks_used = held ? held->marks_used : 0,
         .confidence = confidence_now(c),
-        .decrypted = c->decrypted,
+        .decrypted = c->session.inside,
     };
     d->sink.message(d->sink.context, &message);
 }
@@ -278,7 +278,7 @@ static void verdict_apply(struct conversation *c, enum side from, enum verdict v
     case VERDICT_OK:
         return;
     case VERDICT_TLS:
-        if (c->sealed || c->inside) { /* TLS inside TLS */
+        if (c->sealed || c->session.inside) { /* TLS inside TLS */
             c->transport = TRANSPORT_OPAQUE;
             return;
         }
@@ -311,7 +311,7 @@ static void verdict_apply(struct conversation *c, enum side from, enum verdict v
 static void verdict_take(struct conversation *c, enum side from, enum verdict verdict, struct view message, const struct segment *where)
 {
     uint32_t carried = verdict == VERDICT_TLS_CARRIED ? c->dialogue->findings.carried_at : 0;
-    bool nested = c->sealed || c->inside;
+    bool nested = c->sealed || c->session.inside;
     verdict_apply(c, from, verdict);
     bool tls = verdict == VERDICT_TLS || verdict == VERDICT_TLS_OFFERED ? tls_is_record(message) : verdict == VERDICT_TLS_CARRIED;
     if (!tls || nested)

@@ -68,8 +68,6 @@ struct conversation {
     uint8_t transport;
     uint8_t confidence;
     bool sealed;         /* both sides agreed on TLS: the stream is its records, from some place on */
-    bool decrypted;      /* what the decoder gets was opened with the secrets of a key log */
-    bool inside;         /* it gets some just now */
     struct tls_session *tls; /* its secrets may be known; or NULL */
     bool confirmed;      /* the endpoint is known to speak this protocol */
     bool tentative;      /* claimed by its first bytes alone, on no known port: silent until the peer answers in kind */

@@ -121,7 +121,7 @@ static enum verdict record(struct tds_reading *r)
     if (agreed == AGREED_ALL || (agreed != AGREED_LOGIN_ONLY && r->from == FROM_SERVER))
         return encrypted(r);
     r->out->carried_at = 0;
-    if (r->from == FROM_SERVER || s->login_hidden || r->out->session->decrypted)
+    if (r->from == FROM_SERVER || s->login_hidden || r->out->session->opens)
         return VERDICT_TLS_CARRIED;
     s->login_hidden = s->login_sent = true;
     s->stage = STAGE_LOGIN;

@@ -34,13 +34,12 @@ static void inside(struct conversation *c, enum side from, struct view plain, co
         c->transport = TRANSPORT_CLEAR;
         miss_before(c);
     }
-    c->decrypted = c->inside = true;
+    c->session.inside = true;
     count_many(c->dialogue->counters, COUNT_BYTES_DECRYPTED, plain.length);
     dialogue_inside(c, from, plain, where);
-    c->inside = false;
     if (!only_here)
         return;
-    c->decrypted = false;
+    c->session.inside = false;
     if (direction_is_open(&c->sides[from])) /* it goes on in another record: that is not followed here */
         conversation_gap(c, from, 0);
 }

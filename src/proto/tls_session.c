@@ -35,7 +35,7 @@ void tls_session_close(struct conversation *c)
     OPENSSL_cleanse(s, sizeof *s);
     pool_give(&c->dialogue->tls_sessions, s);
     c->tls = NULL;
-    c->session.decrypted = false;
+    c->session.opens = false;
 }
 
 /* ---- hellos */
@@ -78,7 +78,7 @@ static void stop_inside(struct conversation *c)
     for (int from = FROM_CLIENT; from <= FROM_SERVER; from++)
         conversation_stop(c, (enum side)from);
     c->transport = TRANSPORT_TLS;
-    c->decrypted = false;
+    c->session.inside = false;
 }
 
 void tls_session_fail(struct conversation *c, enum side from, const char *note, const struct segment *where)
@@ -91,8 +91,8 @@ void tls_session_fail(struct conversation *c, enum side from, const char *note, 
         report(f, (struct report){.anomaly = ANOMALY_TLS_NOT_DECRYPTED, .field = FIELD_TLS_CIPHER, .relation = MUST_BE, .got = s->cipher, .note = note});
         conversation_tell(c, from, view_of(NULL, 0), where, 0, where, NULL);
     }
-    bool promised = c->session.decrypted && !c->sealed;
-    count(c->dialogue->counters, note || c->session.decrypted ? COUNT_TLS_FAILED : COUNT_TLS_WITHOUT_SECRET);
+    bool promised = c->session.opens && !c->sealed;
+    count(c->dialogue->counters, note || c->session.opens ? COUNT_TLS_FAILED : COUNT_TLS_WITHOUT_SECRET);
     tls_session_close(c);
     tls_stop(c, FROM_CLIENT);
     tls_stop(c, FROM_SERVER);
@@ -152,8 +152,8 @@ static bool is_ready(struct conversation *c, const struct tls_side *side)
     if (!side->traffic.context && keylog_find(c->dialogue->keylog, s->client_random, packet_now(c->dialogue), &s->seen, &found)) {
         s->secrets = found;
         make_keys(s);
-        if (!c->session.decrypted && s->sides[FROM_CLIENT].traffic.context && s->sides[FROM_SERVER].traffic.context) {
-            c->session.decrypted = true;
+        if (!c->session.opens && s->sides[FROM_CLIENT].traffic.context && s->sides[FROM_SERVER].traffic.context) {
+            c->session.opens = true;
             count(c->dialogue->counters, COUNT_TLS_DECRYPTED);
         }
         OPENSSL_cleanse(&found, sizeof found);
@@ -209,7 +209,7 @@ enum tls_how tls_session_record(struct conversation *c, enum side from, uint8_t 
     struct tls_side *side = &s->sides[from];
     bool change = type == CONTENT_CHANGE_CIPHER_SPEC, data = type == CONTENT_APPLICATION_DATA;
     if (type < CONTENT_CHANGE_CIPHER_SPEC || type > CONTENT_APPLICATION_DATA || (change && length != CCS_BYTES)) {
-        tls_session_fail(c, from, c->decrypted ? "a TLS record" : NULL, where);
+        tls_session_fail(c, from, c->session.inside ? "a TLS record" : NULL, where);
         return RECORD_OVER;
     }
     if (!s->version) { /* data that a client sends before it is answered (RFC 8446 2.3) is not decrypted */
@@ -290,7 +290,7 @@ void tls_session_gap(struct conversation *c, enum side from, uint64_t lost)
     struct tls_side *side = &s->sides[from];
     struct tls_reading *t = &c->sides[from].tls;
     record_give(c->dialogue, side);
-    if (!s->suite) {
+    if (!s->suite || !c->sealed) { /* what is not sealed carries TLS in pieces of its own */
         tls_session_close(c);
         tls_stop(c, FROM_CLIENT);
         tls_stop(c, FROM_SERVER);

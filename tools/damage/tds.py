@@ -177,7 +177,7 @@ PRELOGIN_ROWS = [
         C(PRELOGIN, bytes.fromhex("160301 0005 1000000100")), other(LOGIN), "tds.login-in-clear tds.type 0", HUNG_UP),
     Row("handshake that is no TLS", [C(PRELOGIN, prelogin_body(1)), S(prelogin_body(1))], C(PRELOGIN, bytes.fromhex("160301 0005 0100000100")),
         put(8, "474554"), "tds.tls-handshake tds.tls_record 8", HUNG_UP),
-    Row("TLS first, to a server that does not know it", [], HELLO[0], other(("C", bytes.fromhex("160301 0005 0100000100"))),
+    Row("TLS first, to a server that does not know it", [], HELLO[0], other(("C", bytes.fromhex("160301 0005 1000000100"))),
         "tds.tls-unanswered tds.type 0", LEAVES),
 ]
 
