@@ -7,6 +7,8 @@
  */
 #include "proto/tls_session.h"
 
+#include <openssl/crypto.h>
+
 enum { HANDSHAKE_FINISHED = 20, HANDSHAKE_KEY_UPDATE = 24, LATE_TRIED = 8, PASSED_IN_HANDSHAKE = 64, ALERT_BYTES = 2 };
 
 struct opened {
@@ -110,6 +112,27 @@ static bool try_keys(struct conversation *c, struct tls_keys *keys, const uint8_
     return false;
 }
 
+/* The keys may have changed in what was lost. */
+static bool try_next_keys(struct conversation *c, enum side from, struct view fragment, uint64_t *sequence, size_t *length)
+{
+    struct tls_session *s = c->tls;
+    struct tls_side *side = &s->sides[from];
+    uint8_t secret[TLS_SECRET_BYTES_MAX], *now = s->secrets.bytes[from == FROM_CLIENT ? KEYLOG_CLIENT_TRAFFIC : KEYLOG_SERVER_TRAFFIC];
+    struct tls_keys next = {.context = NULL};
+    memcpy(secret, now, sizeof secret);
+    bool good = tls_secret_update(s->suite, secret) && tls_keys_from_secret(&next, s->suite, secret) &&
+                try_keys(c, &next, c->sides[from].tls.header, 0, side->unsure, fragment, sequence, length);
+    if (good) {
+        tls_keys_forget(&side->traffic);
+        side->traffic = next;
+        memcpy(now, secret, sizeof secret);
+    } else {
+        tls_keys_forget(&next);
+    }
+    OPENSSL_cleanse(secret, sizeof secret);
+    return good;
+}
+
 /* The next number, or one that may have been reached unseen; in the handshake of TLS 1.3 also one of the first of the data. */
 static bool open_numbered(struct conversation *c, enum side from, struct view fragment, size_t *length)
 {
@@ -132,10 +155,13 @@ static bool open_numbered(struct conversation *c, enum side from, struct view fr
         side->message_left = 0;
         if (sequence)
             side->missed = true;
+    } else if (!shaking && side->torn && s->version == TLS_1_3 && try_next_keys(c, from, fragment, &sequence, length)) {
+        side->sequence = sequence + 1;
     } else {
         return false;
     }
     side->unsure = side->searches = 0;
+    side->torn = false;
     return true;
 }
 
@@ -146,11 +172,13 @@ static void not_opened(struct conversation *c, enum side from, const struct segm
         side->searching = true;
         return;
     }
-    if (c->tls->version == TLS_1_3 && side->phase == TLS_IN_HANDSHAKE && ++side->passed <= PASSED_IN_HANDSHAKE) {
+    /* Not those of the handshake: their secret is not known, or data was sent early, or some passed before the secret was there. */
+    bool others = !side->handshake.context || side->missed || side->passed || side->torn;
+    if (c->tls->version == TLS_1_3 && side->phase == TLS_IN_HANDSHAKE && others && ++side->passed <= PASSED_IN_HANDSHAKE) {
         side->sequence++;
         return;
     }
-    tls_session_fail(c, from, "a record that the secret of the key log opens", where);
+    tls_session_fail(c, from, side->torn ? NULL : "a record that the secret of the key log opens", where);
 }
 
 /* The content, its type and the padding (RFC 8446 5.4). False: there is no type. */

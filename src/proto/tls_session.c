@@ -86,10 +86,11 @@ void tls_session_fail(struct conversation *c, enum side from, const char *note, 
     const struct tls_session *s = c->tls;
     if (note) {
         struct findings *f = findings_begin(c, TLS_RECORD_HEADER_BYTES);
-        note_field(f, FIELD_TLS_CIPHER, 0, 0, s->cipher);
+        note_field(f, FIELD_TLS_CIPHER, 0, TLS_RECORD_HEADER_BYTES, s->cipher);
         note_field(f, FIELD_TLS_VERSION, 0, 0, s->version);
-        report(f, (struct report){.anomaly = ANOMALY_TLS_NOT_DECRYPTED, .field = FIELD_TLS_CIPHER, .relation = MUST_BE, .got = s->cipher, .note = note});
-        conversation_tell(c, from, view_of(NULL, 0), where, 0, where, NULL);
+        report(f, (struct report){.anomaly = ANOMALY_TLS_NOT_DECRYPTED, .field = FIELD_TLS_CIPHER, .relation = MUST_BE, .length = TLS_RECORD_HEADER_BYTES,
+                                  .got = s->cipher, .note = note});
+        conversation_tell(c, from, view_of(c->sides[from].tls.header, TLS_RECORD_HEADER_BYTES), where, 0, where, NULL);
     }
     bool promised = c->session.opens && !c->sealed;
     count(c->dialogue->counters, note || c->session.opens ? COUNT_TLS_FAILED : COUNT_TLS_WITHOUT_SECRET);
@@ -184,7 +185,7 @@ static enum tls_how refuse(struct conversation *c, enum side from, const struct 
     struct keylog_secrets found;
     bool expected = keylog_find(c->dialogue->keylog, c->tls->client_random, packet_now(c->dialogue), &c->tls->seen, &found);
     OPENSSL_cleanse(&found, sizeof found);
-    tls_session_fail(c, from, expected ? "TLS 1.2 or 1.3 with AES-GCM, AES-CCM or ChaCha20-Poly1305: the key log has the session, its suite is not decrypted" : NULL, where);
+    tls_session_fail(c, from, expected ? "a suite that is decrypted: AES-GCM, AES-CCM or ChaCha20-Poly1305" : NULL, where);
     return RECORD_OVER;
 }
 
@@ -315,6 +316,7 @@ void tls_session_gap(struct conversation *c, enum side from, uint64_t lost)
     }
     side->message_have = 0;
     side->message_left = 0;
+    side->torn = true;
     if (c->sealed)
         tls_session_miss(c, from);
 }

@@ -32,6 +32,7 @@ struct tls_side {
     uint8_t phase;
     uint8_t searches;    /* since the last record that opened */
     bool searching;      /* for the header of a record */
+    bool torn;           /* bytes were lost since the last record that opened */
     bool missed;         /* what it said was not all read */
     uint8_t message_have; /* handshake messages inside: the header so far, and bytes of the body that are to come */
     uint8_t message[TLS_MESSAGE_HEADER];
