@@ -166,6 +166,7 @@ static bool open_hand(struct pipeline *p, const struct pipeline_options *options
         .evidence = options->evidence,
         .rules = rules,
         .geo = options->geo,
+        .keylog = options->keylog,
         .known = options->known,
         .memos = options->memos,
         .directory = p->directory,

@@ -24,6 +24,7 @@ struct pipeline_options {
     const struct habits *known; /* --habits, or NULL */
     bool memos;             /* --facts */
     const struct geo *geo;  /* where clients are, or NULL */
+    struct keylog *keylog;  /* secrets of TLS sessions, or NULL */
 };
 
 struct pipeline;

@@ -242,7 +242,9 @@ enum share {
     SHARE_INFLATERS = 25,
     SHARE_HELD = 20,
     SHARE_PULSES = 60,
-    SHARE_ALL = 1160,
+    SHARE_TLS_SESSIONS = 10,
+    SHARE_TLS_RECORDS = 20,
+    SHARE_ALL = 1190,
 };
 
 static size_t share_of(const struct worker_options *options, enum share share, size_t cost)
@@ -277,6 +279,9 @@ static bool open_rooms(struct worker *w, const struct worker_options *options)
         .message_buffers = share_of(options, SHARE_MESSAGES, costs.message_buffer),
         .note_blocks = share_of(options, SHARE_NOTES, costs.note_block),
         .inflaters = share_of(options, SHARE_INFLATERS, costs.inflater),
+        .keylog = options->keylog,
+        .tls_sessions = share_of(options, SHARE_TLS_SESSIONS, costs.tls_session),
+        .tls_records = share_of(options, SHARE_TLS_RECORDS, costs.tls_record),
         .directory = options->directory,
         .worker = options->index,
         .incomplete_ns = INCOMPLETE_SECONDS * INT64_C(1000000000),

@@ -21,6 +21,7 @@ struct worker_options {
     struct evidence_options evidence;
     const struct rule_set *rules;
     const struct geo *geo; /* may be NULL */
+    struct keylog *keylog; /* may be NULL */
     const struct habits *known; /* what servers are used to; NULL: nothing is learned */
     bool memos; /* of messages are made */
     struct directory *directory;
