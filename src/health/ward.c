@@ -321,6 +321,9 @@ void ward_take(struct ward *w, const struct sign *sign)
     case SIGN_MINUTE:
         vitals_minute(w, c, sign);
         break;
+    case SIGN_KINDS:
+    case SIGN_USER:
+        break;
     case SIGN_DOOR:
         take_door(c, sign);
         break;

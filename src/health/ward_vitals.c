@@ -114,6 +114,8 @@ static uint32_t clients_of(const uint8_t *bits)
 void vitals_minute(struct ward *w, struct chart *c, const struct sign *sign)
 {
     (void)w;
+    if (sign->manner != TIMES_WHOLE && sign->manner != TIMES_SINGLE)
+        return;
     for (unsigned i = 0; i < LATENCY_BUCKETS; i++)
         c->spread[i] += sign->minute.spread[i];
     for (unsigned i = 0; i < CLIENT_BITS / 8; i++)
