@@ -36,6 +36,7 @@ struct pulse *pulse_open(struct arena *from, const struct pulse_options *options
     p->counters = counters;
     p->beat_ns = INT64_MIN;
     p->beats = 1;
+    p->memo = p->memos;
     uint32_t entries = 16;
     while (entries < options->servers * 2)
         entries *= 2;
@@ -249,8 +250,8 @@ static void server_says(struct pulse *p, struct pulse_flow *f, const struct utte
 {
     const struct findings *found = m->findings;
     f->spoke_ns = m->first->time_ns;
-    if (found->facts_used == 1 && found->facts_seen == 1u << FACT_REPLY) { /* nearly all of them */
-        pulse_reply(p, f, m);
+    if (!found) {
+        pulse_replies(p, f, m, m->replies);
         return;
     }
     f->server->stirred = true;
@@ -258,7 +259,7 @@ static void server_says(struct pulse *p, struct pulse_flow *f, const struct utte
         const struct fact *fact = &found->facts[i];
         switch (fact->kind) {
         case FACT_REPLY:
-            pulse_reply(p, f, m);
+            pulse_replies(p, f, m, 1);
             break;
         case FACT_ERROR:
             error(p, f, m, fact);
@@ -319,7 +320,7 @@ static void client_says(struct pulse *p, struct pulse_flow *f, const struct utte
 /* Its first message of which anybody wants to know. */
 __attribute__((noinline)) static struct pulse_flow *flow_meet(struct pulse *p, const struct utterance *m)
 {
-    bool tells = m->findings->facts_seen & pulse_facts() || m->findings->reports_used;
+    bool tells = !m->findings || m->findings->facts_seen & pulse_facts() || m->findings->reports_used;
     return tells && dialogue_session(m->flow) ? flow_join(p, m->flow, m->decoder, m->first) : NULL;
 }
 

@@ -129,16 +129,16 @@ static inline int64_t time_between(int64_t from_ns, int64_t to_ns)
     return ns > 0 ? ns : 0;
 }
 
-static inline void measure_whole(struct pulse *p, struct pulse_server *s, int64_t whole_ns, enum minute_times as)
+static void measure_whole(struct pulse *p, struct pulse_server *s, int64_t whole_ns, enum minute_times as, uint32_t replies)
 {
-    s->sum_ns += whole_ns;
+    s->sum_us += (uint64_t)whole_ns / 1000 * replies;
     if (whole_ns > s->slow_ns)
         s->slow_ns = whole_ns;
     if (whole_ns != p->last_time_ns) { /* in a pipeline they are the same */
         p->last_time_ns = whole_ns;
         p->last_bucket = bucket_of(whole_ns);
     }
-    s->times[as][p->last_bucket]++;
+    s->times[as][p->last_bucket] += replies;
 }
 
 /* The first reply since the client spoke. */
@@ -147,7 +147,7 @@ static void measure_split(struct pulse *p, const struct pulse_flow *f, const str
     struct pulse_server *s = f->server;
     int64_t end_ns = asked->end_ns, sent_ns = f->flow->data_ns[FROM_CLIENT], turned_ns = f->turned_ns;
     if (turned_ns < end_ns) { /* it spoke before: of something else */
-        measure_whole(p, s, time_between(end_ns, now_ns), TIMES_WHOLE);
+        measure_whole(p, s, time_between(end_ns, now_ns), TIMES_WHOLE, 1);
         return;
     }
     /* The end of a large request is not looked at, but it had to come. */
@@ -156,37 +156,45 @@ static void measure_split(struct pulse *p, const struct pulse_flow *f, const str
     if (end_ns != asked->begin_ns)
         s->times[TIMES_REQUEST][bucket_of(time_between(asked->begin_ns, end_ns))]++;
     if (turned_ns == now_ns) {
-        measure_whole(p, s, time_between(end_ns, now_ns), TIMES_SINGLE);
+        measure_whole(p, s, time_between(end_ns, now_ns), TIMES_SINGLE, 1);
         return;
     }
-    measure_whole(p, s, time_between(end_ns, now_ns), TIMES_WHOLE);
+    measure_whole(p, s, time_between(end_ns, now_ns), TIMES_WHOLE, 1);
     s->times[TIMES_SERVER][bucket_of(time_between(end_ns, turned_ns))]++;
     s->times[TIMES_REPLY][bucket_of(time_between(turned_ns, now_ns))]++;
 }
 
-void pulse_reply(struct pulse *p, struct pulse_flow *f, const struct utterance *m)
+/* All of them are replies to requests that were complete at the same moment. */
+static void measure(struct pulse *p, struct pulse_flow *f, const struct asked *asked, int64_t now_ns, uint32_t replies)
 {
-    int64_t now_ns = m->last->time_ns;
+    if (f->turned_ns != f->flow->turned_ns[FROM_SERVER]) {
+        f->turned_ns = f->flow->turned_ns[FROM_SERVER];
+        measure_split(p, f, asked, now_ns);
+        replies--;
+    }
+    if (replies)
+        measure_whole(p, f->server, time_between(asked->end_ns, now_ns), TIMES_WHOLE, replies);
+}
+
+void pulse_replies(struct pulse *p, struct pulse_flow *f, const struct utterance *m, uint32_t replies)
+{
     struct pulse_server *s = f->server;
-    s->beat.replies++;
+    s->beat.replies += replies;
     s->beat.last_reply_ns = f->reply_ns = m->first->time_ns;
-    if (f->asked == f->answered)
-        return;
-    if (f->timed) {
+    while (replies && f->timed) {
         struct asked *asked = &f->moments[f->moments_first];
-        if (f->turned_ns != f->flow->turned_ns[FROM_SERVER]) {
-            f->turned_ns = f->flow->turned_ns[FROM_SERVER];
-            measure_split(p, f, asked, now_ns);
-        } else {
-            measure_whole(p, s, time_between(asked->end_ns, now_ns), TIMES_WHOLE);
-        }
-        f->timed--;
-        if (--asked->count == 0) {
+        uint32_t now = asked->count < replies ? (uint32_t)asked->count : replies;
+        measure(p, f, asked, m->last->time_ns, now);
+        replies -= now;
+        f->answered += now;
+        f->timed -= now;
+        if ((asked->count -= now) == 0) {
             f->moments_first = (uint8_t)((f->moments_first + 1) % OPEN_TIMES);
             f->moments_used--;
         }
     }
-    f->answered++;
+    uint64_t open = pulse_open_requests(f);
+    f->answered += open < replies ? open : replies;
     if (f->list == LIST_WAITING) {
         pulse_leave_list(f);
         list_join(f, LIST_FRESH);

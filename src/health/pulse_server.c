@@ -176,8 +176,9 @@ static void tell_beat(struct pulse *p, struct pulse_server *s, int64_t now_ns)
     look_at_waiting(s, now_ns);
     uint64_t slow_units = (uint64_t)s->slow_ns >> 8;
     s->beat.slow_ns_256 = slow_units > UINT32_MAX ? UINT32_MAX : (uint32_t)slow_units;
-    s->beat.sum_us = (uint64_t)s->sum_ns / 1000;
-    s->sum_ns = s->slow_ns = 0;
+    s->beat.sum_us = s->sum_us;
+    s->sum_us = 0;
+    s->slow_ns = 0;
     sign.beat = s->beat;
     sign.beat.last_reply_ns = sane_ns(s->beat.last_reply_ns);
     sign.beat.last_request_ns = sane_ns(s->beat.last_request_ns);

@@ -66,7 +66,8 @@ struct pulse_server {
         struct pulse_flow *oldest, *newest;
     } lists[LIST_WAITING + 1];          /* fresh: asked since the last beat; waiting: and were not answered in it */
     struct beat beat;
-    int64_t sum_ns, slow_ns;            /* of the replies' times: the sum, the longest */
+    uint64_t sum_us;                    /* of the replies' times */
+    int64_t slow_ns;                    /* the longest of them */
     bool stirred;                       /* something happened since the last beat */
     uint32_t minute;                    /* counts them */
     bool minute_used;
@@ -112,6 +113,7 @@ struct pulse {
     struct door doors[DOORS];
     int64_t last_time_ns;               /* of a reply, and where it is in the spread */
     uint32_t last_bucket;
+    struct memo *memo;                  /* the last one that was used */
     struct memo memos[MEMOS];
     uint32_t field_hash[FIELDS];        /* of names: a shape is the same in every version of the program */
     uint32_t protocol_hash[PROTOCOLS];
@@ -129,7 +131,8 @@ void pulse_beat(struct pulse *p, int64_t now_ns, bool last);
 
 /* pulse_requests.c */
 void pulse_request(struct pulse_flow *f, const struct utterance *message);
-void pulse_reply(struct pulse *p, struct pulse_flow *f, const struct utterance *message);
+/* So many replies that end in the same segment. */
+void pulse_replies(struct pulse *p, struct pulse_flow *f, const struct utterance *message, uint32_t replies);
 /* Nobody knows any more what is open. */
 void pulse_forget_open(struct pulse_flow *f);
 /* When the oldest open request was complete; when none is open, the last one. */

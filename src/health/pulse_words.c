@@ -222,14 +222,22 @@ __attribute__((noinline)) static void memo_make(struct pulse *p, struct memo *me
     tell_shape(p, f, &found);
 }
 
+static inline bool is_memo(const struct memo *memo, const struct pulse_flow *f, const uint64_t layout[2], const uint64_t text[2])
+{
+    uint64_t differs = (memo->layout[0] ^ layout[0]) | (memo->layout[1] ^ layout[1]) | (memo->text[0] ^ text[0]) | (memo->text[1] ^ text[1]);
+    return !differs && memo->server == f->server;
+}
+
 static inline struct memo *memo_of(struct pulse *p, const struct pulse_flow *f, const struct utterance *m)
 {
     uint64_t layout[2], text[2];
     layout_of(m, layout);
     begin_of(m, text);
+    if (is_memo(p->memo, f, layout, text))
+        return p->memo;
     struct memo *memo = &p->memos[(layout[0] ^ layout[1] << 8 ^ text[0]) * UINT64_C(0x9e3779b97f4a7c15) >> 58];
-    uint64_t differs = (memo->layout[0] ^ layout[0]) | (memo->layout[1] ^ layout[1]) | (memo->text[0] ^ text[0]) | (memo->text[1] ^ text[1]);
-    if (differs || memo->server != f->server) {
+    p->memo = memo;
+    if (!is_memo(memo, f, layout, text)) {
         memcpy(memo->layout, layout, sizeof layout);
         memcpy(memo->text, text, sizeof text);
         memo_make(p, memo, f, m);
