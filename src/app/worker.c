@@ -156,7 +156,7 @@ static void take_pulse(void *context, const struct utterance *heard)
 static bool wants_messages(void *context, enum protocol protocol, enum side from)
 {
     struct worker *w = context;
-    return w->habits || detector_wants(w->now.detector, protocol, from);
+    return (w->habits && protocol != PROTOCOL_NONE) || detector_wants(w->now.detector, protocol, from);
 }
 
 static void take_closed(void *context, struct flow *flow, enum flow_end end, enum side by, const struct segment *where)
@@ -262,6 +262,7 @@ static bool open_rooms(struct worker *w, const struct worker_options *options)
         .check_checksums = options->check_checksums,
         .ignore_checksums = options->ignore_checksums,
         .flight_reach = options->flight_packets,
+        .hosts = options->hosts && options->hosts->count ? options->hosts : NULL,
         .idle_ns = IDLE_SECONDS * INT64_C(1000000000),
     };
     struct evidence_options evidence = options->evidence;
@@ -276,6 +277,8 @@ static bool open_rooms(struct worker *w, const struct worker_options *options)
     if (!sides_open(&w->sides, &w->arena) || !(w->datagram = arena_take(&w->arena, DATAGRAM_BYTES_MAX)) ||
         (options->fragment_bytes && !(w->fragments = fragments_open(&w->arena, options->fragment_bytes, w->counters))))
         return false;
+    if (w->fragments)
+        fragments_know_hosts(w->fragments, net.hosts);
     net.flight = w->flight;
     streams.watcher = w;
     streams.sign = take_segment;

@@ -84,7 +84,7 @@ struct dialogue_costs dialogue_costs(void)
 
 void dialogue_ask_wants(struct dialogue *d)
 {
-    for (unsigned p = 1; p < PROTOCOLS && d->sink.wants; p++)
+    for (unsigned p = PROTOCOL_NONE; p < PROTOCOLS && d->sink.wants; p++)
         for (unsigned side = 0; side < 2; side++)
             d->wants[p][side] = d->sink.wants(d->sink.context, (enum protocol)p, (enum side)side);
 }
@@ -207,6 +207,21 @@ void dialogue_route(struct conversation *c, enum side from, struct view bytes, c
     }
 }
 
+/* What no decoder claims is told as it comes, a segment at a time, to rules that ask about any connection. */
+void other_bytes(struct dialogue *d, struct flow *flow, enum side from, struct view bytes, const struct segment *where)
+{
+    count_many(d->counters, COUNT_BYTES_OTHER, bytes.length);
+    if (!d->wants[PROTOCOL_NONE][from])
+        return;
+    struct session session = {.phase = PHASE_UNKNOWN};
+    struct findings *f = findings_clear(d, bytes.length);
+    f->session = &session;
+    f->notes = NULL;
+    const struct message message = {.flow = flow, .from = from, .findings = f, .head = view_head(bytes, MESSAGE_BYTES_MAX),
+                                    .stream_offset = where->stream_offset, .first = where, .last = where, .confidence = 100};
+    d->sink.message(d->sink.context, &message);
+}
+
 static void take_bytes(void *context, struct flow *flow, enum side from, struct view bytes, const struct segment *where)
 {
     struct dialogue *d = context;
@@ -218,7 +233,7 @@ static void take_bytes(void *context, struct flow *flow, enum side from, struct 
     if (!c && is_undecided(flow))
         return;
     if (!c || c == &not_a_database) {
-        count_many(d->counters, COUNT_BYTES_OTHER, bytes.length);
+        other_bytes(d, flow, from, bytes, where);
         return;
     }
     /* The other side goes on after what may have been an answer of one byte. */

@@ -113,6 +113,8 @@ struct conversation *identify(struct dialogue *d, struct flow *flow, enum side f
 struct conversation *identify_more(struct dialogue *d, struct flow *flow, enum side from, struct view bytes, const struct segment *where);
 /* Whoever it was: the kept bytes are nobody's. */
 void identify_give_up(struct dialogue *d, struct flow *flow);
+/* dialogue.c: bytes of a connection that is no database's, or of nobody yet. */
+void other_bytes(struct dialogue *d, struct flow *flow, enum side from, struct view bytes, const struct segment *where);
 const char *identify_other(struct view bytes); /* "HTTP", "TLS", "SSH", ...; NULL */
 /* Findings that say nothing but that these first bytes are another protocol's. */
 void identify_report_other(struct conversation *c, struct view bytes);
