@@ -95,6 +95,27 @@ static void store_vitals(void *context, const struct vitals *vitals)
         note_failure(r, store_add_vitals(r->store, vitals, &why), &why);
 }
 
+static void store_now(void *context, const struct vitals *vitals, int64_t time_ns)
+{
+    struct recorder *r = context;
+    struct error why;
+    if (r->store)
+        note_failure(r, store_set_now(r->store, vitals, time_ns, &why), &why);
+}
+
+static void store_visitor(void *context, const struct visitor *visitor)
+{
+    struct recorder *r = context;
+    struct error why;
+    if (r->store)
+        note_failure(r, store_set_visitor(r->store, visitor, &why), &why);
+}
+
+void recorder_go_live(struct recorder *r)
+{
+    ward_go_live(r->ward);
+}
+
 void recorder_sign(struct recorder *r, const struct sign *sign)
 {
     ward_take(r->ward, sign);
@@ -109,7 +130,7 @@ struct recorder *recorder_open(const struct rule_set *rules, struct store *store
     r->store = store;
     r->counters = counters;
     r->limiter = limiter_open(rules);
-    r->ward = ward_open(&(struct ward_sink){r, store_incident, store_vitals});
+    r->ward = ward_open(&(struct ward_sink){r, store_incident, store_vitals, store_now, store_visitor});
     r->rule_counts = calloc(rules_loaded(rules) + 1, sizeof *r->rule_counts);
     if (!r->limiter || !r->rule_counts || !r->ward) {
         recorder_close(r);

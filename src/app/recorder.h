@@ -37,6 +37,8 @@ bool recorder_wants_sample(const struct recorder *r, uint64_t sample);
 void recorder_sample(struct recorder *r, uint64_t sample, struct view pcapng, uint32_t packets, bool redacted);
 void recorder_server(struct recorder *r, const struct endpoint *server, enum protocol protocol, const char *version,
                      bool tls, int64_t time_ns);
+/* Servers are looked at while they work: how they are is stored each second. */
+void recorder_go_live(struct recorder *r);
 /* What a worker tells of the health of servers. */
 void recorder_sign(struct recorder *r, const struct sign *sign);
 /* Writes what is still in memory (servers). */

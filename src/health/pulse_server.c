@@ -228,7 +228,8 @@ static void tell_kinds(struct pulse *p, struct pulse_server *s, int64_t minute_n
     pulse_forget_kinds(p, s);
 }
 
-static void tell_minute(struct pulse *p, struct pulse_server *s, int64_t minute_ns)
+/* `over`: the minute is; else what came of it since it was last told. */
+static void tell_minute(struct pulse *p, struct pulse_server *s, int64_t minute_ns, bool over)
 {
     if (s->kinds_used)
         tell_kinds(p, s, minute_ns);
@@ -244,6 +245,8 @@ static void tell_minute(struct pulse *p, struct pulse_server *s, int64_t minute_
         memset(s->times[i], 0, sizeof s->times[i]);
         pulse_tell(p, &sign);
     }
+    if (!over)
+        return;
     memset(s->clients, 0, sizeof s->clients);
     memset(s->users, 0, sizeof s->users);
     s->minute_used = false;
@@ -270,12 +273,13 @@ static int64_t minute_of(int64_t time_ns)
 /* A beat may end some milliseconds after its minute: what came in these belongs to the minute that is told. */
 void pulse_beat(struct pulse *p, int64_t now_ns, bool last)
 {
+    enum { BEATS_PER_TELLING = 10 };
     int64_t minute_ns = minute_of(p->beat_ns == INT64_MIN ? now_ns : p->beat_ns); /* no packet came yet */
     bool over = last || minute_of(now_ns) != minute_ns;
     for (uint32_t i = 0; i < p->servers_used; i++) {
         tell_beat(p, &p->servers[i], now_ns);
-        if (over)
-            tell_minute(p, &p->servers[i], minute_ns);
+        if (over || (p->beats % BEATS_PER_TELLING == 0 && p->servers[i].kinds_used))
+            tell_minute(p, &p->servers[i], minute_ns, over);
     }
     tell_doors(p, now_ns);
     p->beats++;
