@@ -217,12 +217,12 @@ static void tell_kinds(struct pulse *p, struct pulse_server *s, int64_t minute_n
         sign.kinds.others = s->other_kinds.count;
         s->other_kinds.count = 0;
         for (; i < KINDS_OF_SERVER && sign.kinds.used < KINDS_TOLD; i++) {
-            if (!s->kinds[i].key)
+            if (!s->kinds[i].count)
                 continue;
             sign.kinds.kinds[sign.kinds.used].count = s->kinds[i].count;
             memcpy(sign.kinds.kinds[sign.kinds.used++].name, s->kinds[i].name, KIND_NAME_MAX);
         }
-        if (sign.kinds.used)
+        if (sign.kinds.used || sign.kinds.others)
             pulse_tell(p, &sign);
     }
     pulse_forget_kinds(p, s);

@@ -183,7 +183,15 @@ static const char split_tables[] =
     "ALTER TABLE incidents ADD COLUMN requests_before INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE vitals ADD COLUMN users INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE vitals ADD COLUMN split INTEGER NOT NULL DEFAULT 0;"
-    "ALTER TABLE vitals ADD COLUMN times TEXT NOT NULL DEFAULT '[0,0,0,0,0,0,0,0,0]';"
+    "ALTER TABLE vitals ADD COLUMN request_p50_us INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE vitals ADD COLUMN request_p95_us INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE vitals ADD COLUMN request_p99_us INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE vitals ADD COLUMN server_p50_us INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE vitals ADD COLUMN server_p95_us INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE vitals ADD COLUMN server_p99_us INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE vitals ADD COLUMN reply_p50_us INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE vitals ADD COLUMN reply_p95_us INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE vitals ADD COLUMN reply_p99_us INTEGER NOT NULL DEFAULT 0;"
     "ALTER TABLE vitals ADD COLUMN kinds TEXT NOT NULL DEFAULT '{}';"
 
     "CREATE TABLE vitals_now("
@@ -192,7 +200,9 @@ static const char split_tables[] =
     " slowest_us INTEGER NOT NULL, logins_failed INTEGER NOT NULL, retransmissions INTEGER NOT NULL, resets INTEGER NOT NULL,"
     " zero_windows INTEGER NOT NULL, checks INTEGER NOT NULL, bytes_to_server INTEGER NOT NULL, bytes_to_client INTEGER NOT NULL, refused INTEGER NOT NULL,"
     " p50_us INTEGER NOT NULL, p95_us INTEGER NOT NULL, p99_us INTEGER NOT NULL, clients INTEGER NOT NULL, users INTEGER NOT NULL,"
-    " times TEXT NOT NULL, kinds TEXT NOT NULL,"
+    " request_p50_us INTEGER NOT NULL, request_p95_us INTEGER NOT NULL, request_p99_us INTEGER NOT NULL, server_p50_us INTEGER NOT NULL,"
+    " server_p95_us INTEGER NOT NULL, server_p99_us INTEGER NOT NULL, reply_p50_us INTEGER NOT NULL, reply_p95_us INTEGER NOT NULL,"
+    " reply_p99_us INTEGER NOT NULL, kinds TEXT NOT NULL,"
     " PRIMARY KEY(server_ip, server_port)) STRICT, WITHOUT ROWID;"
 
     "CREATE TABLE visitors("
@@ -201,9 +211,8 @@ static const char split_tables[] =
     " PRIMARY KEY(server_ip, server_port, kind, name, run_id)) STRICT, WITHOUT ROWID;";
 
 #define TIMES_COLUMNS                                                                                                                    \
-    " times ->> 0 AS request_p50_us, times ->> 1 AS request_p95_us, times ->> 2 AS request_p99_us, times ->> 3 AS server_p50_us,"         \
-    " times ->> 4 AS server_p95_us, times ->> 5 AS server_p99_us, times ->> 6 AS reply_p50_us, times ->> 7 AS reply_p95_us,"             \
-    " times ->> 8 AS reply_p99_us, kinds"
+    " request_p50_us, request_p95_us, request_p99_us, server_p50_us, server_p95_us, server_p99_us, reply_p50_us, reply_p95_us,"          \
+    " reply_p99_us, kinds"
 
 static const char split_views[] =
     "DROP VIEW v_incidents; DROP VIEW v_health;"

@@ -4,18 +4,6 @@
 #include "base/text.h"
 #include "store/connection.h"
 
-static json_t *times_json(const struct vitals *v)
-{
-    const struct quantiles *parts[] = {&v->request_spread, &v->server_time, &v->reply_spread};
-    json_t *all = json_array();
-    for (unsigned i = 0; i < sizeof parts / sizeof parts[0]; i++) {
-        json_array_append_new(all, json_integer(parts[i]->p50_us));
-        json_array_append_new(all, json_integer(parts[i]->p95_us));
-        json_array_append_new(all, json_integer(parts[i]->p99_us));
-    }
-    return all;
-}
-
 static json_t *kinds_json(const struct vitals *v)
 {
     json_t *all = json_object();
@@ -43,7 +31,13 @@ static bool bind_all(sqlite3_stmt *add, int column, const int64_t *values, size_
 {
     for (size_t i = 0; i < count; i++)
         sqlite3_bind_int64(add, column++, values[i]);
-    return store_bind_json(add, column, times_json(v)) && store_bind_json(add, column + 1, kinds_json(v));
+    const struct quantiles *const parts[] = {&v->request_spread, &v->server_time, &v->reply_spread};
+    for (unsigned i = 0; i < sizeof parts / sizeof parts[0]; i++) {
+        sqlite3_bind_int64(add, column++, parts[i]->p50_us);
+        sqlite3_bind_int64(add, column++, parts[i]->p95_us);
+        sqlite3_bind_int64(add, column++, parts[i]->p99_us);
+    }
+    return store_bind_json(add, column, kinds_json(v));
 }
 
 bool store_add_vitals(struct store *s, const struct vitals *v, struct error *why)
