@@ -43,6 +43,9 @@ bool store_see_server(struct store *s, const struct endpoint *server, enum proto
  * by their alert_id here, not by a key. */
 bool store_set_incident(struct store *s, const struct incident *incident, struct error *why) MUST_CHECK;
 bool store_add_vitals(struct store *s, const struct vitals *vitals, struct error *why) MUST_CHECK;
+/* The last second of a server, in the place of the one before. */
+bool store_set_now(struct store *s, const struct vitals *vitals, int64_t time_ns, struct error *why) MUST_CHECK;
+bool store_set_visitor(struct store *s, const struct visitor *visitor, struct error *why) MUST_CHECK;
 /* Commits what waits. Rows are committed by themselves every 500 rows, or with the next row after 50 ms; call this when
  * nothing more may come for a while. */
 bool store_commit(struct store *s, struct error *why) MUST_CHECK;

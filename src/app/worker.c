@@ -164,7 +164,6 @@ static void take_memo(void *context, const struct memo *memo)
 static void take_pulse(void *context, const struct utterance *heard)
 {
     struct worker *w = context;
-    worker_place(w, heard->flow);
     pulse_message(w->pulse, heard);
 }
 
@@ -225,6 +224,8 @@ static void take_sign(void *context, const struct sign *sign, size_t length)
     struct worker *w = context;
     if (sign->kind == SIGN_TIME)
         w->outlet.moment.place = (uint64_t)BY_TIME_TOLD << BY_TIME_SHIFT;
+    else if (sign->flow_id)
+        w->outlet.moment.place = w->by_time ? w->by_time << BY_TIME_SHIFT | sign->flow_id : 0;
     outlet_sign(&w->outlet, sign, length);
 }
 

@@ -19,6 +19,11 @@ void ward_close(struct ward *w)
     free(w);
 }
 
+void ward_go_live(struct ward *w)
+{
+    w->live = true;
+}
+
 uint64_t ward_shed(const struct ward *w)
 {
     return w->shed;
@@ -262,6 +267,8 @@ static void take_left(struct chart *c, const struct sign *sign)
 
 static void take_closed(struct chart *c, const struct sign *sign)
 {
+    if (sign->manner != END_CAPTURE)
+        visitor_closed(c, sign);
     if (sign->manner != END_CAPTURE && !sign->ending.counted && c->connections)
         c->connections--;
 }
@@ -294,8 +301,10 @@ static void time_passes(struct ward *w, const struct sign *sign)
     w->over = sign->manner;
     for (uint32_t i = 0; i < w->charts_used; i++)
         look(w, &w->charts[i]);
-    for (uint32_t i = 0; w->over && i < w->charts_used; i++)
+    for (uint32_t i = 0; w->over && i < w->charts_used; i++) {
         vitals_tell(w, &w->charts[i]);
+        visitors_tell(w, &w->charts[i]);
+    }
 }
 
 void ward_take(struct ward *w, const struct sign *sign)
@@ -320,6 +329,12 @@ void ward_take(struct ward *w, const struct sign *sign)
         break;
     case SIGN_MINUTE:
         vitals_minute(w, c, sign);
+        break;
+    case SIGN_KINDS:
+        vitals_kinds(c, sign);
+        break;
+    case SIGN_USER:
+        visitor_user(c, sign);
         break;
     case SIGN_DOOR:
         take_door(c, sign);

@@ -12,6 +12,9 @@ enum {
     CHARTS_MAX = 1024,
     CHART_SHAPES = 1024,   /* a power of two; three quarters are used */
     CHART_CLIENTS = 256,
+    CHART_USERS = 64,
+    CHART_KINDS = 64,
+    MONITOR_CHECKS = 3,    /* who came so often, and for nothing but health checks, is a monitor */
     CHART_LEFT = 16,       /* clients that left lately */
     CHART_BEATS = 64,      /* of the past: 12.8 seconds */
     DEATHS_KEPT = 64,      /* of all servers */
@@ -32,8 +35,19 @@ struct seen_client {
     uint8_t address[16];
     int64_t first_ns, last_ns;
     uint32_t connections;  /* opened */
+    uint32_t checks;       /* that were health checks and nothing else, */
+    uint32_t worked;       /* and those that were not, as far as they are over */
+    bool told;             /* as a monitor, since it last came */
     bool lost;             /* a connection of it was ended by the server in the newest burst */
     bool moved;            /* ... and it went to another server */
+};
+
+struct seen_user {
+    char name[SIGN_USER_MAX];
+    uint64_t logins, refused;
+    int64_t first_ns, last_ns;
+    bool lost;             /* as a client's */
+    bool told;
 };
 
 /* Endings by the server of one server's connections, close together. */
@@ -113,8 +127,15 @@ struct chart {
     int64_t closed_ns;     /* when its last incident ended */
     struct vitals minute;
     bool minute_used;
-    uint32_t spread[LATENCY_BUCKETS];
-    uint8_t minute_clients[CLIENT_BITS / 8];
+    struct vitals second;  /* of a live ward */
+    uint32_t second_beats;
+    uint32_t times[TIMES][LATENCY_BUCKETS];
+    uint8_t minute_clients[CLIENT_BITS / 8], minute_users[CLIENT_BITS / 8];
+    uint32_t kinds_used, other_requests;
+    struct request_kind kinds[CHART_KINDS];
+    uint64_t requests_last_minute;
+    uint32_t users_used;
+    struct seen_user users[CHART_USERS]; /* a new one takes the place of who came least */
     uint32_t shapes_used, clients_used, left_newest;
     struct last_words left[CHART_LEFT]; /* a ring */
     struct seen_shape shapes[CHART_SHAPES];
@@ -124,7 +145,7 @@ struct chart {
 struct ward {
     struct ward_sink sink;
     int64_t now_ns;
-    bool over;
+    bool over, live;
     uint64_t numbers, shed;
     struct {
         struct endpoint server;
@@ -173,7 +194,21 @@ void backup_shape(struct ward *w, const struct chart *c, uint32_t shape);
 void vitals_add(struct beat *sum, const struct beat *b);
 void vitals_beat(struct ward *w, struct chart *c);
 void vitals_minute(struct ward *w, struct chart *c, const struct sign *sign);
+void vitals_kinds(struct chart *c, const struct sign *sign);
 void vitals_tell(struct ward *w, struct chart *c);
+
+/* ward_visitors.c */
+bool client_is_monitor(const struct seen_client *client);
+/* Clients that work, all or those that the newest burst cost a connection. */
+uint32_t chart_workers(const struct chart *c, bool lost);
+void visitor_user(struct chart *c, const struct sign *sign);
+void visitor_closed(struct chart *c, const struct sign *sign);
+/* The user of a connection that the server ended. */
+void visitor_lost(struct chart *c, const char *name);
+void visitors_forget_lost(struct chart *c);
+uint32_t visitors_lost(const struct chart *c);
+/* Those that came since they were last told. */
+void visitors_tell(struct ward *w, struct chart *c);
 
 /* ward_evidence.c */
 void evidence_say(struct incident *i, enum evidence_about about, bool against, const char *format, ...) PRINTF_LIKE(4, 5);

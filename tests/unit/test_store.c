@@ -319,8 +319,11 @@ static void foreign_files_are_refused_and_left_alone(void **state)
     make_foreign("PRAGMA application_id=42");
     assert_refused("another application");
     fresh(state);
-    make_foreign("PRAGMA application_id=1684170852; PRAGMA user_version=5; CREATE TABLE t(x)");
-    assert_refused("newer dbhound (schema 5; this program knows 4)");
+    char sql[96], said[96];
+    snprintf(sql, sizeof sql, "PRAGMA application_id=1684170852; PRAGMA user_version=%d; CREATE TABLE t(x)", STORE_SCHEMA_VERSION + 1);
+    snprintf(said, sizeof said, "newer dbhound (schema %d; this program knows %d)", STORE_SCHEMA_VERSION + 1, STORE_SCHEMA_VERSION);
+    make_foreign(sql);
+    assert_refused(said);
     fresh(state);
     make_foreign("PRAGMA application_id=1684170852; CREATE TABLE t(x)");
     assert_refused("no schema version");
