@@ -11,6 +11,8 @@
 
 enum { PROGRESS_LOTS = 256, MERGE_MOST = 256, NAP_NS = 500000, NAPS_PER_PROGRESS = 200, SERVERS_KNOWN = 4096, REACH_MOST = 131072 };
 
+static const int64_t LIVE_PROGRESS_NS = INT64_C(100000000);
+
 enum task { TASK_WAIT, TASK_RUN, TASK_TICK, TASK_FINISH, TASK_QUIT };
 
 struct hand {
@@ -164,7 +166,9 @@ static bool open_hand(struct pipeline *p, const struct pipeline_options *options
         .evidence = options->evidence,
         .rules = rules,
         .geo = options->geo,
+        .keylog = options->keylog,
         .known = options->known,
+        .memos = options->memos,
         .directory = p->directory,
         .index = index,
         .turns = p->workers ? &p->turns : NULL,
@@ -233,10 +237,14 @@ void pipeline_run(struct pipeline *p, struct source *source, const volatile bool
     }
     const struct lot *lot;
     unsigned until_progress = PROGRESS_LOTS;
+    int64_t progress_ns = 0;
     while (!*stop && (lot = feed_next(p->feed, 0))) {
         worker_take(p->hands[0].worker, lot);
-        if (--until_progress == 0) {
+        /* Live, few packets may take long. */
+        bool due = source_is_live(source) && (uint64_t)(lot->clock_ns[lot->count - 1] - progress_ns) > (uint64_t)LIVE_PROGRESS_NS;
+        if (--until_progress == 0 || due) {
             until_progress = PROGRESS_LOTS;
+            progress_ns = lot->clock_ns[lot->count - 1];
             if (progress)
                 progress(context);
         }
