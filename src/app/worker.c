@@ -80,7 +80,7 @@ static void raise_alert(void *context, const struct alert *found, const struct m
     uint64_t key = ++w->alerts;
     bool may_store = outlet_may_store(&w->outlet, &alert);
     /* Secrets are masked by their place in a stream: a datagram has none. */
-    if (!message->datagram || !message->findings->secret)
+    if (!message->bare && (!message->datagram || !message->findings->secret))
         alert.sample = evidence_alert(w->evidence, message->flow, key, where->ticket, comment.chars, may_store);
     outlet_alert(&w->outlet, &alert, key);
     if (w->memos)

@@ -267,6 +267,8 @@ static void lose_track(struct conversation *c, enum side from)
     held_give(side);
     side->skip = side->declared = side->arrived = 0;
     side->unsure = UNSURE_MESSAGES;
+    side->passed = 0;
+    side->blind_ns = 0;
     side->reading = c->decoder->resync ? SEARCHING : STOPPED;
 }
 
@@ -600,7 +602,9 @@ void conversation_bytes(struct conversation *c, enum side from, struct view byte
     if (d->replies.replies)
         tell_replies(d);
     count_many(d->counters, COUNT_BYTES_DECODED, done - blind);
-    count_many(d->counters, COUNT_BYTES_BLIND, blind);
+    c->sight.decoded += done - blind;
+    if (blind)
+        sight_passed(c, from, blind, where);
     if (direction_is_open(side))
         waiting_join(d, side, where->time_ns);
     if (done < bytes.length) {
