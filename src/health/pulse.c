@@ -140,7 +140,8 @@ static void request(struct pulse_flow *f, const struct utterance *m)
     int64_t now_ns = sane_ns(m->last->time_ns);
     struct beat *beat = &f->server->beat;
     beat->requests++;
-    beat->last_request_ns = now_ns;
+    if (now_ns > beat->last_request_ns) /* a clock that steps back: the latest of all workers' counts */
+        beat->last_request_ns = now_ns;
     f->server->stirred = true;
     if (f->minute != f->server->minute)
         pulse_count_client(f);
@@ -156,7 +157,8 @@ static void reply(struct pulse_flow *f, const struct utterance *m)
     int64_t now_ns = sane_ns(m->first->time_ns);
     struct pulse_server *s = f->server;
     s->beat.replies++;
-    s->beat.last_reply_ns = now_ns;
+    if (now_ns > s->beat.last_reply_ns)
+        s->beat.last_reply_ns = now_ns;
     s->stirred = true;
     f->reply_ns = now_ns;
     if (f->asked == f->answered)
