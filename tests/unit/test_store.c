@@ -89,7 +89,7 @@ static void views_have_the_promised_columns(void **state)
          "server_ip,server_port,proto,version,version_source,tls,first_seen_ns,last_seen_ns,advisories"},
         {"v_incidents", "incident_id,server_ip,server_port,proto,kind,began_ns,ended_ns,clients,clients_affected,verdict,"
                         "confidence,suspect_alert_id,backup_ip,backup_port,summary,run_id,began,connections,"
-                        "connections_lost,requests_lost,refused,last_reply_ns,evidence,packet_number,without_ns,clients_moved,suspect_followed,suspect_shape"},
+                        "connections_lost,requests_lost,refused,last_reply_ns,evidence,packet_number,without_ns,clients_moved,suspect_followed,suspect_shape,users,users_affected,requests_before"},
         {"v_suspects", "incident_id,rank,client_ip,client_port,time_ns,message_type,shape,score,reasons,alert_id,sample_id,"
                        "user_name,length,packet_number,flow_id"},
         {"v_last_words", "incident_id,client_ip,client_port,user_name,back,time_ns,message_type,shape,length,packet_number,answered,"
