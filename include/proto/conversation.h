@@ -11,6 +11,7 @@
 #include "net/stream.h"
 #include "proto/directory.h"
 #include "proto/decoder.h"
+#include "proto/keylog.h"
 
 /* One decoded message, as the rooms to the right see it. Valid during the call. */
 struct message {
@@ -27,6 +28,7 @@ struct message {
     uint8_t confidence;        /* 0 to 100: lower after gaps, mid-stream, one-sided */
     bool datagram;             /* it came by UDP: `flow` is of this message alone */
     uint8_t event;             /* enum event: what happened is no message, and `findings` say what is known of it */
+    bool decrypted;            /* it came inside TLS and was opened */
 };
 
 /* The little that health needs of a message: requests and replies are many. */
@@ -74,6 +76,9 @@ struct dialogue_options {
     size_t message_buffers;    /* messages of more than 2 KiB that are split over segments, at once */
     size_t note_blocks;
     size_t inflaters;          /* compressed frames being opened at once */
+    struct keylog *keylog;     /* secrets of TLS sessions, shared by workers; NULL: TLS is not opened, and these are 0 */
+    size_t tls_sessions;       /* that are followed at once, and records of theirs that are split over segments: */
+    size_t tls_records;
     size_t servers;            /* endpoints remembered, when there is no directory */
     struct directory *directory; /* shared by workers; NULL: one of its own */
     unsigned worker;
@@ -82,7 +87,7 @@ struct dialogue_options {
 
 /* Bytes that one of each takes. */
 struct dialogue_costs {
-    size_t conversation, message_buffer, note_block, inflater;
+    size_t conversation, message_buffer, note_block, inflater, tls_session, tls_record;
 };
 
 struct dialogue_costs dialogue_costs(void);

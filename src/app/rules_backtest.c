@@ -57,9 +57,10 @@ static void of_capture(void *context, const struct alert *alert, const struct ru
     take_alert(voice, alert, alert->stream_offset * 31 + voice->input);
 }
 
-static void ready(struct voice *voice, bool samples, const char *filter)
+static void ready(struct voice *voice, bool samples, const struct options *o)
 {
-    voice->trial = (struct trial){.rules = voice->rules, .filter = filter, .told = samples ? of_sample : of_capture, .context = voice};
+    voice->trial = (struct trial){.rules = voice->rules, .filter = options_text(o, OPTION_FILTER),
+                                   .keylog = options_text(o, OPTION_KEYLOG), .told = samples ? of_sample : of_capture, .context = voice};
 }
 
 static bool ask_captures(struct backtest *b, struct error *why)
@@ -384,8 +385,8 @@ int rules_backtest_run(const struct options *o)
     if (good && (against || untuned))
         good = (b.before.rules = open_rules(o, against, false, &why));
     if (good) {
-        ready(&b.after, b.of == OF_SAMPLES, options_text(o, OPTION_FILTER));
-        ready(&b.before, b.of == OF_SAMPLES, options_text(o, OPTION_FILTER));
+        ready(&b.after, b.of == OF_SAMPLES, o);
+        ready(&b.before, b.of == OF_SAMPLES, o);
         good = b.of == OF_CAPTURES ? ask_captures(&b, &why) : ask_store(&b, &why);
     }
     said_settle(&b.before.said);

@@ -15,6 +15,7 @@
 #include "app/spread.h"
 #include "base/log.h"
 #include "detect/habits.h"
+#include "proto/keylog.h"
 
 volatile bool run_stopped;
 
@@ -51,7 +52,12 @@ static bool open_pipeline(struct run *r, struct error *why)
     if (!options_size(r->options, OPTION_MEMORY, 64 << 20, UINT64_C(1) << 40, &memory, why) ||
         !options_number(r->options, OPTION_WORKERS, 0, WORKERS_MAX, &workers, why))
         return false;
+    const char *hosts;
+    for (size_t i = 0; (hosts = options_nth(r->options, OPTION_OS_POLICY, i)); i++)
+        if (!host_rules_add(&options.hosts, hosts, why))
+            return false;
     r->places = places_open(r->options);
+    options.keylog = r->keylog;
     options.geo = places_geo(r->places);
     options.known = r->known;
     options.memos = options_have(r->options, OPTION_FACTS);
@@ -92,6 +98,11 @@ static void take_habits(void *context, const char *address, uint16_t port, const
         log_warning("what %s port %u is used to cannot be read, and is learned anew", address ? address : "a server", port);
 }
 
+static void take_secrets(void *context, struct view text, uint64_t packets)
+{
+    keylog_add(context, text, packets);
+}
+
 static bool open_habits(struct run *r, struct error *why)
 {
     if (!options_have(r->options, OPTION_HABITS))
@@ -101,14 +112,30 @@ static bool open_habits(struct run *r, struct error *why)
     return store_read_habits(r->store, take_habits, r->known, why);
 }
 
+/* Live there are only the secrets of --keylog; a capture may bring its own. Opened before privileges are given up. */
+static bool open_keylog(struct run *r, struct error *why)
+{
+    const char *path = options_text(r->options, OPTION_KEYLOG);
+    if (r->live && !path)
+        return true;
+    if (!(r->keylog = keylog_open(why)) || (path && !keylog_read(r->keylog, path, r->live, why)))
+        return false;
+    if (path && keylog_sessions(r->keylog) == 0 && !r->live)
+        log_warning("the key log %s has no secret of a TLS session", path);
+    source_on_secrets(r->source, take_secrets, r->keylog);
+    return true;
+}
+
 bool run_open(struct run *r, const char *command, const char *sources, struct error *why)
 {
     r->summary.store_path = options_store(r->options);
     if (!options_severity(r->options, OPTION_FAIL_ON, &r->fail_on, why) || !(r->rules = ruleset_open(r->options, why)) ||
-        !open_store(r, command, sources, why))
+        !open_keylog(r, why) || !open_store(r, command, sources, why))
         return false;
     if (!(r->recorder = recorder_open(r->rules, r->store, &r->counters)))
         return error_set(why, EXIT_INTERNAL, "out of memory");
+    if (r->live)
+        recorder_hurry(r->recorder);
     if (options_have(r->options, OPTION_FACTS) && !recorder_keep_memos(r->recorder))
         return error_set(why, EXIT_INTERNAL, "out of memory");
     r->began = run_seconds_now();
@@ -245,6 +272,7 @@ void run_close(struct run *r)
     pipeline_close(r->pipeline);
     places_close(r->places);
     habits_close(r->known);
+    keylog_close(r->keylog);
     recorder_close(r->recorder);
     if (r->source)
         source_close(r->source);

@@ -238,6 +238,8 @@ static void print_facts(const struct shown *a, const struct screen *s)
     print_row(s, "read", shown_text(a, "got"));
     print_row(s, "expected", shown_text(a, "expected"));
     print_row(s, "offset", place.chars);
+    if (json_is_true(why_of(a, "decrypted")))
+        print_row(s, "decrypted", "the message came inside TLS and was read with the secrets of a key log; the packets of the sample are as captured");
     print_row(s, "specification", why_text_of(a, "spec"));
     print_row(s, "server said", *shown_text(a, "server_verdict") ? shown_text(a, "server_verdict") : "nothing that was seen");
 }
@@ -276,7 +278,7 @@ static void print_message(const struct shown *a, const struct screen *s)
     text_add_safe(&got, shown_text(a, "got"));
     text_add_safe(&expected, shown_text(a, "expected"));
     if (json_array_size(nodes)) {
-        print_title(s, "Message, decoded");
+        print_title(s, json_is_true(why_of(a, "decrypted")) ? "Message, decrypted and decoded" : "Message, decoded");
         const struct tree_mark mark = {shown_text(a, "field"), shown_number(a, "message_offset"),
                                        json_integer_value(why_of(a, "length")), got.chars, expected.chars};
         tree_print(s, nodes, json_is_true(why_of(a, "tree_cut")), &mark);

@@ -92,8 +92,10 @@ static void print_protocols(FILE *out, const struct summary *s)
     }
     if (!any)
         fprintf(out, "databases none: no connection spoke a protocol that dbhound decodes\n");
-    uint64_t encrypted = s->counters->value[COUNT_BYTES_ENCRYPTED];
-    if (encrypted)
+    uint64_t encrypted = s->counters->value[COUNT_BYTES_ENCRYPTED], sessions = s->counters->value[COUNT_TLS_DECRYPTED];
+    if (encrypted && sessions)
+        fprintf(out, "tls       %s bytes were encrypted; the key log opens %s session%s\n", grouped(encrypted, a), grouped(sessions, b), sessions == 1 ? "" : "s");
+    else if (encrypted)
         fprintf(out, "tls       %s bytes were encrypted and only counted\n", grouped(encrypted, a));
 }
 

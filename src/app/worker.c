@@ -171,7 +171,7 @@ static void take_pulse(void *context, const struct utterance *heard)
 static bool wants_messages(void *context, enum protocol protocol, enum side from)
 {
     struct worker *w = context;
-    return w->habits || w->memos || detector_wants(w->now.detector, protocol, from);
+    return ((w->habits || w->memos) && protocol != PROTOCOL_NONE) || detector_wants(w->now.detector, protocol, from);
 }
 
 static void take_opened(void *context, struct flow *flow, const struct segment *where)
@@ -242,7 +242,9 @@ enum share {
     SHARE_INFLATERS = 25,
     SHARE_HELD = 20,
     SHARE_PULSES = 60,
-    SHARE_ALL = 1160,
+    SHARE_TLS_SESSIONS = 10,
+    SHARE_TLS_RECORDS = 20,
+    SHARE_ALL = 1190,
 };
 
 static size_t share_of(const struct worker_options *options, enum share share, size_t cost)
@@ -277,6 +279,9 @@ static bool open_rooms(struct worker *w, const struct worker_options *options)
         .message_buffers = share_of(options, SHARE_MESSAGES, costs.message_buffer),
         .note_blocks = share_of(options, SHARE_NOTES, costs.note_block),
         .inflaters = share_of(options, SHARE_INFLATERS, costs.inflater),
+        .keylog = options->keylog,
+        .tls_sessions = share_of(options, SHARE_TLS_SESSIONS, costs.tls_session),
+        .tls_records = share_of(options, SHARE_TLS_RECORDS, costs.tls_record),
         .directory = options->directory,
         .worker = options->index,
         .incomplete_ns = INCOMPLETE_SECONDS * INT64_C(1000000000),
@@ -287,6 +292,7 @@ static bool open_rooms(struct worker *w, const struct worker_options *options)
         .check_checksums = options->check_checksums,
         .ignore_checksums = options->ignore_checksums,
         .flight_reach = options->flight_packets,
+        .hosts = options->hosts && options->hosts->count ? options->hosts : NULL,
         .idle_ns = IDLE_SECONDS * INT64_C(1000000000),
     };
     struct evidence_options evidence = options->evidence;
@@ -301,6 +307,8 @@ static bool open_rooms(struct worker *w, const struct worker_options *options)
     if (!sides_open(&w->sides, &w->arena) || !(w->datagram = arena_take(&w->arena, DATAGRAM_BYTES_MAX)) ||
         (options->fragment_bytes && !(w->fragments = fragments_open(&w->arena, options->fragment_bytes, w->counters))))
         return false;
+    if (w->fragments)
+        fragments_know_hosts(w->fragments, net.hosts);
     net.flight = w->flight;
     streams.watcher = w;
     streams.sign = take_segment;

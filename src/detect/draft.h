@@ -132,6 +132,8 @@ bool draft_items(struct draft *d, struct view text, enum field field, struct spa
 struct step *draft_add_step(struct draft *d, enum step_kind kind, const struct option *o);
 /* The bits of protocols that go by this name or service name; false: none that this build decodes. */
 bool protocols_named(struct view name, uint32_t *bits);
+/* Keeps an option that asks nothing, for printing. */
+bool draft_keep_words(struct draft *d, const struct option *o, const char *keyword);
 bool draft_track(struct draft *d, struct view value, uint8_t *out);
 /* The variable of this name + 1, or 0. */
 unsigned draft_variable(const struct draft *d, struct view name);

@@ -103,7 +103,7 @@ static void add_field(struct text *t, const struct asked *a, enum field field)
 /* The store keeps what the message said, not what the connection was. */
 static bool of_connection(enum field field)
 {
-    return field == FIELD_DB_PHASE || field == FIELD_DB_TLS || field == FIELD_DB_COMPRESSION || field == FIELD_FLOW_MIDSTREAM ||
+    return field == FIELD_DB_PHASE || field == FIELD_DB_TLS || field == FIELD_DB_DECRYPTED || field == FIELD_DB_COMPRESSION || field == FIELD_FLOW_MIDSTREAM ||
            field == FIELD_DB_ERROR_CODE || field == FIELD_DB_ROWS;
 }
 

@@ -53,7 +53,8 @@ enum step_kind {
     STEP_REGEX,   /* pcre */
     STEP_BYTE_TEST,
     STEP_BYTE_JUMP,
-    STEP_BYTE_EXTRACT
+    STEP_BYTE_EXTRACT,
+    STEP_BYTE_MATH
 };
 
 enum step_fast { FAST_NO, FAST_YES, FAST_ONLY, FAST_PART };
@@ -83,12 +84,13 @@ struct value_name {
 };
 
 enum reading_operator { READ_EQUAL, READ_GREATER, READ_LESS, READ_AT_LEAST, READ_AT_MOST, READ_AND, READ_OR };
+enum reading_math { MATH_PLUS, MATH_MINUS, MATH_TIMES, MATH_DIVIDED, MATH_LEFT, MATH_RIGHT };
 
-/* What byte_test, byte_jump and byte_extract do with a number in the buffer. The *_of fields: variable + 1. */
+/* What byte_test, byte_jump, byte_extract and byte_math do with a number in the buffer. The *_of fields: variable + 1. */
 struct reading {
     uint8_t count;        /* bytes, 0 to 23 */
     uint8_t base;         /* 0: binary; 8, 10, 16: digits */
-    uint8_t operator;     /* enum reading_operator */
+    uint8_t operator;     /* enum reading_operator; of byte_math: enum reading_math */
     uint8_t align;        /* round up to 2 or 4 */
     uint8_t result;       /* variable that takes the value */
     uint8_t count_of, offset_of, value_of;
@@ -304,7 +306,7 @@ void rule_note(struct rule_set *set, struct note_list *list, const struct rule_p
 const char *rule_variable(const struct rule_set *set, const char *name, size_t length);
 /* The rule with these numbers, or NULL. */
 const struct rule *rule_find(const struct rule_set *set, uint32_t gid, uint32_t sid);
-/* Takes over the rule; false: no memory, or the numbers are taken. */
+/* Takes over the rule, in the place of an older revision of it; false: no memory, or the numbers are taken. */
 bool rule_keep(struct rule_set *set, const struct rule *rule);
 
 /* A rule in canonical form: parsing the print gives the same rule. */

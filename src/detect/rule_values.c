@@ -276,6 +276,7 @@ bool rule_field_is_derived(enum field field)
     case FIELD_DB_LENGTH:
     case FIELD_DB_PHASE:
     case FIELD_DB_TLS:
+    case FIELD_DB_DECRYPTED:
     case FIELD_DB_COMPRESSION:
     case FIELD_DB_USER:
     case FIELD_DB_NAME:

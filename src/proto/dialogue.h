@@ -9,6 +9,8 @@
 #include "proto/tls.h"
 
 struct inflater;
+struct keylog;
+struct tls_session;
 
 enum { SMALL_BUFFER = 2048, MARKS_MAX = 12, SECRETS_MAX = 8, WRAP_HEADER_MAX = 16 };
 
@@ -42,6 +44,7 @@ struct direction {
     uint8_t reading;
     uint8_t length_at, length_bytes, length_excludes; /* of the current message, see struct frame */
     bool waiting, incomplete_told;
+    bool skip_is_tls;        /* `skip` counts bytes of a TLS record that are read, but not by the decoder */
     struct held *hello;      /* a TLS handshake message that is split */
     struct tls_reading tls;
     uint8_t tls_seen;        /* bytes after the agreement on TLS that were judged */
@@ -50,6 +53,7 @@ struct direction {
 
 enum { TLS_BYTES_JUDGED = 2, UNSURE_MESSAGES = 8, UNSURE_OF_CONTENT = 6 };
 
+/* Of what the decoder gets: inside TLS, once that is opened. TRANSPORT_TLS: it is not, or not yet. */
 enum transport { TRANSPORT_CLEAR, TRANSPORT_WRAPPED, TRANSPORT_TLS, TRANSPORT_OPAQUE };
 
 struct conversation {
@@ -63,6 +67,8 @@ struct conversation {
     uint8_t secrets_used, secrets_next;
     uint8_t transport;
     uint8_t confidence;
+    bool sealed;         /* both sides agreed on TLS: the stream is its records, from some place on */
+    struct tls_session *tls; /* its secrets may be known; or NULL */
     bool confirmed;      /* the endpoint is known to speak this protocol */
     bool tentative;      /* claimed by its first bytes alone, on no known port: silent until the peer answers in kind */
     _Alignas(16) uint8_t state[];
@@ -88,7 +94,9 @@ static inline bool is_undecided(const struct flow *flow)
 struct dialogue {
     struct message_sink sink;
     struct counters *counters;
-    struct pool conversations, small, large, note_blocks, note_tables, inflaters, codecs;
+    struct pool conversations, small, large, note_blocks, note_tables, inflaters, codecs, tls_sessions, tls_records;
+    struct keylog *keylog; /* or NULL */
+    uint8_t *plain; /* scratch for one opened record; with a key log */
     struct directory *directory;
     unsigned worker;
     uint64_t when;           /* as in proto/directory.h */
@@ -112,6 +120,8 @@ struct conversation *identify(struct dialogue *d, struct flow *flow, enum side f
 struct conversation *identify_more(struct dialogue *d, struct flow *flow, enum side from, struct view bytes, const struct segment *where);
 /* Whoever it was: the kept bytes are nobody's. */
 void identify_give_up(struct dialogue *d, struct flow *flow);
+/* dialogue.c: bytes of a connection that is no database's, or of nobody yet. */
+void other_bytes(struct dialogue *d, struct flow *flow, enum side from, struct view bytes, const struct segment *where);
 const char *identify_other(struct view bytes); /* "HTTP", "TLS", "SSH", ...; NULL */
 /* Findings that say nothing but that these first bytes are another protocol's. */
 void identify_report_other(struct conversation *c, struct view bytes);
@@ -148,8 +158,11 @@ static inline bool direction_is_open(const struct direction *side)
 }
 void waiting_join(struct dialogue *d, struct direction *side, int64_t now_ns); /* it made progress and is not whole */
 void waiting_leave(struct dialogue *d, struct direction *side);
-/* dialogue.c: bytes of a claimed connection, to where its transport says. */
+/* Nothing of this direction is decoded any more. */
+void conversation_stop(struct conversation *c, enum side from);
+/* dialogue.c: bytes of a claimed connection: to TLS, or to where its transport says. The same for what was inside TLS. */
 void dialogue_route(struct conversation *c, enum side from, struct view bytes, const struct segment *where);
+void dialogue_inside(struct conversation *c, enum side from, struct view bytes, const struct segment *where);
 
 /* unpack.c: NULL when memory is short. */
 struct unpacker *unpacker_open(struct arena *from);

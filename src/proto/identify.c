@@ -116,9 +116,11 @@ static void forget_first(struct dialogue *d, struct flow *flow)
 void identify_give_up(struct dialogue *d, struct flow *flow)
 {
     const struct conversation *c = flow->user;
-    for (unsigned side = FROM_CLIENT; side <= FROM_SERVER; side++)
-        if (c->sides[side].held)
-            count_many(d->counters, COUNT_BYTES_OTHER, c->sides[side].held->length);
+    for (unsigned side = FROM_CLIENT; side <= FROM_SERVER; side++) {
+        const struct direction *kept = &c->sides[side];
+        if (kept->held)
+            other_bytes(d, flow, (enum side)side, view_of(kept->held->bytes, kept->held->length), &kept->first);
+    }
     forget_first(d, flow);
     flow->user = &not_a_database;
 }

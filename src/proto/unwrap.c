@@ -375,7 +375,7 @@ void unwrap_bytes(struct conversation *c, enum side from, struct view bytes, con
     if (unwrap_is_open(i))
         waiting_join(c->dialogue, side, where->time_ns);
     if (done < bytes.length)
-        dialogue_route(c, from, view_from(bytes, done), where);
+        (c->sealed ? dialogue_inside : dialogue_route)(c, from, view_from(bytes, done), where);
 }
 
 /* A hole in the frames. */
