@@ -69,6 +69,21 @@ bool store_add_rule_stats(struct store *s, uint32_t sid, const uint64_t sums[4],
 bool store_end_run(struct store *s, const struct counters *counters, int result, struct error *why) MUST_CHECK;
 void store_close(struct store *s);
 
+/* Which alerts go, with their samples: older than `before_ns` (and then, unless `sid` names a rule, older facts, incidents and vital
+ * signs), of the rule `sid` (0: of all), all but the newest `keep`. Those that somebody has judged stay. */
+struct purge {
+    bool has_before, has_keep;
+    int64_t before_ns, keep;
+    uint32_t sid;
+};
+struct purged {
+    uint64_t alerts, samples, facts, incidents, minutes;
+};
+/* `only_count`: says what would go. */
+bool store_purge(struct store *s, const struct purge *p, bool only_count, struct purged *out, struct error *why) MUST_CHECK;
+/* Gives the room of what is gone back to the disk; needs as much room again while it works. */
+bool store_vacuum(struct store *s, struct error *why) MUST_CHECK;
+
 /* ---- reading */
 
 struct sqlite3;

@@ -393,6 +393,8 @@ void worker_forget_rules(struct worker *w)
 
 void worker_change_rules(struct worker *w)
 {
+    if (w->now.detector)
+        count_many(w->counters, COUNT_ALERTS_PASSED, detector_passed(w->now.detector));
     arena_close(&w->now.arena);
     w->now = w->next;
     w->next = (struct generation){0};
@@ -609,6 +611,7 @@ void worker_finish(struct worker *w, uint64_t latest)
     w->outlet.moment.place = (uint64_t)BY_TIME_PULSE << BY_TIME_SHIFT;
     pulse_time(w->pulse, w->now_ns, true);
     w->by_time = 0;
+    count_many(w->counters, COUNT_ALERTS_PASSED, detector_passed(w->now.detector));
     count_many(w->counters, COUNT_FACTS_SHED, memos_shed(w->memos));
     if (w->turns)
         turns_pass(w->turns, w->index, WHEN_FINISHED);
