@@ -407,6 +407,23 @@ static const struct line function_lines[] = {
      "'Z' 00000005 'I'"},
 };
 
+static const struct line loread_lines[] = {
+    {FROM_CLIENT,
+     "0000004c 00030000 'user' 00 'shop' 00 'database' 00 'shop' 00 'application_name' 00 'psql' 00 "
+     "'client_encoding' 00 'UTF8' 0000"},
+    {FROM_SERVER,
+     "'R' 00000008 00000000 "
+     "'S' 00000019 'server_version' 00 '15.18' 00 "
+     "'S' 00000019 'client_encoding' 00 'UTF8' 00 "
+     "'K' 0000000c 00001267 deadbeef "
+     "'Z' 00000005 'I'"},
+    {FROM_CLIENT,
+     "'F' 00000020 000003ba 00010001 00020000 00040000 00000000 00040000 00040001"},
+    {FROM_SERVER,
+     "'V' 0000000c 00000004 '1234' "
+     "'Z' 00000005 'I'"},
+};
+
 static const struct line async_lines[] = {
     {FROM_CLIENT,
      "0000004c 00030000 'user' 00 'shop' 00 'database' 00 'shop' 00 'application_name' 00 'psql' 00 "
@@ -473,6 +490,7 @@ static const struct dialogue {
     {"copy_eager", copy_eager_lines, sizeof copy_eager_lines / sizeof copy_eager_lines[0]},
     {"replication", replication_lines, sizeof replication_lines / sizeof replication_lines[0]},
     {"function", function_lines, sizeof function_lines / sizeof function_lines[0]},
+    {"loread", loread_lines, sizeof loread_lines / sizeof loread_lines[0]},
     {"async", async_lines, sizeof async_lines / sizeof async_lines[0]},
     {"pooler", pooler_lines, sizeof pooler_lines / sizeof pooler_lines[0]},
 };
