@@ -40,6 +40,8 @@ struct recorder {
     uint64_t samples[KEPT_SAMPLES]; /* wanted: a stored alert names them */
     struct seen_server servers[SERVERS_MAX];
     size_t servers_used;
+    bool hurry;
+    uint64_t incidents; /* number of the latest that is stored */
     bool broken;
     struct error why;
 };
@@ -80,6 +82,9 @@ static void store_incident(void *context, const struct incident *incident)
             named.words[i].words[n].alert = (uint64_t)alert_row_of(r, named.words[i].words[n].alert);
     if (r->store)
         note_failure(r, store_set_incident(r->store, &named, &why), &why);
+    if (r->store && r->hurry && named.number > r->incidents)
+        note_failure(r, store_commit(r->store, &why), &why);
+    r->incidents = named.number > r->incidents ? named.number : r->incidents;
 }
 
 static void store_vitals(void *context, const struct vitals *vitals)
@@ -111,6 +116,11 @@ struct recorder *recorder_open(const struct rule_set *rules, struct store *store
         return NULL;
     }
     return r;
+}
+
+void recorder_hurry(struct recorder *r)
+{
+    r->hurry = true;
 }
 
 void recorder_listen(struct recorder *r, void (*told)(void *, const struct alert *, const struct rule_facts *), void *context)

@@ -21,6 +21,8 @@ struct alert_sums {
 struct recorder *recorder_open(const struct rule_set *rules, struct store *store, struct counters *counters);
 /* Other rules from now on; see limiter_change. Between runs of the workers. */
 bool recorder_change(struct recorder *r, const struct rule_set *rules) MUST_CHECK;
+/* An incident is committed as soon as it is written: somebody waits for it. */
+void recorder_hurry(struct recorder *r);
 void recorder_close(struct recorder *r);
 /* Every alert that gets a row of its own is also told here. */
 void recorder_listen(struct recorder *r, void (*told)(void *, const struct alert *, const struct rule_facts *), void *context);

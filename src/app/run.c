@@ -51,6 +51,10 @@ static bool open_pipeline(struct run *r, struct error *why)
     if (!options_size(r->options, OPTION_MEMORY, 64 << 20, UINT64_C(1) << 40, &memory, why) ||
         !options_number(r->options, OPTION_WORKERS, 0, WORKERS_MAX, &workers, why))
         return false;
+    const char *hosts;
+    for (size_t i = 0; (hosts = options_nth(r->options, OPTION_OS_POLICY, i)); i++)
+        if (!host_rules_add(&options.hosts, hosts, why))
+            return false;
     r->places = places_open(r->options);
     options.geo = places_geo(r->places);
     options.known = r->known;
@@ -108,6 +112,8 @@ bool run_open(struct run *r, const char *command, const char *sources, struct er
         return false;
     if (!(r->recorder = recorder_open(r->rules, r->store, &r->counters)))
         return error_set(why, EXIT_INTERNAL, "out of memory");
+    if (r->live)
+        recorder_hurry(r->recorder);
     r->began = run_seconds_now();
     return open_habits(r, why) && open_pipeline(r, why) && (!r->live || (r->reload = reload_open(r, why))) &&
            privileges_confine(r->live, why);

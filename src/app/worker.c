@@ -261,6 +261,7 @@ static bool open_rooms(struct worker *w, const struct worker_options *options)
         .check_checksums = options->check_checksums,
         .ignore_checksums = options->ignore_checksums,
         .flight_reach = options->flight_packets,
+        .hosts = options->hosts && options->hosts->count ? options->hosts : NULL,
         .idle_ns = IDLE_SECONDS * INT64_C(1000000000),
     };
     struct evidence_options evidence = options->evidence;
@@ -275,6 +276,8 @@ static bool open_rooms(struct worker *w, const struct worker_options *options)
     if (!sides_open(&w->sides, &w->arena) || !(w->datagram = arena_take(&w->arena, DATAGRAM_BYTES_MAX)) ||
         (options->fragment_bytes && !(w->fragments = fragments_open(&w->arena, options->fragment_bytes, w->counters))))
         return false;
+    if (w->fragments)
+        fragments_know_hosts(w->fragments, net.hosts);
     net.flight = w->flight;
     streams.watcher = w;
     streams.sign = take_segment;

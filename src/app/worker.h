@@ -16,6 +16,7 @@ struct worker_options {
     size_t memory_bytes;
     size_t flight_packets;  /* how far back samples may look, in packets of the run */
     bool check_checksums, ignore_checksums;
+    const struct host_rules *hosts;
     struct evidence_options evidence;
     const struct rule_set *rules;
     const struct geo *geo; /* may be NULL */
