@@ -366,4 +366,37 @@ auto_snapshot: false
         return "Cassandra " + self.VERSION
 
 
-OF = {"mysql": MariaDB, "pgsql": PostgreSQL, "redis": Redis, "memcached": Memcached, "cql": Cassandra}
+class Derby(Server):
+    """Derby's network server"""
+    stop_signal = 15
+
+    def prepare(self):
+        with open(os.path.join(self.dir, "derby.properties"), "w") as f:
+            f.write("derby.locks.waitTimeout=1\nderby.locks.deadlockTimeout=1\n")
+
+    def command(self):
+        jars = ":".join("/usr/share/java/%s.jar" % n for n in ("derbynet", "derby", "derbytools", "derbyshared"))
+        return ["java", "-Xmx512m", "-Dderby.system.home=" + self.dir, "-cp", jars, "org.apache.derby.drda.NetworkServerControl", "start", "-h", "127.0.0.1",
+                "-p", str(self.port), "-noSecurityManager"]
+
+    def start(self):
+        super().start()
+        if not os.path.exists(os.path.join(self.dir, "ready")):
+            import drda_sessions
+            drda_sessions.furnish(self)
+            open(os.path.join(self.dir, "ready"), "w").close()
+
+    def dead(self):
+        return self.process.poll() is not None
+
+    def revive(self):
+        self.start()
+
+    def remarks(self):
+        return []
+
+    def version(self):
+        return "Derby"
+
+
+OF = {"mysql": MariaDB, "pgsql": PostgreSQL, "redis": Redis, "memcached": Memcached, "cql": Cassandra, "drda": Derby}
