@@ -97,7 +97,9 @@ static void views_have_the_promised_columns(void **state)
         {"v_health", "server_ip,server_port,minute_ns,requests,replies,errors,unanswered,p50_us,p95_us,p99_us,"
                      "retransmissions,resets,refused,run_id,proto,errors_limit,errors_stopping,errors_starting,errors_verdict,logins,"
                      "logins_failed,connections_opened,syns,accepted,checks,clients,connections_most,waiting_most,resets_by_server,"
-                     "retransmissions_by_server,zero_windows_by_client,zero_windows_by_server,bytes_to_server,bytes_to_client,slowest_us"},
+                     "retransmissions_by_server,zero_windows_by_client,zero_windows_by_server,bytes_to_server,bytes_to_client,slowest_us,users,split,"
+                     "request_p50_us,request_p95_us,request_p99_us,server_p50_us,server_p95_us,server_p99_us,reply_p50_us,reply_p95_us,"
+                     "reply_p99_us,kinds"},
         {"v_runs", "run_id,began_ns,ended_ns,program,command,sources,rules_hash,result"},
         {"v_run_counters", "run_id,name,value"},
         {"v_rule_stats", "run_id,sid,evaluated,matched,suppressed,cost_ns"},
