@@ -14,6 +14,7 @@
 #include "model/anomaly.h"
 #include "model/flow_key.h"
 #include "model/protocol.h"
+#include "net/host_policy.h"
 #include "net/packet.h"
 
 struct net;
@@ -88,6 +89,7 @@ struct net_options {
     bool ignore_checksums;        /* -k none. Neither: a wrong one counts where the client's others are right */
     const struct flight *flight;  /* in which bytes that were handed on are found for comparison, and copies of packets; or NULL */
     uint64_t flight_reach;        /* packets of the run that it may look back */
+    const struct host_rules *hosts; /* whom they believe where segments overlap; NULL: as Linux, all of them. Kept, not copied */
     int64_t idle_ns;              /* a connection without packets for so long is over; 0: never */
 };
 

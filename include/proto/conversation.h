@@ -28,6 +28,7 @@ struct message {
     uint8_t confidence;        /* 0 to 100: lower after gaps, mid-stream, one-sided */
     bool datagram;             /* it came by UDP: `flow` is of this message alone */
     bool decrypted;            /* it came inside TLS and was opened */
+    uint8_t event;             /* enum event: what happened is no message, and `findings` say what is known of it */
 };
 
 /* The little that health needs of a message: requests and replies are many. */
@@ -64,6 +65,8 @@ struct message_sink {
     /* A side said FIN behind its last message; bytes of a side were lost. Of database connections; may be NULL. */
     void (*finished)(void *context, struct flow *flow, enum side from, const struct segment *where);
     void (*gap)(void *context, struct flow *flow, enum side from, const struct segment *where);
+    /* The first bytes of a connection told which database it speaks; before its first message. May be NULL. */
+    void (*opened)(void *context, struct flow *flow, const struct segment *where);
     /* The connection is over: last call for its user data. */
     void (*closed)(void *context, struct flow *flow, enum flow_end end, enum side by, const struct segment *where);
 };

@@ -39,6 +39,7 @@ struct session {
     bool opens;          /* what is inside TLS is read: its secrets are known */
     bool inside;         /* the message came from there */
     bool midstream;      /* joined without its start, or after a gap: what was negotiated is not known */
+    uint32_t messages[2]; /* decoded so far, by enum side; counted by the conversation */
     uint64_t flowbits;   /* of the rules; no decoder knows them */
     bool placed;         /* of the rules, too: country and asn were looked up */
     char country[2];     /* zeros: unknown */
@@ -207,7 +208,8 @@ struct decoder {
     /* NULL, or: one side ended its stream (FIN or RST). For messages that are wrong because they were never answered. */
     void (*end)(void *state, enum side from, bool reset, struct findings *out);
     const struct wrapper *wrapper; /* NULL: the protocol is never wrapped */
-    /* NULL, or one UDP datagram to or from a port of `ports`: out->message_length is its length on the wire. `state`: zeroed
+    const uint16_t *datagram_ports; /* UDP, ended by 0; NULL without `datagram` */
+    /* NULL, or one UDP datagram to or from such a port: out->message_length is its length on the wire. `state`: zeroed
      * at first, kept for this client and server while there is room. Returns how many leading bytes the offsets of what it
      * notes do not count. */
     uint32_t (*datagram)(void *state, enum side from, struct cursor body, struct findings *out);

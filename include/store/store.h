@@ -17,6 +17,7 @@
 #include "health/incident.h"
 #include "model/alert.h"
 #include "model/counter.h"
+#include "model/memo.h"
 
 struct store;
 
@@ -55,6 +56,10 @@ void store_count_losses(struct store *s, struct counters *counters);
 bool store_put_habits(struct store *s, const struct endpoint *server, enum protocol protocol, struct view bytes, struct error *why) MUST_CHECK;
 bool store_read_habits(struct store *s, void (*tell)(void *context, const char *address, uint16_t port, const char *protocol, struct view bytes),
                        void *context, struct error *why) MUST_CHECK;
+/* A memo of a message (--facts). Then what is over the bounds of a server, or of all, goes: rare kinds stay longest. */
+enum { MEMOS_PER_SERVER = 10000, MEMO_BYTES_PER_SERVER = 8 << 20, MEMOS_IN_ALL = 400000 };
+bool store_add_memo(struct store *s, const struct memo *memo, bool near_alert, struct error *why) MUST_CHECK;
+bool store_trim_memos(struct store *s, struct error *why) MUST_CHECK;
 /* What a rule came to in this run: asked, true, passed over, nanoseconds. Adds to what was said before. */
 bool store_add_rule_stats(struct store *s, uint32_t sid, const uint64_t sums[4], struct error *why) MUST_CHECK;
 /* Ends the run: writes counters and per-rule sums, commits, checkpoints. `result` is EXIT_DONE, EXIT_PARTIAL, ... */

@@ -48,6 +48,8 @@ static bool read_info(struct sqlite3 *db, const char *path, json_t *info, struct
            ask(db, "alerts_raised", "SELECT ifnull(sum(count), 0) FROM v_alerts", info, why) &&
            ask(db, "samples", "SELECT count(*) FROM v_samples", info, why) &&
            ask(db, "sample_bytes", "SELECT ifnull(sum(bytes), 0) FROM v_samples", info, why) &&
+           ask(db, "facts", "SELECT count(*) FROM v_facts", info, why) &&
+           ask(db, "fact_bytes", "SELECT ifnull(sum(bytes), 0) FROM v_facts", info, why) &&
            ask(db, "servers", "SELECT count(*) FROM v_servers", info, why) &&
            ask(db, "first_time_ns", "SELECT min(time_ns) FROM v_alerts", info, why) &&
            ask(db, "last_time_ns", "SELECT max(last_time_ns) FROM v_alerts", info, why) &&
@@ -71,6 +73,7 @@ static void print_info(const json_t *info)
     TEXT_ON_STACK(size, 96);
     TEXT_ON_STACK(alerts, 128);
     TEXT_ON_STACK(samples, 96);
+    TEXT_ON_STACK(facts, 96);
     TEXT_ON_STACK(span, 128);
     TEXT_ON_STACK(integrity, 1024);
     text_add_safe(&path, text_of(info, "path"));
@@ -88,6 +91,9 @@ static void print_info(const json_t *info)
     text_add_number(&samples, number_of(info, "samples"));
     text_add(&samples, ", ");
     text_add_size(&samples, number_of(info, "sample_bytes"));
+    text_add_number(&facts, number_of(info, "facts"));
+    text_add(&facts, ", ");
+    text_add_size(&facts, number_of(info, "fact_bytes"));
     if (json_is_integer(json_object_get(info, "first_time_ns"))) {
         text_add_time(&span, json_integer_value(json_object_get(info, "first_time_ns")));
         text_add(&span, " to ");
@@ -95,9 +101,9 @@ static void print_info(const json_t *info)
     } else {
         text_add(&span, "no alerts");
     }
-    printf("store      %s\nsize       %s\nschema     %" PRIu64 "\nruns       %" PRIu64 "\nalerts     %s\nsamples    %s\nservers    %" PRIu64
+    printf("store      %s\nsize       %s\nschema     %" PRIu64 "\nruns       %" PRIu64 "\nalerts     %s\nsamples    %s\nfacts      %s\nservers    %" PRIu64
            "\ntime       %s\nintegrity  %s\n",
-           path.chars, size.chars, number_of(info, "schema"), number_of(info, "runs"), alerts.chars, samples.chars,
+           path.chars, size.chars, number_of(info, "schema"), number_of(info, "runs"), alerts.chars, samples.chars, facts.chars,
            number_of(info, "servers"), span.chars, integrity.chars);
 }
 

@@ -12,7 +12,7 @@
 #include "base/error.h"
 #include "model/protocol.h"
 
-enum { DRILL_CLIENTS_MAX = 16, DRILL_SERVERS = 2, DRILL_PORT_MYSQL = 3306, DRILL_PORT_PGSQL = 5432 };
+enum { DRILL_CLIENTS_MAX = 16, DRILL_SERVERS = 2, DRILL_PORT_MYSQL = 3306, DRILL_PORT_PGSQL = 5432, DRILL_FIRST_CLIENT = 11, DRILL_KILLER = 66 };
 
 /* ---- drill_wire.c: packets */
 
@@ -85,6 +85,7 @@ struct drill_expected {
 
 struct drill_scenario {
     const char *name, *text;
+    bool live;               /* real processes can play it */
     enum protocol protocol;
     unsigned clients, idle;  /* of them, those that leave before it happens */
     int64_t lasts_ns, think_ns, retry_ns;

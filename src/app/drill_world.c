@@ -8,7 +8,7 @@
 #define MINUTES(n) SECONDS(INT64_C(60) * (n))
 #define HOURS(n) MINUTES(INT64_C(60) * (n))
 
-enum { KILLER = 66, FIRST_CLIENT = 11, MICROSECOND = 1000, VICTIMS = 2, AGAIN_MOST = 6 };
+enum { MICROSECOND = 1000, VICTIMS = 2, AGAIN_MOST = 6 };
 
 static const int64_t NEVER = INT64_MAX, DAY_NS = INT64_C(1773100800) * 1000000000; /* 2026-03-10 */
 static const int64_t DYING_NS = MILLISECONDS(6), CONNECT_NS = SECONDS(2), PATIENCE_NS = SECONDS(10);
@@ -58,17 +58,17 @@ static const struct drill_event afternoon[] = {{MISHAP_DEATH, MINUTES(10), MINUT
 #define BUSY .clients = 8, .lasts_ns = SECONDS(90), .think_ns = MILLISECONDS(150), .retry_ns = SECONDS(1), .starts_ns = HOURS(9)
 
 static const struct drill_scenario scenarios[] = {
-    {.name = "packet-of-death-mysql", .text = "a malformed message ends a MySQL server; it is started again", .protocol = PROTOCOL_MYSQL, BUSY,
+    {.name = "packet-of-death-mysql", .live = true, .text = "a malformed message ends a MySQL server; it is started again", .protocol = PROTOCOL_MYSQL, BUSY,
      EVENTS(dies_and_returns), .expected = {.verdict = "server-crash", .killer_first = true}},
-    {.name = "packet-of-death-pgsql", .text = "a malformed message ends one process of PostgreSQL, and with it all connections",
+    {.name = "packet-of-death-pgsql", .live = true, .text = "a malformed message ends one process of PostgreSQL, and with it all connections",
      .protocol = PROTOCOL_PGSQL, BUSY, EVENTS(backend_dies), .expected = {.verdict = "server-crash", .killer_first = true}},
     {.name = "slow-queries", .text = "every query takes seconds: nobody died", .protocol = PROTOCOL_MYSQL, BUSY, EVENTS(gets_slow),
      .expected = {.verdict = "workload"}},
     {.name = "network-loss", .text = "what clients send does not arrive: the server is well", .protocol = PROTOCOL_PGSQL, BUSY, EVENTS(is_cut),
      .expected = {.verdict = "network"}},
-    {.name = "failover", .text = "a server dies, and the clients go to its backup", .protocol = PROTOCOL_MYSQL, BUSY, EVENTS(dies_for_good),
+    {.name = "failover", .live = true, .text = "a server dies, and the clients go to its backup", .protocol = PROTOCOL_MYSQL, BUSY, EVENTS(dies_for_good),
      .failover = true, .expected = {.verdict = "server-crash", .killer_first = true, .backup = true}},
-    {.name = "silent-backup", .text = "a server dies, the clients go to its backup, and that answers nobody", .protocol = PROTOCOL_MYSQL, BUSY,
+    {.name = "silent-backup", .live = true, .text = "a server dies, the clients go to its backup, and that answers nobody", .protocol = PROTOCOL_MYSQL, BUSY,
      EVENTS(dies_and_backup_is_mute), .failover = true,
      .expected = {.verdict = "server-crash", .killer_first = true, .backup = true, .backup_verdict = "server-hang"}},
     {.name = "afternoon", .text = "3 PM to 5 PM: an attacker's message, three restarts in vain, and the end of it", .protocol = PROTOCOL_MYSQL,
@@ -361,9 +361,9 @@ bool drill_play(const struct drill_scenario *s, uint64_t seed, FILE *out, struct
     for (int i = 0; i < DRILL_SERVERS; i++)
         w.servers[i].number = 1000;
     for (unsigned i = 0; i < s->clients; i++)
-        w.actors[i] = (struct actor){.address = (uint8_t)(FIRST_CLIENT + i), .idle = i < s->idle, .next_ns = about(&w, s->think_ns), .variant = i,
+        w.actors[i] = (struct actor){.address = (uint8_t)(DRILL_FIRST_CLIENT + i), .idle = i < s->idle, .next_ns = about(&w, s->think_ns), .variant = i,
                                      .ports = (uint16_t)(100 * i)};
-    w.killer = (struct actor){.address = KILLER, .ports = 9000};
+    w.killer = (struct actor){.address = DRILL_KILLER, .ports = 9000};
     expect_event(&w);
     play(&w);
     bool done = wire_write(&w.wire, out) && fflush(out) == 0;

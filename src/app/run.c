@@ -52,10 +52,15 @@ static bool open_pipeline(struct run *r, struct error *why)
     if (!options_size(r->options, OPTION_MEMORY, 64 << 20, UINT64_C(1) << 40, &memory, why) ||
         !options_number(r->options, OPTION_WORKERS, 0, WORKERS_MAX, &workers, why))
         return false;
+    const char *hosts;
+    for (size_t i = 0; (hosts = options_nth(r->options, OPTION_OS_POLICY, i)); i++)
+        if (!host_rules_add(&options.hosts, hosts, why))
+            return false;
     r->places = places_open(r->options);
     options.keylog = r->keylog;
     options.geo = places_geo(r->places);
     options.known = r->known;
+    options.memos = options_have(r->options, OPTION_FACTS);
     options.workers = (unsigned)workers;
     options.memory_bytes = (size_t)memory;
     if (checksums && strcmp(checksums, "all") != 0 && strcmp(checksums, "none") != 0 && strcmp(checksums, "auto") != 0)
@@ -129,6 +134,10 @@ bool run_open(struct run *r, const char *command, const char *sources, struct er
         return false;
     if (!(r->recorder = recorder_open(r->rules, r->store, &r->counters)))
         return error_set(why, EXIT_INTERNAL, "out of memory");
+    if (r->live)
+        recorder_hurry(r->recorder);
+    if (options_have(r->options, OPTION_FACTS) && !recorder_keep_memos(r->recorder))
+        return error_set(why, EXIT_INTERNAL, "out of memory");
     r->began = run_seconds_now();
     return open_habits(r, why) && open_pipeline(r, why) && (!r->live || (r->reload = reload_open(r, why))) &&
            privileges_confine(r->live, why);
@@ -165,8 +174,10 @@ static void fill_summary(struct run *r)
 static struct rule_stats *collect_stats(const struct run *r)
 {
     struct rule_stats *all = calloc(rules_loaded(r->rules) + 1, sizeof *all);
-    for (uint32_t i = 0; all && i < rules_loaded(r->rules); i++)
+    for (uint32_t i = 0; all && i < rules_loaded(r->rules); i++) {
         pipeline_rule_stats(r->pipeline, i, &all[i]);
+        recorder_rule_stats(r->recorder, i, &all[i]);
+    }
     return all;
 }
 

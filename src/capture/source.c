@@ -342,6 +342,11 @@ struct source *source_open_live(const struct live_options *options, struct error
     return s;
 }
 
+bool source_is_live(const struct source *s)
+{
+    return s->live != NULL;
+}
+
 void source_stop(struct source *s)
 {
     if (s->live)

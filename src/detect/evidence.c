@@ -243,6 +243,7 @@ void alert_fill(struct alert *alert, const struct rule_set *set, uint32_t rule, 
     alert->protocol = (uint8_t)protocol;
     alert->datagram = message->datagram;
     alert->decrypted = message->decrypted;
+    alert->event = message->event;
     if (message->flow) {
         alert->flow_id = message->flow->id;
         alert->client = message->flow->client;

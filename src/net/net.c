@@ -156,6 +156,10 @@ static struct connection *net_add(struct net *n, const struct net_packet *p, uin
     c->flow.id = p->raw->number;
     c->flow.first_ns = c->flow.last_ns = p->raw->time_ns;
     c->flow.midstream = !(p->flags & TCP_SYN);
+    if (n->options.hosts) {
+        c->half[FROM_CLIENT].policy = host_rules_find(n->options.hosts, c->flow.server.address) & 7u;
+        c->half[FROM_SERVER].policy = host_rules_find(n->options.hosts, c->flow.client.address) & 7u;
+    }
     c->half[FROM_CLIENT].scale = c->half[FROM_SERVER].scale = SCALE_UNKNOWN;
     count(n->counters, COUNT_FLOWS);
     if (c->flow.midstream)

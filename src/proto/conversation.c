@@ -384,6 +384,7 @@ static enum verdict decode(struct conversation *c, enum side from, struct view h
     if (c->sides[from].unsure)
         verdict = believe(c, from, verdict, f);
     count(d->counters, COUNT_MESSAGES);
+    c->session.messages[from]++;
     d->messages[c->decoder->protocol]++;
     if (from == FROM_SERVER && !c->confirmed && f->reports_used == 0 && !c->session.midstream) {
         c->confirmed = true;

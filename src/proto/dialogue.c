@@ -86,7 +86,7 @@ struct dialogue_costs dialogue_costs(void)
 
 void dialogue_ask_wants(struct dialogue *d)
 {
-    for (unsigned p = 1; p < PROTOCOLS && d->sink.wants; p++)
+    for (unsigned p = PROTOCOL_NONE; p < PROTOCOLS && d->sink.wants; p++)
         for (unsigned side = 0; side < 2; side++)
             d->wants[p][side] = d->sink.wants(d->sink.context, (enum protocol)p, (enum side)side);
 }
@@ -138,7 +138,7 @@ static void conversation_alone(struct conversation *c, enum side unseen)
     c->decoder->gap(c->state, unseen, 0);
 }
 
-struct conversation *conversation_open(struct dialogue *d, struct flow *flow, const struct decoder *decoder)
+struct conversation *conversation_open(struct dialogue *d, struct flow *flow, const struct decoder *decoder, const struct segment *where)
 {
     struct conversation *c = pool_take(&d->conversations);
     if (!c)
@@ -163,6 +163,8 @@ struct conversation *conversation_open(struct dialogue *d, struct flow *flow, co
     flow->user = c;
     count(d->counters, COUNT_FLOWS_DATABASE);
     d->flows[decoder->protocol]++;
+    if (d->sink.opened)
+        d->sink.opened(d->sink.context, flow, where);
     return c;
 }
 
@@ -220,6 +222,21 @@ void dialogue_inside(struct conversation *c, enum side from, struct view bytes, 
     }
 }
 
+/* What no decoder claims is told as it comes, a segment at a time, to rules that ask about any connection. */
+void other_bytes(struct dialogue *d, struct flow *flow, enum side from, struct view bytes, const struct segment *where)
+{
+    count_many(d->counters, COUNT_BYTES_OTHER, bytes.length);
+    if (!d->wants[PROTOCOL_NONE][from])
+        return;
+    struct session session = {.phase = PHASE_UNKNOWN};
+    struct findings *f = findings_clear(d, bytes.length);
+    f->session = &session;
+    f->notes = NULL;
+    const struct message message = {.flow = flow, .from = from, .findings = f, .head = view_head(bytes, MESSAGE_BYTES_MAX),
+                                    .stream_offset = where->stream_offset, .first = where, .last = where, .confidence = 100};
+    d->sink.message(d->sink.context, &message);
+}
+
 static void take_bytes(void *context, struct flow *flow, enum side from, struct view bytes, const struct segment *where)
 {
     struct dialogue *d = context;
@@ -231,7 +248,7 @@ static void take_bytes(void *context, struct flow *flow, enum side from, struct 
     if (!c && is_undecided(flow))
         return;
     if (!c || c == &not_a_database) {
-        count_many(d->counters, COUNT_BYTES_OTHER, bytes.length);
+        other_bytes(d, flow, from, bytes, where);
         return;
     }
     /* The other side goes on after what may have been an answer of one byte. No record of TLS is so short. */

@@ -120,6 +120,8 @@ struct conversation *identify(struct dialogue *d, struct flow *flow, enum side f
 struct conversation *identify_more(struct dialogue *d, struct flow *flow, enum side from, struct view bytes, const struct segment *where);
 /* Whoever it was: the kept bytes are nobody's. */
 void identify_give_up(struct dialogue *d, struct flow *flow);
+/* dialogue.c: bytes of a connection that is no database's, or of nobody yet. */
+void other_bytes(struct dialogue *d, struct flow *flow, enum side from, struct view bytes, const struct segment *where);
 const char *identify_other(struct view bytes); /* "HTTP", "TLS", "SSH", ...; NULL */
 /* Findings that say nothing but that these first bytes are another protocol's. */
 void identify_report_other(struct conversation *c, struct view bytes);
@@ -127,7 +129,7 @@ void identify_report_other(struct conversation *c, struct view bytes);
 /* conversation.c */
 /* Adds bytes to the unfinished message, moving it to a large buffer when it outgrows the small one. */
 bool held_add(struct dialogue *d, struct direction *side, struct view bytes, const struct segment *where) MUST_CHECK;
-struct conversation *conversation_open(struct dialogue *d, struct flow *flow, const struct decoder *decoder);
+struct conversation *conversation_open(struct dialogue *d, struct flow *flow, const struct decoder *decoder, const struct segment *where);
 /* Bytes of messages of one direction, after any unwrapping. */
 void conversation_bytes(struct conversation *c, enum side from, struct view bytes, const struct segment *where);
 void conversation_gap(struct conversation *c, enum side from, uint64_t lost);

@@ -386,5 +386,6 @@ const struct decoder memcached_decoder = {
     .gap = gap,
     .resync = memcached_resync,
     .end = end,
+    .datagram_ports = ports,
     .datagram = memcached_datagram,
 };

@@ -222,7 +222,7 @@ static void end(void *state, enum side from, bool reset, struct findings *out)
                                 .note = "a response before the end"});
 }
 
-static const uint16_t ports[] = {1433, 0};
+static const uint16_t ports[] = {1433, 0}, browser_ports[] = {1434, 0};
 
 const struct decoder tds_decoder = {
     .protocol = PROTOCOL_TDS,
@@ -238,4 +238,6 @@ const struct decoder tds_decoder = {
     .gap = gap,
     .resync = tds_resync,
     .end = end,
+    .datagram_ports = browser_ports,
+    .datagram = tds_datagram,
 };

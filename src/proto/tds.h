@@ -223,6 +223,9 @@ void tds_token_text(struct tds_reading *r, struct cursor body, uint32_t length);
 enum framing tds_smp_frame(const struct tds_state *s, enum side from, struct cursor ahead, struct frame *out);
 enum verdict tds_smp(struct tds_reading *r);
 
+/* tds_browser.c */
+uint32_t tds_datagram(void *state, enum side from, struct cursor c, struct findings *out);
+
 /* tds_resync.c */
 bool tds_resync(const void *state, enum side from, struct cursor ahead, size_t *offset);
 bool tds_is_tls(struct view ahead);

@@ -177,6 +177,24 @@ static const char health_views[] =
     " errors_limit, errors_stopping, errors_starting, errors_verdict, logins, logins_failed, connections_opened, syns, accepted, checks,"
     " clients, connections_most, waiting_most, resets_by_server, retransmissions_by_server, zero_windows_by_client, zero_windows_by_server, bytes_to_server, bytes_to_client, slowest_us FROM vitals;";
 
+/* Memos of messages. `says` has the bits of enum fact_kind of the program that wrote it. */
+static const char memo_tables[] =
+    "CREATE TABLE facts("
+    " fact_id INTEGER PRIMARY KEY AUTOINCREMENT, run_id INTEGER NOT NULL REFERENCES runs, time_ns INTEGER NOT NULL, flow_id INTEGER NOT NULL,"
+    " client_ip TEXT NOT NULL, client_port INTEGER NOT NULL, server_ip TEXT NOT NULL, server_port INTEGER NOT NULL, proto TEXT NOT NULL,"
+    " direction TEXT NOT NULL, message_type TEXT, length INTEGER NOT NULL, stream_offset INTEGER NOT NULL, packet_number INTEGER NOT NULL,"
+    " shape INTEGER NOT NULL, near_alert INTEGER NOT NULL, confidence INTEGER NOT NULL, phase TEXT, compression TEXT, tls INTEGER NOT NULL,"
+    " midstream INTEGER NOT NULL, user_name TEXT, database_name TEXT, client_country TEXT, client_asn INTEGER, says INTEGER NOT NULL,"
+    " error_code INTEGER NOT NULL, rows INTEGER NOT NULL, anomalies TEXT NOT NULL, fields TEXT NOT NULL, fields_cut INTEGER NOT NULL,"
+    " head BLOB NOT NULL, bytes INTEGER NOT NULL) STRICT;"
+    "CREATE INDEX facts_by_server ON facts(server_ip, server_port, proto, bytes);"
+    "CREATE INDEX facts_by_time ON facts(time_ns);";
+
+static const char memo_views[] =
+    "CREATE VIEW v_facts AS SELECT fact_id, run_id, time_ns, " TIME_TEXT("time_ns") " AS time, flow_id, client_ip, client_port, server_ip,"
+    " server_port, proto, direction, message_type, length, stream_offset, packet_number, near_alert, phase, tls, compression, midstream,"
+    " user_name, database_name, error_code, rows, anomalies, fields, fields_cut, head, client_country, client_asn, says, bytes FROM facts;";
+
 static const struct {
     const char *tables, *views;
 } migrations[] = {
@@ -184,6 +202,7 @@ static const struct {
     {context_tables, context_views},
     {health_tables, health_views},
     {"ALTER TABLE servers ADD COLUMN advisories TEXT NOT NULL DEFAULT '[]';", advisory_views},
+    {memo_tables, memo_views},
 };
 
 _Static_assert(sizeof migrations / sizeof migrations[0] == STORE_SCHEMA_VERSION, "one migration for each version");

@@ -22,6 +22,8 @@ static const uint16_t message_names[PROTOCOLS] = {
 
 const char *why_message_name(const struct alert *alert)
 {
+    if (alert->event != EVENT_MESSAGE)
+        return event_name((enum event)alert->event);
     if (alert->protocol >= PROTOCOLS || alert->protocol == PROTOCOL_NONE)
         return NULL;
     return name_of((enum name_set)message_names[alert->protocol], alert->message);

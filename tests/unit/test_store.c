@@ -178,7 +178,7 @@ static void extremes_are_stored(void **state)
     alert.datagram = alert.fields_cut = true;
     alert.fields_cut = true; /* any other byte is no value of a bool */
     memset(alert.got, 'x', sizeof alert.got);
-    alert.got[sizeof alert.got - 1] = alert.expected[0] = alert.user[0] = 0;
+    alert.got[sizeof alert.got - 1] = alert.expected[0] = alert.user[0] = alert.country[0] = 0; /* texts end */
     memcpy(alert.database, "caf\xc3", 5); /* cut inside a character */
     assert_int_equal(store_add_alert(s, &alert, &rule, &why), 2);
     store_close(s);
