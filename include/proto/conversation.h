@@ -27,8 +27,8 @@ struct message {
     unsigned marks_used;
     uint8_t confidence;        /* 0 to 100: lower after gaps, mid-stream, one-sided */
     bool datagram;             /* it came by UDP: `flow` is of this message alone */
-    bool decrypted;            /* it came inside TLS and was opened */
     uint8_t event;             /* enum event: what happened is no message, and `findings` say what is known of it */
+    bool decrypted;            /* it came inside TLS and was opened */
 };
 
 /* The little that health needs of a message: requests and replies are many. */
