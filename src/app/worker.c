@@ -191,7 +191,7 @@ static void take_closed(void *context, struct flow *flow, enum flow_end end, enu
     pulse_closed(w->pulse, flow, end, by, where);
     const struct decoder *decoder = dialogue_decoder(flow);
     if (decoder)
-        sides_note(&w->sides, flow, decoder->protocol);
+        sides_note(&w->sides, flow, decoder->protocol, dialogue_sight(flow));
     if (!flow->sample)
         return;
     if (by == FROM_SERVER && (end == END_RESET || end == END_FIN))

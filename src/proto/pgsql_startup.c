@@ -310,11 +310,8 @@ enum verdict pgsql_negotiation_answer(struct pgsql_reading *r)
         observe(r->out, (struct fact){.kind = FACT_TLS});
         return VERDICT_TLS;
     }
-    if (answer == 'G' && asked == 'G') {
-        report(r->out, (struct report){.anomaly = ANOMALY_ENGINE_UNSUPPORTED, .field = FIELD_PGSQL_ANSWER, .relation = MUST_BE, .length = 1, .got = answer,
-                                       .note = "no encryption by GSSAPI, which is not decoded"});
+    if (answer == 'G' && asked == 'G')
         return VERDICT_OPAQUE;
-    }
     pgsql_defect(r, (struct report){.anomaly = ANOMALY_PGSQL_NEGOTIATION_ANSWER, .field = FIELD_PGSQL_ANSWER,
                                     .relation = MUST_BE, .offset = 0, .length = 1, .got = answer, .expected = asked,
                                     .note = asked == 'S' ? "one of S, N, E" : "one of G, N, E"});

@@ -253,6 +253,24 @@ static const char split_views[] =
     "CREATE VIEW v_visitors AS SELECT server_ip, server_port, proto, kind, name, sum(connections) AS connections, sum(refused) AS refused,"
     " min(first_ns) AS first_seen_ns, max(last_ns) AS last_seen_ns FROM visitors GROUP BY server_ip, server_port, kind, name;";
 
+/* How much of each server's connections could be read, by run. Seconds are of connections: two at once count twice. */
+static const char sight_tables[] =
+    "CREATE TABLE sight("
+    " run_id INTEGER NOT NULL REFERENCES runs ON DELETE CASCADE, server_ip TEXT NOT NULL, server_port INTEGER NOT NULL, proto TEXT NOT NULL,"
+    " connections INTEGER NOT NULL, decoded_bytes INTEGER NOT NULL, encrypted_bytes INTEGER NOT NULL, unsupported_bytes INTEGER NOT NULL,"
+    " blind_bytes INTEGER NOT NULL, lost_bytes INTEGER NOT NULL, blind_ns INTEGER NOT NULL,"
+    " PRIMARY KEY(server_ip, server_port, proto, run_id)) STRICT, WITHOUT ROWID;"
+    "DROP VIEW v_servers;";
+
+static const char sight_views[] =
+    "CREATE VIEW v_sight AS SELECT run_id, server_ip, server_port, proto, connections, decoded_bytes, encrypted_bytes, unsupported_bytes,"
+    " blind_bytes, lost_bytes, blind_ns FROM sight;"
+    "CREATE VIEW v_servers AS SELECT s.server_ip, s.server_port, s.proto, version, version_source, tls, first_seen_ns, last_seen_ns, advisories,"
+    " sum(connections) AS connections, sum(decoded_bytes) AS decoded_bytes, sum(encrypted_bytes) AS encrypted_bytes,"
+    " sum(unsupported_bytes) AS unsupported_bytes, sum(blind_bytes) AS blind_bytes, sum(lost_bytes) AS lost_bytes, sum(blind_ns) AS blind_ns"
+    " FROM servers s LEFT JOIN sight g ON g.server_ip = s.server_ip AND g.server_port = s.server_port AND g.proto = s.proto"
+    " GROUP BY s.server_ip, s.server_port, s.proto;";
+
 static const struct {
     const char *tables, *views;
 } migrations[] = {
@@ -262,6 +280,7 @@ static const struct {
     {"ALTER TABLE servers ADD COLUMN advisories TEXT NOT NULL DEFAULT '[]';", advisory_views},
     {memo_tables, memo_views},
     {split_tables, split_views},
+    {sight_tables, sight_views},
 };
 
 _Static_assert(sizeof migrations / sizeof migrations[0] == STORE_SCHEMA_VERSION, "one migration for each version");
