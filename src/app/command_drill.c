@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "app/drill_rules.h"
 #include "app/drill_run.h"
 #include "app/output.h"
 #include "app/rows.h"
@@ -242,7 +243,10 @@ static int drill(const struct drill_scenario *d, const struct options *o)
     struct truth truth = {.server = "10.9.1.1", .backup = "10.9.1.2", .killer = drill_killer(), .strikes_ns = drill_strikes_ns(d)};
     if (!screen_open(&screen, stdout, o, &why) || !write_capture(d, o, path, sizeof path, &why))
         return run_refuse(&drill_command, &why);
-    int result = replay(path, d->name, o, &truth.run_id);
+    struct drill_rules rules = {.options = *o};
+    bool ready = d->expected.verdict || drill_rules_add(o, &rules, &why);
+    int result = ready ? replay(path, d->name, &rules.options, &truth.run_id) : run_refuse(&drill_command, &why);
+    drill_rules_close(&rules, o);
     if (!options_have(o, OPTION_WRITE))
         unlink(path);
     return result == EXIT_DONE || result == EXIT_MATCHED ? score(d, o, &screen, &truth, NULL) : result;
