@@ -38,6 +38,7 @@ enum sign_kind {
     SIGN_SHAPE,     /* a shape of message that this worker saw for the first time on this server */
     SIGN_ENDING,    /* the server's end of a connection that the client had not ended: FIN or RST */
     SIGN_LEFT,      /* the client's end of a connection that the server had not ended: a farewell, FIN or RST */
+    SIGN_WAITS,     /* the server says nothing to anybody, and this client waits: its last words */
     SIGN_CLOSED,    /* a connection is over */
     SIGN_TIME,      /* packet time has come to this, and every beat up to it is told */
 };
@@ -102,6 +103,7 @@ struct beat {
     uint32_t unserved;      /* of waiting_long, how many connections were never answered at all */
     uint32_t slow_ns_256;   /* the longest time to a reply since the last beat, in units of 256 ns */
     uint64_t sum_us;        /* of the replies' times */
+    uint64_t request_us, reply_us; /* of these, and of the requests before them: between first and last segment */
     int64_t oldest_ns;      /* since when the longest waits, 0 nobody */
     int64_t last_reply_ns, last_request_ns;
 };

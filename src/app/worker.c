@@ -224,7 +224,7 @@ static void take_sign(void *context, const struct sign *sign, size_t length)
     struct worker *w = context;
     if (sign->kind == SIGN_TIME)
         w->outlet.moment.place = (uint64_t)BY_TIME_TOLD << BY_TIME_SHIFT;
-    else if (sign->flow_id)
+    else if (sign->flow_id && sign->kind != SIGN_WAITS) /* that is told with the beat */
         w->outlet.moment.place = w->by_time ? w->by_time << BY_TIME_SHIFT | sign->flow_id : 0;
     outlet_sign(&w->outlet, sign, length);
 }

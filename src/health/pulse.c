@@ -101,7 +101,7 @@ static struct pulse_flow *flow_join(struct pulse *p, struct flow *flow, const st
 
 /* ---- endings */
 
-static struct sign ending_of(struct pulse_flow *f, enum sign_kind kind, enum side by, const struct segment *where)
+static struct sign ending_of(const struct pulse_flow *f, enum sign_kind kind, enum side by, const struct segment *where)
 {
     struct sign sign = sign_of(f, kind, where);
     struct unfinished unfinished;
@@ -126,6 +126,13 @@ static struct sign ending_of(struct pulse_flow *f, enum sign_kind kind, enum sid
     user_of(f->flow, sign.ending.user);
     pulse_last_words(f, &sign);
     return sign;
+}
+
+void pulse_tell_waits(struct pulse *p, const struct pulse_flow *f, int64_t now_ns)
+{
+    const struct segment where = {.time_ns = now_ns};
+    struct sign sign = ending_of(f, SIGN_WAITS, FROM_CLIENT, &where);
+    pulse_tell(p, &sign);
 }
 
 static void client_leaves(struct pulse *p, struct pulse_flow *f, const struct segment *where)

@@ -154,14 +154,18 @@ static void measure_split(struct pulse *p, const struct pulse_flow *f, const str
     /* The end of a large request is not looked at, but it had to come. */
     if (sent_ns > end_ns && sent_ns <= turned_ns && f->asked - f->answered == 1)
         end_ns = sent_ns;
-    if (end_ns != asked->begin_ns)
-        s->times[TIMES_REQUEST][bucket_of(time_between(asked->begin_ns, end_ns))]++;
+    if (end_ns != asked->begin_ns) {
+        int64_t spread_ns = time_between(asked->begin_ns, end_ns);
+        s->request_us += (uint64_t)spread_ns / 1000;
+        s->times[TIMES_REQUEST][bucket_of(spread_ns)]++;
+    }
     if (turned_ns == now_ns) {
         measure_whole(p, s, time_between(end_ns, now_ns), TIMES_SINGLE, 1);
         return;
     }
     measure_whole(p, s, time_between(end_ns, now_ns), TIMES_WHOLE, 1);
     s->times[TIMES_SERVER][bucket_of(time_between(end_ns, turned_ns))]++;
+    s->reply_us += (uint64_t)time_between(turned_ns, now_ns) / 1000;
     s->times[TIMES_REPLY][bucket_of(time_between(turned_ns, now_ns))]++;
 }
 

@@ -30,6 +30,7 @@ size_t sign_length(const struct sign *sign)
         return LENGTH_WITH(shape);
     case SIGN_ENDING:
     case SIGN_LEFT:
+    case SIGN_WAITS:
     case SIGN_CLOSED:
         return offsetof(struct sign, ending.words) + sign->ending.words_used * sizeof(struct word);
     case SIGN_TIME:
@@ -146,12 +147,13 @@ static bool is_owed_nothing(const struct pulse_flow *f)
 }
 
 /* The waiting ones are in the order in which they began to wait, except a few whose oldest request was answered. */
-static void look_at_waiting(struct pulse_server *s, int64_t now_ns)
+static void look_at_waiting(struct pulse *p, struct pulse_server *s, int64_t now_ns)
 {
+    bool silent = now_ns - sane_ns(s->beat.last_reply_ns) >= WAIT_IS_LONG_NS;
     unsigned looked = 0;
     s->beat.waiting_long = s->beat.unacked = s->beat.unserved = 0;
     s->beat.oldest_ns = 0;
-    for (const struct pulse_flow *f = s->lists[LIST_WAITING].oldest; f && looked < UNACKED_LOOKED_AT; f = f->newer, looked++) {
+    for (struct pulse_flow *f = s->lists[LIST_WAITING].oldest; f && looked < UNACKED_LOOKED_AT; f = f->newer, looked++) {
         if (f->flow->last_data == FROM_SERVER) /* an answer has begun, or a stream goes on */
             continue;
         int64_t since_ns = pulse_open_since(f);
@@ -162,6 +164,10 @@ static void look_at_waiting(struct pulse_server *s, int64_t now_ns)
         if (now_ns - since_ns < WAIT_IS_LONG_NS)
             continue;
         s->beat.waiting_long++;
+        if (silent && f->waits_told_ns <= sane_ns(s->beat.last_reply_ns)) {
+            f->waits_told_ns = now_ns;
+            pulse_tell_waits(p, f, now_ns);
+        }
         s->beat.unacked += !net_acknowledged(f->flow, FROM_CLIENT);
         s->beat.unserved += f->spoke_ns == 0 && !f->flow->midstream;
     }
@@ -173,11 +179,13 @@ static void tell_beat(struct pulse *p, struct pulse_server *s, int64_t now_ns)
     if (!s->stirred && !s->beat.waiting && !s->beat.requests && !s->beat.replies)
         return;
     struct sign sign = {.kind = SIGN_BEAT, .protocol = (uint8_t)s->protocol, .server = s->endpoint, .time_ns = now_ns};
-    look_at_waiting(s, now_ns);
+    look_at_waiting(p, s, now_ns);
     uint64_t slow_units = (uint64_t)s->slow_ns >> 8;
     s->beat.slow_ns_256 = slow_units > UINT32_MAX ? UINT32_MAX : (uint32_t)slow_units;
     s->beat.sum_us = s->sum_us;
-    s->sum_us = 0;
+    s->beat.request_us = s->request_us;
+    s->beat.reply_us = s->reply_us;
+    s->sum_us = s->request_us = s->reply_us = 0;
     s->slow_ns = 0;
     sign.beat = s->beat;
     sign.beat.last_reply_ns = sane_ns(s->beat.last_reply_ns);

@@ -34,6 +34,7 @@ struct pulse_flow {
     uint64_t lost_packet;
     uint64_t asked, answered;         /* requests; what is between them is open */
     uint64_t timed;                   /* of the open ones, the oldest so many are in `moments` */
+    int64_t waits_told_ns;            /* when it was told that it waits */
     int64_t turned_ns;                /* of the server, when it was last looked at */
     struct asked moments[OPEN_TIMES]; /* a ring */
     uint64_t bytes_told[2];
@@ -67,6 +68,7 @@ struct pulse_server {
     } lists[LIST_WAITING + 1];          /* fresh: asked since the last beat; waiting: and were not answered in it */
     struct beat beat;
     uint64_t sum_us;                    /* of the replies' times */
+    uint64_t request_us, reply_us;      /* spreads */
     int64_t slow_ns;                    /* the longest of them */
     bool stirred;                       /* something happened since the last beat */
     uint32_t minute;                    /* counts them */
@@ -119,6 +121,9 @@ struct pulse {
     uint32_t protocol_hash[PROTOCOLS];
     uint16_t stop_message[PROTOCOLS];   /* the command that stops the server; 0 none */
 };
+
+/* pulse.c */
+void pulse_tell_waits(struct pulse *p, const struct pulse_flow *f, int64_t now_ns);
 
 /* pulse_server.c */
 struct pulse_server *pulse_server_of(struct pulse *p, const struct endpoint *endpoint, enum protocol protocol);

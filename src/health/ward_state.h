@@ -16,6 +16,7 @@ enum {
     CHART_KINDS = 64,
     MONITOR_CHECKS = 3,    /* who came so often, and for nothing but health checks, is a monitor */
     CHART_LEFT = 16,       /* clients that left lately */
+    CHART_WAITS = 16,      /* clients that wait while the server is silent, those that wait longest */
     CHART_BEATS = 64,      /* of the past: 12.8 seconds */
     DEATHS_KEPT = 64,      /* of all servers */
     MARKED_SCORE = 50,     /* of a suspect: more than the way its connection ended */
@@ -112,10 +113,11 @@ struct chart {
     struct beat beat;      /* the last whole one */
     struct {
         int64_t time_ns;
-        uint32_t requests, replies, repeated, repeating, waiting, mean_us;
+        uint32_t requests, replies, repeated, repeating, waiting, mean_us, spread_us;
     } past[CHART_BEATS];
     uint32_t past_next, past_used;
     uint64_t usual_us;     /* a slow average of the time to a reply */
+    uint64_t usual_spread_us, usual_bytes; /* of a reply, in the same way */
     uint32_t usual_beats;
     /* Since the last beat with a reply. */
     struct quiet {
@@ -138,6 +140,8 @@ struct chart {
     struct seen_user users[CHART_USERS]; /* a new one takes the place of who came least */
     uint32_t shapes_used, clients_used, left_newest;
     struct last_words left[CHART_LEFT]; /* a ring */
+    uint32_t waits_used;
+    struct last_words waits[CHART_WAITS]; /* by the time of what is not answered, the oldest first; time_ns: since when */
     struct seen_shape shapes[CHART_SHAPES];
     struct seen_client clients[CHART_CLIENTS];
 };
@@ -164,6 +168,17 @@ static inline bool same_address(const struct endpoint *a, const struct endpoint 
     return __builtin_memcmp(a->address, b->address, sizeof a->address) == 0;
 }
 
+/* From the first segment of a request to the last one of its reply, and what of it lies within these two. */
+static inline uint64_t beat_mean_us(const struct beat *b)
+{
+    return b->replies ? (b->sum_us + b->request_us) / b->replies : 0;
+}
+
+static inline uint64_t beat_spread_us(const struct beat *b)
+{
+    return b->replies ? (b->request_us + b->reply_us) / b->replies : 0;
+}
+
 /* ward.c */
 const struct seen_shape *chart_shape(const struct chart *c, uint32_t shape);
 void words_keep(struct last_words *kept, const struct sign *sign);
@@ -179,6 +194,8 @@ void burst_look(struct ward *w, struct chart *c);
 void death_review(struct ward *w, struct patient_incident *i);
 
 /* ward_suspects.c */
+/* Of a server that fell silent: who waits since then. */
+void suspects_wait(const struct ward *w, const struct chart *c, struct incident *out);
 void suspects_rank(const struct ward *w, const struct chart *c, const struct burst *b, struct incident *out);
 
 /* ward_silence.c: nobody is answered, or late, or nobody is let in */

@@ -42,6 +42,15 @@ static void add_beat(struct vitals *v, const struct beat *b)
 
 static void tell_now(struct ward *w, struct chart *c);
 
+/* A slow beat counts as twice the usual: what stays slow for minutes becomes the usual, what is slow for seconds does not. */
+static uint64_t usual_of(const struct chart *c, uint64_t usual, uint64_t now, uint64_t least)
+{
+    uint64_t most = 2 * usual + least;
+    if (!c->usual_beats)
+        return now;
+    return (usual * (USUAL_BEATS - 1) + (now < most ? now : most) + USUAL_BEATS / 2) / USUAL_BEATS;
+}
+
 void vitals_beat(struct ward *w, struct chart *c)
 {
     const struct beat *b = &c->beat;
@@ -71,14 +80,14 @@ void vitals_beat(struct ward *w, struct chart *c)
     c->past[at].repeated = b->repeated[FROM_CLIENT] + b->repeated[FROM_SERVER];
     c->past[at].repeating = b->repeating;
     c->past[at].waiting = b->waiting;
-    c->past[at].mean_us = b->replies ? (uint32_t)(b->sum_us / b->replies) : 0;
+    c->past[at].mean_us = (uint32_t)beat_mean_us(b);
+    c->past[at].spread_us = (uint32_t)beat_spread_us(b);
     if (!b->replies || (c->incident && c->incident->told.kind != INCIDENT_SLOW))
         return;
-    /* A slow beat counts as twice the usual: what stays slow for minutes becomes the usual, what is slow for seconds does not. */
-    uint64_t mean = b->sum_us / b->replies, most = 2 * c->usual_us + 100;
-    if (c->usual_beats && mean > most)
-        mean = most;
-    c->usual_us = c->usual_beats++ ? (c->usual_us * (USUAL_BEATS - 1) + mean + USUAL_BEATS / 2) / USUAL_BEATS : mean;
+    c->usual_us = usual_of(c, c->usual_us, beat_mean_us(b), 100);
+    c->usual_spread_us = usual_of(c, c->usual_spread_us, beat_spread_us(b), 100);
+    c->usual_bytes = usual_of(c, c->usual_bytes, (b->bytes[FROM_CLIENT] + b->bytes[FROM_SERVER]) / b->replies, 1000);
+    c->usual_beats++;
 }
 
 /* The upper edge of the bucket that holds this share of them. */
