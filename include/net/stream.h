@@ -120,6 +120,8 @@ enum side net_side(const struct flow *flow, const struct net_packet *packet);
 bool net_stream_origin(const struct flow *flow, enum side from, uint32_t *seq);
 /* Whether the other side's host has acknowledged all that we saw this side send. */
 bool net_acknowledged(const struct flow *flow, enum side from);
+/* Bytes that a side of which no packet was captured sent, as the other side's acknowledgements say. */
+uint64_t net_unseen(const struct flow *flow, enum side from);
 /* The end of the capture: every connection gets closed(END_CAPTURE) after what is held is delivered, in order of their ids. */
 void net_finish(struct net *n);
 

@@ -36,7 +36,10 @@ struct session {
     uint8_t phase;       /* names: phase */
     uint8_t compression; /* names: compression */
     bool tls;
+    bool opens;          /* what is inside TLS is read: its secrets are known */
+    bool inside;         /* the message came from there */
     bool midstream;      /* joined without its start, or after a gap: what was negotiated is not known */
+    uint32_t messages[2]; /* decoded so far, by enum side; counted by the conversation */
     uint64_t flowbits;   /* of the rules; no decoder knows them */
     bool placed;         /* of the rules, too: country and asn were looked up */
     char country[2];     /* zeros: unknown */
@@ -62,6 +65,7 @@ struct findings {
     uint8_t shape_field;     /* the last FIELD_SHAPE that was noted: its place in `fields` + 1; 0 none */
     bool secret;             /* a FIELD_SECRET was noted */
     uint32_t facts_seen;     /* bits 1 << enum fact_kind */
+    uint32_t carried_at;     /* with VERDICT_TLS_CARRIED */
     bool fields_cut;         /* there were more than FINDING_FIELDS_MAX */
     struct report reports[FINDING_REPORTS_MAX];
     struct field_value fields[FINDING_FIELDS_MAX];
@@ -148,6 +152,8 @@ enum verdict {
     VERDICT_OK,
     VERDICT_TLS,         /* after this message, or from this TLS record on, both directions speak TLS */
     VERDICT_TLS_OFFERED, /* this message is a TLS record of the client, which the server may still refuse */
+    VERDICT_TLS_CARRIED, /* the bytes of this message from findings.carried_at on are TLS, of which only these are; what they
+                            hold when they are opened is a stream of messages in place of this one */
     VERDICT_COMPRESSED,  /* after this message both directions are wrapped (see struct wrapper) */
     VERDICT_OPAQUE,      /* both directions are encrypted or of a kind that is not decoded */
     VERDICT_BROKEN,      /* the message's framing is wrong: what follows cannot be trusted; find the next boundary */

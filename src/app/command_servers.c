@@ -14,6 +14,17 @@ static const char *tls_word(sqlite3_stmt *rows, int column)
     return sqlite3_column_int(rows, column) ? "yes" : "no";
 }
 
+/* What nobody looked at, in bytes of streams, and for how long. */
+static void add_unread(struct text *t, sqlite3_stmt *rows)
+{
+    static const char *const kinds[] = {"encrypted", "unsupported", "passed over", "lost"};
+    for (int i = 0; i < 4; i++)
+        if (sqlite3_column_int64(rows, 10 + i))
+            text_add(t, "%s%s %s", t->length ? ", " : "", kinds[i], query_text(rows, 10 + i));
+    if (sqlite3_column_int64(rows, 14))
+        text_add(t, "%sblind %.1f s", t->length ? ", " : "", (double)sqlite3_column_int64(rows, 14) / 1e9);
+}
+
 static void add_cells(struct listing *t, sqlite3_stmt *rows)
 {
     char text[64];
@@ -31,10 +42,15 @@ static void add_cells(struct listing *t, sqlite3_stmt *rows)
         incident_time(text, sizeof text, sqlite3_column_int64(rows, i));
         listing_add(t, text, PAINT_NONE);
     }
-    listing_add(t, query_text(rows, 9), PAINT_MEDIUM);
+    listing_add(t, query_text(rows, 9), PAINT_NONE);
+    TEXT_ON_STACK(unread, 200);
+    add_unread(&unread, rows);
+    listing_add(t, unread.chars, PAINT_MEDIUM);
+    listing_add(t, query_text(rows, 15), PAINT_MEDIUM);
 }
 
-static const char *const titles[] = {"SERVER", "PROTO", "VERSION", "TLS", ">CLIENTS", ">INCIDENTS", "FIRST SEEN (UTC)", "LAST SEEN", "ADVISORIES", NULL};
+static const char *const titles[] = {"SERVER", "PROTO", "VERSION", "TLS", ">CLIENTS", ">INCIDENTS", "FIRST SEEN (UTC)", "LAST SEEN",
+                                     ">BYTES READ", "NOT READ", "ADVISORIES", NULL};
 
 static bool list(struct sqlite3 *db, const struct query *q, const struct options *o, const struct screen *screen, struct error *why)
 {
@@ -43,6 +59,7 @@ static bool list(struct sqlite3 *db, const struct query *q, const struct options
         "SELECT server_ip, server_port, proto, ifnull(version, ''), tls,"
         " ifnull((SELECT max(clients) FROM v_health h WHERE h.server_ip = s.server_ip AND h.server_port = s.server_port), 0),"
         " (SELECT count(*) FROM v_incidents i WHERE i.server_ip = s.server_ip AND i.server_port = s.server_port), first_seen_ns, last_seen_ns,"
+        " ifnull(decoded_bytes, 0), encrypted_bytes, unsupported_bytes, blind_bytes, lost_bytes, blind_ns,"
         " (SELECT group_concat(j.value ->> 'id', ' ') FROM json_each(advisories) j) FROM v_servers s";
     uint64_t many = 1;
     bool json = options_have(o, OPTION_JSON);

@@ -203,7 +203,6 @@ static int watch_run(const struct options *o)
     w.lines = !options_have(o, OPTION_QUIET) && !options_have(o, OPTION_JSON);
     if (open_interface(&w, filter, &why) && run_open(&w.run, "watch", w.interface, &why)) {
         run_catch_signals();
-        recorder_go_live(w.run.recorder);
         signal(SIGHUP, read_rules_again); /* a terminal that goes away does not end the watch */
         if (w.lines)
             recorder_listen(w.run.recorder, print_line, NULL);

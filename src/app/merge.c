@@ -133,6 +133,9 @@ static void take(struct merge *m, struct inflow *in, const struct record *r)
     case RECORD_SIGN:
         take_sign(m, in, &r->sign);
         return;
+    case RECORD_MEMO:
+        recorder_memo(m->recorder, &r->memo);
+        return;
     }
 }
 

@@ -15,6 +15,7 @@
 #include "detect/literals.h"
 #include "detect/rules.h"
 #include "model/anomaly.h"
+#include "model/event.h"
 #include "model/field.h"
 #include "model/protocol.h"
 
@@ -195,6 +196,7 @@ struct rule {
     uint8_t target;          /* 0 none, 1 src_ip, 2 dest_ip */
     uint8_t evidence;        /* the test that says why, when no anomaly does */
     bool both_ways;          /* <> */
+    uint8_t event;           /* enum event: when it is asked */
     bool never;              /* loads, and can never match */
     bool quiet;              /* noalert: only the flowbits change */
     bool gap_ok, raw;        /* as written */
@@ -284,6 +286,8 @@ struct rule_set {
     struct note_list problems, warnings;
     struct variable *variables;
     size_t variables_used;
+    uint32_t *event_list;        /* rules that are asked about events, passes first, readers last */
+    struct index_list events[EVENTS];
     struct rule_index *passes, *alerts, *readers; /* readers: alerts that ask about flowbits, asked last */
     struct regex_list regexes;
     char bits[FLOWBITS_MAX][VARIABLE_NAME_MAX * 2]; /* names of flowbits */
@@ -332,6 +336,8 @@ bool items_contain(const struct item *items, size_t count, uint64_t value, enum 
 
 /* The message names of a protocol (db.message). */
 enum name_set rule_message_names(enum protocol protocol);
+/* At which events a field has a value: bits 1 << enum event. */
+unsigned rule_field_events(enum field field);
 /* A field that the connection answers, not one message: cannot be an index key. */
 bool rule_field_is_derived(enum field field);
 

@@ -83,7 +83,8 @@ void pulse_request(struct pulse_flow *f, const struct utterance *m)
     int64_t now_ns = m->last->time_ns;
     struct pulse_server *s = f->server;
     s->beat.requests++;
-    s->beat.last_request_ns = now_ns;
+    if (now_ns > s->beat.last_request_ns) /* a clock that steps back: the latest of all workers' counts */
+        s->beat.last_request_ns = now_ns;
     if (f->minute != s->minute && f->works)
         pulse_count_client(f);
     if (f->timed == pulse_open_requests(f)) {
@@ -184,7 +185,9 @@ void pulse_replies(struct pulse *p, struct pulse_flow *f, const struct utterance
 {
     struct pulse_server *s = f->server;
     s->beat.replies += replies;
-    s->beat.last_reply_ns = f->reply_ns = m->first->time_ns;
+    f->reply_ns = m->first->time_ns;
+    if (f->reply_ns > s->beat.last_reply_ns)
+        s->beat.last_reply_ns = f->reply_ns;
     while (replies && f->timed) {
         struct asked *asked = &f->moments[f->moments_first];
         uint32_t now = asked->count < replies ? (uint32_t)asked->count : replies;

@@ -86,7 +86,9 @@ static void views_have_the_promised_columns(void **state)
          "expected,stream_offset,message_offset,packet_number,why,server_verdict,state,sample_id,client_country,client_asn"},
         {"v_samples", "sample_id,packets,bytes,pcapng,sha256,redacted"},
         {"v_servers",
-         "server_ip,server_port,proto,version,version_source,tls,first_seen_ns,last_seen_ns,advisories"},
+         "server_ip,server_port,proto,version,version_source,tls,first_seen_ns,last_seen_ns,advisories,connections,decoded_bytes,encrypted_bytes,"
+         "unsupported_bytes,blind_bytes,lost_bytes,blind_ns"},
+        {"v_sight", "run_id,server_ip,server_port,proto,connections,decoded_bytes,encrypted_bytes,unsupported_bytes,blind_bytes,lost_bytes,blind_ns"},
         {"v_incidents", "incident_id,server_ip,server_port,proto,kind,began_ns,ended_ns,clients,clients_affected,verdict,"
                         "confidence,suspect_alert_id,backup_ip,backup_port,summary,run_id,began,connections,"
                         "connections_lost,requests_lost,refused,last_reply_ns,evidence,packet_number,without_ns,clients_moved,suspect_followed,suspect_shape,"

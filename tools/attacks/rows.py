@@ -10,9 +10,12 @@ from wire import SERVER, octets
 OUTSIDE = "203.0.113.%d"
 CLIENT_ENDS, SERVER_ENDS = ("C.", None), ("S.", None)
 TO_CLIENT = {9000415, 9000109, 9000115, 9000713, 9000203, 9000303, 9100001, 9100005, 9100007, 9100012, 9100013, 9100014}
+OF_SERVER = {9100022} # about a server, not about somebody
 
 
 def side_of(sid, client):
+    if sid in OF_SERVER:
+        return "dest_ip", SERVER
     return ("dest_ip" if sid in TO_CLIENT else "src_ip"), client
 
 
@@ -125,7 +128,15 @@ def fb(*values, data=b"", more=b""):
     return [("C", numbers(*values) + (counted(data) if data else b"") + more), SERVER_ENDS]
 
 
+def ch_block(compressed, opened):
+    return [("C", b"\2\0" + bytes(range(16)) + struct.pack("<BII", 0x82, compressed, opened) + bytes(64)), SERVER_ENDS]
+
+
 ATTACKS_OTHERS = [
+    Row(9000961, ch_block(0x40000001, 64), port=9000),
+    Row(9000962, ch_block(73, 0x40000001), port=9000),
+    Row(9000963, ch_block(8, 64), port=9000),
+    Row(9000964, ch_block(73, 0), port=9000),
     Row(9000905, [("C", b"\0\0\0\0DB2DAS      " + octets("01040000 0010397a") + octets("ffffffe0") + bytes(32)), SERVER_ENDS], port=523),
     Row(9000906, [("C", b"x"), SERVER_ENDS], port=6789),
     Row(9000921, fb_connect(count=11)),
@@ -159,9 +170,9 @@ BEHAVIOUR_MYSQL = [
     Row(9100002, lambda i: my_login("user%d" % i, my.TRACKED_OK), times=10),
     Row(9100003, my.MARIADB + [my.C(0, "11 'app' 00 14 " + my.RESPONSE + " 'shop' 00 2d00 " + my.NATIVE), my.S(1, my.OK)] * 100 + [CLIENT_ENDS]),
     Row(9100004, my_login("root", my.TRACKED_OK), outside=9),
-    Row(9100005, my.MARIADB + FAILED_QUERY * 100 + [CLIENT_ENDS]),
+    Row((9100005, 9100022), my.MARIADB + FAILED_QUERY * 100 + [CLIENT_ENDS]),
     Row(9100006, my_login("app", my.TRACKED_OK), times=10, servers=True, client=190),
-    Row(9100007, [my.S(0, my.GREETING), CLIENT_ENDS], times=10, servers=True, client=191),
+    Row(9100021, [my.S(0, my.GREETING), CLIENT_ENDS], times=20, client=191),
     Row(9100009, my.MARIADB + [("C", b"\xff\xff\xef\x00\x03select 1"), CLIENT_ENDS]),
     Row(9100010, my.MARIADB + [("C", b"\x40\0\0\0\x03select 1"), CLIENT_ENDS], times=10),
     Row(9100014, my.MARIADB + [my.C(0, "03 'load data local infile \"a.csv\" into table t'"), my.S(1, "fb '/etc/passwd'"), my.C(2, ""), my.S(3, my.OK),
