@@ -327,8 +327,8 @@ static void foreign_files_are_refused_and_left_alone(void **state)
     make_foreign("PRAGMA application_id=42");
     assert_refused("another application");
     fresh(state);
-    make_foreign("PRAGMA application_id=1684170852; PRAGMA user_version=6; CREATE TABLE t(x)");
-    assert_refused("newer dbhound (schema 6; this program knows 5)");
+    make_foreign("PRAGMA application_id=1684170852; PRAGMA user_version=99; CREATE TABLE t(x)");
+    assert_refused("newer dbhound (schema 99; this program knows ");
     fresh(state);
     make_foreign("PRAGMA application_id=1684170852; CREATE TABLE t(x)");
     assert_refused("no schema version");
