@@ -27,6 +27,7 @@ struct message {
     unsigned marks_used;
     uint8_t confidence;        /* 0 to 100: lower after gaps, mid-stream, one-sided */
     bool datagram;             /* it came by UDP: `flow` is of this message alone */
+    bool bare;                 /* about no packet, and `flow` may have no user data: no sample is gathered */
     uint8_t event;             /* enum event: what happened is no message, and `findings` say what is known of it */
     bool decrypted;            /* it came inside TLS and was opened */
 };
@@ -35,10 +36,11 @@ struct message {
 struct utterance {
     struct flow *flow;
     const struct decoder *decoder;
-    const struct findings *findings;
+    const struct findings *findings; /* NULL: of several messages of one segment that are replies and nothing else, */
     const struct segment *first, *last;
     struct view head;
     enum side from;
+    uint32_t replies;                /* so many; they are told together, before anything else is told */
 };
 
 /* From this offset of the message on, its bytes came from this segment. */
@@ -122,6 +124,16 @@ struct unfinished {
 /* Whether the messages of both sides can be read: not behind TLS, or of a feature that is not decoded. */
 bool dialogue_is_read(const struct flow *flow);
 bool dialogue_unfinished(const struct flow *flow, enum side from, struct unfinished *out);
+/* How much of a database connection could be read, in bytes of its streams. */
+struct sight {
+    uint64_t decoded, encrypted;
+    uint64_t unsupported; /* of features that are not decoded */
+    uint64_t passed;      /* seen, and passed over while looking for a message's beginning */
+    uint64_t lost;        /* never seen: gaps, and what was acknowledged to a side that was not captured */
+    int64_t blind_ns;     /* from bytes that could not be read to the next ones, until a beginning was found */
+};
+/* Of a claimed connection, up to now; else NULL. */
+const struct sight *dialogue_sight(const struct flow *flow);
 /* Stretches of the streams that hold secrets: fills up to `most`, returns how many. */
 struct secret_range {
     enum side from;

@@ -43,6 +43,9 @@ bool store_see_server(struct store *s, const struct endpoint *server, enum proto
  * by their alert_id here, not by a key. */
 bool store_set_incident(struct store *s, const struct incident *incident, struct error *why) MUST_CHECK;
 bool store_add_vitals(struct store *s, const struct vitals *vitals, struct error *why) MUST_CHECK;
+/* The last second of a server, in the place of the one before. */
+bool store_set_now(struct store *s, const struct vitals *vitals, int64_t time_ns, struct error *why) MUST_CHECK;
+bool store_set_visitor(struct store *s, const struct visitor *visitor, struct error *why) MUST_CHECK;
 /* Commits what waits. Rows are committed by themselves every 500 rows, or with the next row after 50 ms; call this when
  * nothing more may come for a while. */
 bool store_commit(struct store *s, struct error *why) MUST_CHECK;
@@ -60,6 +63,12 @@ bool store_read_habits(struct store *s, void (*tell)(void *context, const char *
 enum { MEMOS_PER_SERVER = 10000, MEMO_BYTES_PER_SERVER = 8 << 20, MEMOS_IN_ALL = 400000 };
 bool store_add_memo(struct store *s, const struct memo *memo, bool near_alert, struct error *why) MUST_CHECK;
 bool store_trim_memos(struct store *s, struct error *why) MUST_CHECK;
+/* How much of a server's connections could be read in this run, in the place of what was said before. */
+struct store_sight {
+    uint64_t connections, decoded, encrypted, unsupported, blind, lost, blind_ns;
+};
+bool store_set_sight(struct store *s, const struct endpoint *server, enum protocol protocol, const struct store_sight *sight,
+                     struct error *why) MUST_CHECK;
 /* What a rule came to in this run: asked, true, passed over, nanoseconds. Adds to what was said before. */
 bool store_add_rule_stats(struct store *s, uint32_t sid, const uint64_t sums[4], struct error *why) MUST_CHECK;
 /* Ends the run: writes counters and per-rule sums, commits, checkpoints. `result` is EXIT_DONE, EXIT_PARTIAL, ... */

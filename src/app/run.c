@@ -137,7 +137,7 @@ bool run_open(struct run *r, const char *command, const char *sources, struct er
     if (!(r->recorder = recorder_open(r->rules, r->store, &r->counters)))
         return error_set(why, EXIT_INTERNAL, "out of memory");
     if (r->live)
-        recorder_hurry(r->recorder);
+        recorder_go_live(r->recorder);
     if (options_have(r->options, OPTION_FACTS) && !recorder_keep_memos(r->recorder))
         return error_set(why, EXIT_INTERNAL, "out of memory");
     r->began = run_seconds_now();
@@ -228,6 +228,19 @@ bool run_settle_habits(struct run *r, struct error *why)
     return good;
 }
 
+static bool store_sights(const struct run *r, struct error *why)
+{
+    const struct sides *sides = r->summary.sides;
+    for (size_t i = 0; i < sides->used; i++) {
+        const struct sided_server *server = &sides->servers[i];
+        const struct sight *s = &server->sight;
+        const struct store_sight seen = {server->connections, s->decoded, s->encrypted, s->unsupported, s->passed, s->lost, (uint64_t)s->blind_ns};
+        if (!store_set_sight(r->store, &server->endpoint, server->protocol, &seen, why))
+            return false;
+    }
+    return true;
+}
+
 static void print_sum(const struct run *r)
 {
     if (options_have(r->options, OPTION_JSON))
@@ -250,7 +263,7 @@ int run_end(struct run *r, const struct command *command)
     if (!store_stats(r, stats, stored ? &why : &later))
         stored = false;
     free(stats);
-    if (!run_settle_habits(r, stored ? &why : &later))
+    if (!run_settle_habits(r, stored ? &why : &later) || !store_sights(r, stored ? &why : &later))
         stored = false;
     store_count_losses(r->store, &r->counters);
     if (!store_end_run(r->store, &r->counters, stored ? result : EXIT_IO, stored ? &why : &later))

@@ -127,6 +127,25 @@ static void print_one_sided(FILE *out, const struct summary *s)
         fprintf(out, "          and of %zu more servers\n", found - SIDED_SHOWN);
 }
 
+/* What nobody looked at, of database connections that are over. */
+static void print_unread(FILE *out, const struct summary *s)
+{
+    char a[32], b[32], d[32];
+    struct sight all = {0};
+    size_t servers = 0;
+    for (size_t i = 0; i < s->sides->used; i++) {
+        const struct sight *one = &s->sides->servers[i].sight;
+        servers += one->passed || one->lost || one->unsupported;
+        all.passed += one->passed;
+        all.lost += one->lost;
+        all.unsupported += one->unsupported;
+        all.blind_ns += one->blind_ns;
+    }
+    if (servers)
+        fprintf(out, "unread    %s bytes lost + %s passed over + %s not supported, of %zu server%s; connections were blind for %.1f s\n", grouped(all.lost, a),
+                grouped(all.passed, b), grouped(all.unsupported, d), servers, servers == 1 ? "" : "s", (double)all.blind_ns / 1e9);
+}
+
 static void print_alerts(FILE *out, const struct summary *s)
 {
     char a[32], b[32], d[32];
@@ -182,6 +201,7 @@ void summary_print(FILE *out, const struct summary *s)
     print_packets(out, s->counters);
     print_protocols(out, s);
     print_one_sided(out, s);
+    print_unread(out, s);
     print_alerts(out, s);
     print_hidden(out, s);
     print_damages(out, s);

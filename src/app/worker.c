@@ -80,7 +80,7 @@ static void raise_alert(void *context, const struct alert *found, const struct m
     uint64_t key = ++w->alerts;
     bool may_store = outlet_may_store(&w->outlet, &alert);
     /* Secrets are masked by their place in a stream: a datagram has none. */
-    if (!alert.quiet && (!message->datagram || !message->findings->secret))
+    if (!message->bare && !alert.quiet && (!message->datagram || !message->findings->secret))
         alert.sample = evidence_alert(w->evidence, message->flow, key, where->ticket, comment.chars, may_store);
     outlet_alert(&w->outlet, &alert, key);
     if (w->memos && !alert.quiet)
@@ -164,7 +164,6 @@ static void take_memo(void *context, const struct memo *memo)
 static void take_pulse(void *context, const struct utterance *heard)
 {
     struct worker *w = context;
-    worker_place(w, heard->flow);
     pulse_message(w->pulse, heard);
 }
 
@@ -192,7 +191,7 @@ static void take_closed(void *context, struct flow *flow, enum flow_end end, enu
     pulse_closed(w->pulse, flow, end, by, where);
     const struct decoder *decoder = dialogue_decoder(flow);
     if (decoder)
-        sides_note(&w->sides, flow, decoder->protocol);
+        sides_note(&w->sides, flow, decoder->protocol, dialogue_sight(flow));
     if (!flow->sample)
         return;
     if (by == FROM_SERVER && (end == END_RESET || end == END_FIN))
@@ -225,6 +224,8 @@ static void take_sign(void *context, const struct sign *sign, size_t length)
     struct worker *w = context;
     if (sign->kind == SIGN_TIME)
         w->outlet.moment.place = (uint64_t)BY_TIME_TOLD << BY_TIME_SHIFT;
+    else if (sign->flow_id && sign->kind != SIGN_WAITS) /* that is told with the beat */
+        w->outlet.moment.place = w->by_time ? w->by_time << BY_TIME_SHIFT | sign->flow_id : 0;
     outlet_sign(&w->outlet, sign, length);
 }
 

@@ -175,6 +175,8 @@ static void tls_bytes(struct conversation *c, enum side from, struct view bytes,
     enum { VERSION_MAJOR = 3 };
     struct direction *side = &c->sides[from];
     count_many(c->dialogue->counters, COUNT_BYTES_ENCRYPTED, bytes.length);
+    if (!c->tls) /* else what is opened counts as decoded */
+        c->sight.encrypted += bytes.length;
     size_t at = 0;
     for (; side->tls_seen < TLS_BYTES_JUDGED && at < bytes.length; side->tls_seen++, at++) {
         uint8_t byte = bytes.bytes[at];
@@ -217,7 +219,12 @@ void dialogue_inside(struct conversation *c, enum side from, struct view bytes, 
         unwrap_bytes(c, from, bytes, where);
         return;
     default:
+        if (c->torn) {
+            sight_passed(c, from, bytes.length, where);
+            return;
+        }
         count_many(c->dialogue->counters, COUNT_BYTES_UNSUPPORTED, bytes.length);
+        c->sight.unsupported += bytes.length;
         return;
     }
 }
@@ -259,7 +266,10 @@ static void take_bytes(void *context, struct flow *flow, enum side from, struct 
         conversation_gap(c, other_side(from), 0);
     } else if (flow->excused[other_side(from)] && c->transport == TRANSPORT_WRAPPED) {
         c->transport = TRANSPORT_OPAQUE; /* frames that miss a byte fit together no more */
+        c->torn = true;
     }
+    if (flow->one_sided && !c->blind_told)
+        sight_one_sided(c, from, where);
     dialogue_route(c, from, bytes, where);
 }
 
@@ -285,6 +295,7 @@ static void take_gap(void *context, struct flow *flow, enum side from, uint64_t 
         tls_session_gap(c, from, lost);
     else if (c->sides[from].tls_seen)
         tls_stop(c, from);
+    sight_lost(c, from, lost, where);
 }
 
 static void side_ended(struct conversation *c, enum side from, bool reset, const struct segment *where)
@@ -328,6 +339,10 @@ static void take_closed(void *context, struct flow *flow, enum flow_end end, enu
         c->transport = TRANSPORT_OPAQUE;
     if (end == END_RESET)
         side_ended(c, by, true, where);
+    if (end == END_EVICTED && !c->tentative)
+        sight_shed(d, flow, c->decoder, by, where);
+    for (unsigned from = FROM_CLIENT; from <= FROM_SERVER; from++)
+        c->sight.lost += net_unseen(flow, (enum side)from);
     d->sink.closed(d->sink.context, flow, end, by, where);
     for (int from = FROM_CLIENT; from <= FROM_SERVER; from++) {
         waiting_leave(d, &c->sides[from]);

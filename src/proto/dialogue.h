@@ -47,6 +47,8 @@ struct direction {
     bool skip_is_tls;        /* `skip` counts bytes of a TLS record that are read, but not by the decoder */
     struct held *hello;      /* a TLS handshake message that is split */
     struct tls_reading tls;
+    uint64_t passed;         /* bytes, since its messages were lost */
+    int64_t blind_ns;        /* when the last of them were; 0: none */
     uint8_t tls_seen;        /* bytes after the agreement on TLS that were judged */
     uint8_t unsure;          /* sound messages that must come before a found boundary is believed altogether */
 };
@@ -67,6 +69,9 @@ struct conversation {
     uint8_t secrets_used, secrets_next;
     uint8_t transport;
     uint8_t confidence;
+    bool blind_told;
+    bool torn;           /* TRANSPORT_OPAQUE because bytes were lost, or memory for it */
+    struct sight sight;
     bool sealed;         /* both sides agreed on TLS: the stream is its records, from some place on */
     struct tls_session *tls; /* its secrets may be known; or NULL */
     bool confirmed;      /* the endpoint is known to speak this protocol */
@@ -93,6 +98,7 @@ static inline bool is_undecided(const struct flow *flow)
 
 struct dialogue {
     struct message_sink sink;
+    struct utterance replies;    /* of the segment that is read, not told yet */
     struct counters *counters;
     struct pool conversations, small, large, note_blocks, note_tables, inflaters, codecs, tls_sessions, tls_records;
     struct keylog *keylog; /* or NULL */
@@ -143,6 +149,14 @@ struct findings *findings_begin(struct conversation *c, uint64_t length);
 /* Gives the findings of a message to the sink, if it wants them. The message begins `offset` bytes into its first segment. */
 void conversation_tell(struct conversation *c, enum side from, struct view head, const struct segment *first, size_t offset,
                        const struct segment *last, const struct held *held);
+
+/* sight.c: bytes that were read past, of a side whose messages cannot be told apart; says so when they are many. */
+void sight_passed(struct conversation *c, enum side from, uint64_t bytes, const struct segment *where);
+void sight_lost(struct conversation *c, enum side from, uint64_t lost, const struct segment *where);
+/* Nothing but one side was captured. */
+void sight_one_sided(struct conversation *c, enum side seen, const struct segment *where);
+/* A connection that is no longer decoded, or not at all, because memory is short. `c` may be NULL. */
+void sight_shed(struct dialogue *d, struct flow *flow, const struct decoder *decoder, enum side from, const struct segment *where);
 
 /* A wrapping frame began and is not whole. */
 bool unwrap_is_open(const struct inflater *i);

@@ -71,10 +71,11 @@ static struct conversation *not_ours(struct dialogue *d, struct flow *flow, cons
 }
 
 /* No room for it now. Should there be some later, its first messages are gone: it stays undecoded. */
-static void shed(struct dialogue *d, struct flow *flow)
+static void shed(struct dialogue *d, struct flow *flow, const struct decoder *decoder, enum side from, const struct segment *where)
 {
     count(d->counters, COUNT_FLOWS_SHED);
     flow->user = &not_a_database;
+    sight_shed(d, flow, decoder, from, where);
 }
 
 /* ---- first bytes that are too few to tell, on no known port */
@@ -148,7 +149,7 @@ struct conversation *identify_more(struct dialogue *d, struct flow *flow, enum s
     forget_first(d, flow);
     struct conversation *c = conversation_open(d, flow, spoken, &begin);
     if (!c) {
-        shed(d, flow);
+        shed(d, flow, spoken, from, where);
         count_many(d->counters, COUNT_BYTES_OTHER, kept);
         return NULL;
     }
@@ -173,7 +174,7 @@ struct conversation *identify(struct dialogue *d, struct flow *flow, enum side f
             if (c)
                 c->tentative = from == FROM_CLIENT;
             else
-                shed(d, flow);
+                shed(d, flow, spoken, from, where);
             return c;
         }
     }
@@ -187,6 +188,6 @@ struct conversation *identify(struct dialogue *d, struct flow *flow, enum side f
     if (c)
         c->confirmed = known != PROTOCOL_NONE;
     else
-        shed(d, flow);
+        shed(d, flow, expected, from, where);
     return c;
 }
