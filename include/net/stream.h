@@ -27,6 +27,8 @@ struct flow {
     uint64_t ticket;                /* of its newest packet in the flight recorder */
     int64_t first_ns, last_ns;
     uint64_t packets[2], bytes[2];  /* by enum side; bytes of TCP payload on the wire */
+    int64_t data_ns[2];             /* by enum side: its newest segment with data */
+    int64_t turned_ns[2];           /* by enum side: its first one since the other side's last one */
     uint16_t vlan;                  /* of its first packet */
     bool midstream;                 /* its start was not seen */
     uint8_t last_data;              /* enum side: who sent the newest segment with data */

@@ -36,10 +36,11 @@ struct message {
 struct utterance {
     struct flow *flow;
     const struct decoder *decoder;
-    const struct findings *findings;
+    const struct findings *findings; /* NULL: of several messages of one segment that are replies and nothing else, */
     const struct segment *first, *last;
     struct view head;
     enum side from;
+    uint32_t replies;                /* so many; they are told together, before anything else is told */
 };
 
 /* From this offset of the message on, its bytes came from this segment. */

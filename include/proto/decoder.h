@@ -59,12 +59,13 @@ struct findings {
     struct view opened;      /* set by message(): what its compressed message opened to, to be decoded next (see unpack_message) */
     uint64_t opened_length;  /* the whole of it, as far as it says */
     uint64_t message_length; /* the whole message on the wire; the cursor holds its wanted head */
-    uint16_t message;        /* db.message: a value of the protocol's message names */
-    uint8_t reports_used, fields_used, facts_used;
+    uint16_t message;        /* db.message: a value of the protocol's message names. From here to `secret` are the eight bytes that */
+    uint8_t reports_used, fields_used, facts_used; /* health compares at once. */
+    uint8_t depth;           /* of the fields that are noted now */
+    uint8_t shape_field;     /* the last FIELD_SHAPE that was noted: its place in `fields` + 1; 0 none */
+    bool secret;             /* a FIELD_SECRET was noted */
     uint32_t facts_seen;     /* bits 1 << enum fact_kind */
     uint32_t carried_at;     /* with VERDICT_TLS_CARRIED */
-    uint8_t depth;           /* of the fields that are noted now */
-    bool secret;             /* a FIELD_SECRET was noted */
     bool fields_cut;         /* there were more than FINDING_FIELDS_MAX */
     struct report reports[FINDING_REPORTS_MAX];
     struct field_value fields[FINDING_FIELDS_MAX];
@@ -80,6 +81,8 @@ static inline void note_field(struct findings *out, enum field field, uint32_t o
     }
     if (field_flags_of[field] & FIELD_SECRET)
         out->secret = true;
+    if (field_flags_of[field] & FIELD_SHAPE)
+        out->shape_field = (uint8_t)(out->fields_used + 1);
     out->fields[out->fields_used++] =
         (struct field_value){.value = value, .offset = offset, .length = length, .field = (uint16_t)field, .depth = out->depth};
 }

@@ -94,7 +94,7 @@ static void take_sign(struct merge *m, struct inflow *in, const struct sign *sen
     struct sign sign;
     size_t length = sign_length(sent);
     memcpy(&sign, sent, length);
-    for (unsigned i = 0; (sign.kind == SIGN_ENDING || sign.kind == SIGN_LEFT) && i < sign.ending.words_used; i++) {
+    for (unsigned i = 0; (sign.kind == SIGN_ENDING || sign.kind == SIGN_LEFT || sign.kind == SIGN_WAITS) && i < sign.ending.words_used; i++) {
         struct word *word = &sign.ending.words[i];
         const struct renamed *kept = &in->alerts[word->alert % KEYS_KEPT];
         word->alert = word->alert && kept->local == word->alert ? kept->key : 0;

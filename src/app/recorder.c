@@ -46,7 +46,7 @@ struct recorder {
     uint64_t samples[KEPT_SAMPLES]; /* wanted: a stored alert names them */
     struct seen_server servers[SERVERS_MAX];
     size_t servers_used;
-    bool hurry;
+    bool live; /* somebody looks: what is new is committed at once */
     uint64_t incidents; /* number of the latest that is stored */
     bool broken;
     struct error why;
@@ -88,7 +88,7 @@ static void store_incident(void *context, const struct incident *incident)
             named.words[i].words[n].alert = (uint64_t)alert_row_of(r, named.words[i].words[n].alert);
     if (r->store)
         note_failure(r, store_set_incident(r->store, &named, &why), &why);
-    if (r->store && r->hurry && named.number > r->incidents)
+    if (r->store && r->live && named.number > r->incidents)
         note_failure(r, store_commit(r->store, &why), &why);
     r->incidents = named.number > r->incidents ? named.number : r->incidents;
 }
@@ -108,6 +108,28 @@ static void raise_second(void *context, const struct alert *alert, const struct 
     struct alert timed = *alert;
     timed.time_ns = message->first->time_ns;
     recorder_alert(r, &timed, UINT64_C(1) << 63 | ++r->seconds_alerts);
+}
+
+static void store_now(void *context, const struct vitals *vitals, int64_t time_ns)
+{
+    struct recorder *r = context;
+    struct error why;
+    if (r->store)
+        note_failure(r, store_set_now(r->store, vitals, time_ns, &why), &why);
+}
+
+static void store_visitor(void *context, const struct visitor *visitor)
+{
+    struct recorder *r = context;
+    struct error why;
+    if (r->store)
+        note_failure(r, store_set_visitor(r->store, visitor, &why), &why);
+}
+
+void recorder_go_live(struct recorder *r)
+{
+    r->live = true;
+    ward_go_live(r->ward);
 }
 
 void recorder_sign(struct recorder *r, const struct sign *sign)
@@ -131,18 +153,13 @@ struct recorder *recorder_open(const struct rule_set *rules, struct store *store
     r->store = store;
     r->counters = counters;
     r->limiter = limiter_open(rules);
-    r->ward = ward_open(&(struct ward_sink){r, store_incident, store_vitals});
+    r->ward = ward_open(&(struct ward_sink){r, store_incident, store_vitals, store_now, store_visitor});
     r->rule_counts = calloc(rules_loaded(rules) + 1, sizeof *r->rule_counts);
     if (!r->limiter || !r->rule_counts || !r->ward || !seconds_open(&r->seconds, rules)) {
         recorder_close(r);
         return NULL;
     }
     return r;
-}
-
-void recorder_hurry(struct recorder *r)
-{
-    r->hurry = true;
 }
 
 void recorder_listen(struct recorder *r, void (*told)(void *, const struct alert *, const struct rule_facts *), void *context)
@@ -260,6 +277,9 @@ void recorder_alert(struct recorder *r, const struct alert *alert, uint64_t key)
     switch (limiter_alert(r->limiter, alert, key, &earlier)) {
     case LIMIT_THRESHOLD:
         count(r->counters, COUNT_ALERTS_THRESHOLD);
+        return;
+    case LIMIT_XBITS:
+        count(r->counters, COUNT_ALERTS_XBITS);
         return;
     case LIMIT_RATE:
         count(r->counters, COUNT_ALERTS_RATE);

@@ -21,8 +21,6 @@ struct alert_sums {
 struct recorder *recorder_open(const struct rule_set *rules, struct store *store, struct counters *counters);
 /* Other rules from now on; see limiter_change. Between runs of the workers. */
 bool recorder_change(struct recorder *r, const struct rule_set *rules) MUST_CHECK;
-/* An incident is committed as soon as it is written: somebody waits for it. */
-void recorder_hurry(struct recorder *r);
 void recorder_close(struct recorder *r);
 /* Every alert that gets a row of its own is also told here. */
 void recorder_listen(struct recorder *r, void (*told)(void *, const struct alert *, const struct rule_facts *), void *context);
@@ -40,6 +38,8 @@ void recorder_server(struct recorder *r, const struct endpoint *server, enum pro
 /* From now on memos of messages are kept; without it there must be none. Only with a store. */
 bool recorder_keep_memos(struct recorder *r) MUST_CHECK;
 void recorder_memo(struct recorder *r, const struct memo *memo);
+/* Somebody waits and looks: how servers are is stored each second, and an incident is committed as soon as it is written. */
+void recorder_go_live(struct recorder *r);
 /* What a worker tells of the health of servers. */
 void recorder_sign(struct recorder *r, const struct sign *sign);
 /* Adds what came of a rule that is asked here. */

@@ -135,7 +135,7 @@ bool run_open(struct run *r, const char *command, const char *sources, struct er
     if (!(r->recorder = recorder_open(r->rules, r->store, &r->counters)))
         return error_set(why, EXIT_INTERNAL, "out of memory");
     if (r->live)
-        recorder_hurry(r->recorder);
+        recorder_go_live(r->recorder);
     if (options_have(r->options, OPTION_FACTS) && !recorder_keep_memos(r->recorder))
         return error_set(why, EXIT_INTERNAL, "out of memory");
     r->began = run_seconds_now();

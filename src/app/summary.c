@@ -156,6 +156,8 @@ static void print_alerts(FILE *out, const struct summary *s)
     for (unsigned i = 0; i < COUNTERS; i++)
         if (strncmp(counter_name((enum counter)i), "alerts.dropped.", 15) == 0 && c->value[i])
             fprintf(out, " + %s dropped (%s)", grouped(c->value[i], a), counter_name((enum counter)i) + 15);
+    if (c->value[COUNT_ALERTS_PASSED])
+        fprintf(out, "; pass rules silenced %s more", grouped(c->value[COUNT_ALERTS_PASSED], a));
     fprintf(out, "%s\n", summary_alerts_balance(c) ? "" : "   (DOES NOT ADD UP: please report this)");
     for (unsigned severity = 1; severity <= 4; severity++)
         if (sums->by_severity[severity])
@@ -263,7 +265,7 @@ static json_t *alerts_json(const struct summary *s)
                                                     "text", query_json_text(line.text), "reason", query_json_text(line.reason), "count",
                                                     integer(recorder_hidden(s->recorder, i))));
     }
-    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "hidden", hidden, "raised", integer(c->value[COUNT_ALERTS_RAISED]), "stored",
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "passed", integer(c->value[COUNT_ALERTS_PASSED]), "hidden", hidden, "raised", integer(c->value[COUNT_ALERTS_RAISED]), "stored",
                      integer(c->value[COUNT_ALERTS_STORED]), "folded", integer(c->value[COUNT_ALERTS_FOLDED]), "dropped",
                      integer(sum_of(c, "alerts.dropped.")), "dropped_by", by_prefix(c, "alerts.dropped."), "by_class", by_class,
                      "by_severity", by_severity, "by_sid", by_sid);

@@ -80,12 +80,12 @@ static void raise_alert(void *context, const struct alert *found, const struct m
     uint64_t key = ++w->alerts;
     bool may_store = outlet_may_store(&w->outlet, &alert);
     /* Secrets are masked by their place in a stream: a datagram has none. */
-    if (!message->bare && (!message->datagram || !message->findings->secret))
+    if (!message->bare && !alert.quiet && (!message->datagram || !message->findings->secret))
         alert.sample = evidence_alert(w->evidence, message->flow, key, where->ticket, comment.chars, may_store);
     outlet_alert(&w->outlet, &alert, key);
-    if (w->memos)
+    if (w->memos && !alert.quiet)
         memos_alert(w->memos, message->flow);
-    if (alert.event == EVENT_MESSAGE)
+    if (alert.event == EVENT_MESSAGE && !alert.quiet)
         pulse_alert(w->pulse, message, key, alert.severity);
 }
 
@@ -164,7 +164,6 @@ static void take_memo(void *context, const struct memo *memo)
 static void take_pulse(void *context, const struct utterance *heard)
 {
     struct worker *w = context;
-    worker_place(w, heard->flow);
     pulse_message(w->pulse, heard);
 }
 
@@ -225,6 +224,8 @@ static void take_sign(void *context, const struct sign *sign, size_t length)
     struct worker *w = context;
     if (sign->kind == SIGN_TIME)
         w->outlet.moment.place = (uint64_t)BY_TIME_TOLD << BY_TIME_SHIFT;
+    else if (sign->flow_id && sign->kind != SIGN_WAITS) /* that is told with the beat */
+        w->outlet.moment.place = w->by_time ? w->by_time << BY_TIME_SHIFT | sign->flow_id : 0;
     outlet_sign(&w->outlet, sign, length);
 }
 
@@ -392,6 +393,8 @@ void worker_forget_rules(struct worker *w)
 
 void worker_change_rules(struct worker *w)
 {
+    if (w->now.detector)
+        count_many(w->counters, COUNT_ALERTS_PASSED, detector_passed(w->now.detector));
     arena_close(&w->now.arena);
     w->now = w->next;
     w->next = (struct generation){0};
@@ -608,6 +611,7 @@ void worker_finish(struct worker *w, uint64_t latest)
     w->outlet.moment.place = (uint64_t)BY_TIME_PULSE << BY_TIME_SHIFT;
     pulse_time(w->pulse, w->now_ns, true);
     w->by_time = 0;
+    count_many(w->counters, COUNT_ALERTS_PASSED, detector_passed(w->now.detector));
     count_many(w->counters, COUNT_FACTS_SHED, memos_shed(w->memos));
     if (w->turns)
         turns_pass(w->turns, w->index, WHEN_FINISHED);

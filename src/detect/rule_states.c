@@ -203,7 +203,7 @@ bool keyword_stream_size(struct draft *d, const struct option *o)
 /* flags:A+, PA: what every segment with a message has, so nothing is asked. */
 bool keyword_tcp_flags(struct draft *d, const struct option *o)
 {
-    struct view rest = o->value, wanted;
+    struct view rest = o->value, wanted = {0};
     bool ack = false, others = false;
     (void)view_split(&rest, ',', &wanted);
     for (size_t i = 0; i < wanted.length; i++) {

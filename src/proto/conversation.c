@@ -17,7 +17,7 @@ struct findings *findings_clear(struct dialogue *d, uint64_t length)
     struct findings *f = &d->findings;
     f->message_length = length;
     f->message = 0;
-    f->reports_used = f->fields_used = f->facts_used = f->depth = 0;
+    f->reports_used = f->fields_used = f->facts_used = f->depth = f->shape_field = 0;
     f->facts_seen = 0;
     f->secret = f->fields_cut = false;
     f->opened = view_of(NULL, 0);
@@ -108,11 +108,38 @@ static inline bool has_pulse(const struct dialogue *d)
     return d->findings.reports_used || (d->findings.facts_seen & d->sink.pulse_facts);
 }
 
+/* Replies in a pipeline are many and alike. */
+static inline bool is_mere_reply(const struct findings *f, const struct segment *first, const struct segment *last)
+{
+    return f->facts_seen == 1u << FACT_REPLY && f->facts_used == 1 && !f->reports_used && first == last;
+}
+
+static void tell_replies(struct dialogue *d)
+{
+    const struct utterance said = d->replies;
+    d->replies.replies = 0;
+    if (d->sink.pulse)
+        d->sink.pulse(d->sink.context, &said);
+}
+
+static inline void add_reply(const struct conversation *c, enum side from, const struct segment *where)
+{
+    struct utterance *replies = &c->dialogue->replies;
+    if (replies->replies++)
+        return;
+    replies->flow = c->flow;
+    replies->decoder = c->decoder;
+    replies->first = replies->last = where;
+    replies->from = from;
+}
+
 __attribute__((noinline)) static void tell_pulse(const struct conversation *c, enum side from, struct view head, const struct segment *first,
                                                  const struct segment *last)
 {
     struct dialogue *d = c->dialogue;
-    const struct utterance said = {c->flow, c->decoder, &d->findings, first, last, head, from};
+    if (d->replies.replies)
+        tell_replies(d);
+    const struct utterance said = {c->flow, c->decoder, &d->findings, first, last, head, from, 0};
     if (c->tentative)
         d->findings.reports_used = 0;
     if (d->sink.pulse)
@@ -125,6 +152,8 @@ __attribute__((noinline)) static void tell_sink(struct conversation *c, enum sid
 {
     struct dialogue *d = c->dialogue;
     struct findings *f = &d->findings;
+    if (d->replies.replies)
+        tell_replies(d);
     if (f->secret)
         secrets_note(c, from, first->stream_offset + offset, last);
     struct message message = {
@@ -393,7 +422,9 @@ static enum verdict decode(struct conversation *c, enum side from, struct view h
         c->tentative = false;
         directory_learn(d->directory, &c->flow->server, c->decoder->protocol, d->when);
     }
-    if (has_pulse(d))
+    if (is_mere_reply(f, first, last))
+        add_reply(c, from, first);
+    else if (has_pulse(d))
         tell_pulse(c, from, head, first, last);
     if (is_heard(c, from, f))
         tell_sink(c, from, head, first, offset, last, held);
@@ -568,6 +599,8 @@ void conversation_bytes(struct conversation *c, enum side from, struct view byte
             secret_keep(c, from, where->stream_offset + done, bytes.length - done);
         done = bytes.length;
     }
+    if (d->replies.replies)
+        tell_replies(d);
     count_many(d->counters, COUNT_BYTES_DECODED, done - blind);
     c->sight.decoded += done - blind;
     if (blind)

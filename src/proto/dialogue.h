@@ -98,6 +98,7 @@ static inline bool is_undecided(const struct flow *flow)
 
 struct dialogue {
     struct message_sink sink;
+    struct utterance replies;    /* of the segment that is read, not told yet */
     struct counters *counters;
     struct pool conversations, small, large, note_blocks, note_tables, inflaters, codecs, tls_sessions, tls_records;
     struct keylog *keylog; /* or NULL */

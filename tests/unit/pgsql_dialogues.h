@@ -304,6 +304,19 @@ static const struct line function_lines[] = {
      "'Z' 00000005 'I'"),
 };
 
+static const struct line loread_lines[] = {
+    CLIENT("0000004c 00030000 'user' 00 'shop' 00 'database' 00 'shop' 00 'application_name' 00 'psql' 00 "
+     "'client_encoding' 00 'UTF8' 0000"),
+    SERVER("'R' 00000008 00000000 "
+     "'S' 00000019 'server_version' 00 '15.18' 00 "
+     "'S' 00000019 'client_encoding' 00 'UTF8' 00 "
+     "'K' 0000000c 00001267 deadbeef "
+     "'Z' 00000005 'I'"),
+    CLIENT("'F' 00000020 000003ba 00010001 00020000 00040000 00000000 00040000 00040001"),
+    SERVER("'V' 0000000c 00000004 '1234' "
+     "'Z' 00000005 'I'"),
+};
+
 static const struct line async_lines[] = {
     CLIENT("0000004c 00030000 'user' 00 'shop' 00 'database' 00 'shop' 00 'application_name' 00 'psql' 00 "
      "'client_encoding' 00 'UTF8' 0000"),
@@ -355,6 +368,7 @@ static const struct dialogue dialogues[] = {
     DIALOGUE(copy_eager),
     DIALOGUE(replication),
     DIALOGUE(function),
+    DIALOGUE(loread),
     DIALOGUE(async),
     DIALOGUE(pooler),
 };

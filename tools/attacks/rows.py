@@ -128,7 +128,15 @@ def fb(*values, data=b"", more=b""):
     return [("C", numbers(*values) + (counted(data) if data else b"") + more), SERVER_ENDS]
 
 
+def ch_block(compressed, opened):
+    return [("C", b"\2\0" + bytes(range(16)) + struct.pack("<BII", 0x82, compressed, opened) + bytes(64)), SERVER_ENDS]
+
+
 ATTACKS_OTHERS = [
+    Row(9000961, ch_block(0x40000001, 64), port=9000),
+    Row(9000962, ch_block(73, 0x40000001), port=9000),
+    Row(9000963, ch_block(8, 64), port=9000),
+    Row(9000964, ch_block(73, 0), port=9000),
     Row(9000905, [("C", b"\0\0\0\0DB2DAS      " + octets("01040000 0010397a") + octets("ffffffe0") + bytes(32)), SERVER_ENDS], port=523),
     Row(9000906, [("C", b"x"), SERVER_ENDS], port=6789),
     Row(9000921, fb_connect(count=11)),

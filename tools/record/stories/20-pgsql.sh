@@ -65,6 +65,11 @@ pgsql_keylog_tls13() {
     pg_keyed "keys that change" KEYLOG_UPDATE=1
 }
 
+story pgsql/keylog-password "TLS 1.3 with a key log: a password that is clear text inside" by=psql needs=cc
+pgsql_keylog_password() {
+    PGPASSWORD=plain-word PGSSLMODE=require keyed "$PGBIN/psql" -h "$HOST" -U plain -d shop -X -c "select 'after a password'"
+}
+
 story pgsql/keylog-small "TLS 1.3 with a key log in segments of 76 bytes: every record is cut" by=psql needs=cc link=small
 pgsql_keylog_small() { pg_keyed "cut small"; }
 
