@@ -349,6 +349,8 @@ static void take_closed(void *context, struct flow *flow, enum flow_end end, enu
             pool_give(c->sides[from].held->home, c->sides[from].held);
         tls_stop(c, (enum side)from);
     }
+    if (c->tls && c->tls->version && !c->session.opens)
+        count(d->counters, COUNT_TLS_WITHOUT_SECRET);
     tls_session_close(c);
     unwrap_close(c);
     notes_clear(&c->notes);
