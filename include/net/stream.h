@@ -27,6 +27,8 @@ struct flow {
     uint64_t ticket;                /* of its newest packet in the flight recorder */
     int64_t first_ns, last_ns;
     uint64_t packets[2], bytes[2];  /* by enum side; bytes of TCP payload on the wire */
+    int64_t data_ns[2];             /* by enum side: its newest segment with data */
+    int64_t turned_ns[2];           /* by enum side: its first one since the other side's last one */
     uint16_t vlan;                  /* of its first packet */
     bool midstream;                 /* its start was not seen */
     uint8_t last_data;              /* enum side: who sent the newest segment with data */
@@ -118,6 +120,8 @@ enum side net_side(const struct flow *flow, const struct net_packet *packet);
 bool net_stream_origin(const struct flow *flow, enum side from, uint32_t *seq);
 /* Whether the other side's host has acknowledged all that we saw this side send. */
 bool net_acknowledged(const struct flow *flow, enum side from);
+/* Bytes that a side of which no packet was captured sent, as the other side's acknowledgements say. */
+uint64_t net_unseen(const struct flow *flow, enum side from);
 /* The end of the capture: every connection gets closed(END_CAPTURE) after what is held is delivered, in order of their ids. */
 void net_finish(struct net *n);
 

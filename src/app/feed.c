@@ -140,7 +140,7 @@ static void fill(struct feed *f, struct lot *lot)
     f->borrowed = 0;
     while (LOT_PACKETS - lot->count >= READ_MOST && span < LOT_SPAN) {
         struct raw_packet *here = &lot->packets[lot->count];
-        size_t got = source_read(f->source, here, READ_MOST);
+        size_t got = source_read(f->source, here, source_is_live(f->source) ? LOT_PACKETS - lot->count : READ_MOST);
         if (got && (!source_is_stable(f->source) || (lot->count && !lot->stable))) {
             memcpy(f->pending, here, got * sizeof *here);
             f->pending_at = 0;

@@ -22,7 +22,9 @@ struct pipeline_options {
     struct host_rules hosts; /* --os-policy */
     struct evidence_options evidence;
     const struct habits *known; /* --habits, or NULL */
+    bool memos;             /* --facts */
     const struct geo *geo;  /* where clients are, or NULL */
+    struct keylog *keylog;  /* secrets of TLS sessions, or NULL */
 };
 
 struct pipeline;

@@ -7,6 +7,7 @@
 
 #include "app/evidence.h"
 #include "app/feed.h"
+#include "app/memos.h"
 #include "app/outlet.h"
 #include "app/sides.h"
 #include "health/pulse.h"
@@ -20,7 +21,9 @@ struct worker_options {
     struct evidence_options evidence;
     const struct rule_set *rules;
     const struct geo *geo; /* may be NULL */
+    struct keylog *keylog; /* may be NULL */
     const struct habits *known; /* what servers are used to; NULL: nothing is learned */
+    bool memos; /* of messages are made */
     struct directory *directory;
     unsigned index;
     struct turns *turns;    /* NULL with a worker alone */

@@ -27,6 +27,7 @@ enum {
     DRAIN_NS = 300000000,
     /* The same while packets come: who is later than that is out of order, and no harm done. */
     HOLD_NS = 2 * RING_BLOCK_MS * 1000000 + 5000000,
+    GRAIN_NS = 5000000, /* a ring that has nothing is asked so often, not for every packet that waits for it */
     STRANGE_NS = 1000000000, /* a packet's time is so much after the clock's: one of them was set */
 };
 
@@ -221,13 +222,15 @@ static size_t room(const struct live *l, size_t most)
     return most;
 }
 
-/* Every ring that has nothing in its queue is asked. False: the interface is in trouble. */
-static bool fill(struct live *l, size_t most, int64_t now)
+/* Every ring that has nothing in its queue is asked, if it was not just now or we have waited. False: the interface is in
+ * trouble. */
+static bool fill(struct live *l, size_t most, int64_t now, bool waited)
 {
     bool trouble = false;
     for (size_t i = 0; i < l->rings_used; i++) {
         struct live_ring *r = &l->rings[i];
-        if (!ring_is_empty(r) || ring_fill(r, most))
+        bool asked = !waited && r->drained && now - r->filled_ns < GRAIN_NS;
+        if (!ring_is_empty(r) || asked || ring_fill(r, most))
             continue;
         if (!trouble)
             look_at_trouble(l, r, now);
@@ -288,7 +291,7 @@ static void wait_for_packets(const struct live *l)
     for (size_t i = 0; i < l->rings_used; i++)
         if (ring_is_empty(&l->rings[i]))
             wait[used++] = (struct pollfd){.fd = pcap_get_selectable_fd(l->rings[i].handle), .events = POLLIN};
-    (void)poll(wait, used, holds_something(l) ? RING_BLOCK_MS / 5 : READ_TIMEOUT_MS);
+    (void)poll(wait, used, holds_something(l) ? GRAIN_NS / 1000000 : READ_TIMEOUT_MS);
 }
 
 static void end_batch(struct live *l, size_t used, int64_t began)
@@ -317,11 +320,11 @@ size_t live_read(struct live *l, struct raw_packet *batch, size_t most, uint64_t
         return 0;
     }
     most = room(l, most);
-    bool good = fill(l, most, now);
+    bool good = fill(l, most, now, false);
     used = take(l, batch, most, number);
     for (bool waits = good; used == 0 && waits; waits = good && used == 0 && holds_something(l)) {
         wait_for_packets(l);
-        good = fill(l, most, now);
+        good = fill(l, most, now, true);
         used = take(l, batch, most, number);
     }
     end_batch(l, used, now);

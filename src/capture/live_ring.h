@@ -13,8 +13,8 @@
 
 enum {
     RING_SNAPLEN = 262144, /* as tcpdump: more than any frame, offloaded ones included */
-    RING_QUEUE = 64,
-    RING_BUFFER = RING_QUEUE * 65536,
+    RING_QUEUE = 256,
+    RING_BUFFER = 4 * 1024 * 1024,
     /* A block that is not full is handed over by a timer that looks at it twice, so long apart. */
     RING_BLOCK_MS = 25,
 };

@@ -239,6 +239,8 @@ static bool draft_finish(struct draft *d, const uint8_t *start)
         draft_warn(d, start, "never matches: %s is not decoded by this build", d->proto);
     else if (r->flow & FLOW_NOT_ESTABLISHED)
         draft_warn(d, start, "never matches: messages are only seen on established connections");
+    if (!draft_event_good(d))
+        return false;
     draft_grade(d, start);
     draft_choose_evidence(d);
     const struct rule *earlier = rule_find(d->set, r->gid, r->sid);
@@ -397,6 +399,7 @@ void rules_add_text(struct rule_set *set, const char *file, struct view text)
         d->source = &source;
         d->regexes_before = set->regexes.used;
         d->bits_before = set->bits_used;
+        d->xbits_before = set->xbits_used;
         if (!parse_rule(d, &lexer)) {
             draft_note(d);
             draft_forget(d);

@@ -74,6 +74,7 @@ void rules_close(struct rule_set *set)
     index_free(set->passes);
     index_free(set->alerts);
     index_free(set->readers);
+    free(set->event_list);
     regexes_free(&set->regexes);
     free(set->variables);
     free(set->rules);

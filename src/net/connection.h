@@ -236,6 +236,8 @@ static inline void handshake_note_ack(struct half *h, uint32_t ack)
 {
     if (!h->acked_known)
         h->acked_first = ack;
+    else if (!h->started)
+        h->acked += (int32_t)(ack - h->acked_seq);
     h->acked_known = true;
     h->acked_seq = ack;
 }

@@ -58,6 +58,12 @@ bool net_acknowledged(const struct flow *flow, enum side from)
     return h->acked >= h->received;
 }
 
+uint64_t net_unseen(const struct flow *flow, enum side from)
+{
+    const struct half *h = &((const struct connection *)flow)->half[from];
+    return !h->started && !h->seen && h->acked > 0 ? (uint64_t)h->acked : 0;
+}
+
 struct segment connection_where(const struct net *n, const struct connection *c)
 {
     return (struct segment){.ticket = c->flow.ticket, .packet_number = c->last_number, .time_ns = n->now_ns};

@@ -8,8 +8,12 @@ static void segment_note(struct net *n, struct connection *c, enum side from, co
     struct flow *flow = &c->flow;
     flow->packets[from]++;
     flow->bytes[from] += p->payload_length;
-    if (p->payload_length)
+    if (p->payload_length) {
+        if (flow->last_data != from || flow->bytes[from] == p->payload_length)
+            flow->turned_ns[from] = p->raw->time_ns;
         flow->last_data = (uint8_t)from;
+        flow->data_ns[from] = p->raw->time_ns;
+    }
     if (p->raw->time_ns > flow->last_ns || flow->last_ns > n->now_ns)
         flow->last_ns = p->raw->time_ns;
     c->last_number = p->raw->number;

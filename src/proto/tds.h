@@ -120,6 +120,7 @@ struct tds_state {
     bool joined;
     bool tls_first;           /* TDS 8: the client began with TLS */
     bool handshake[2];        /* TLS in PRELOGIN packets was seen */
+    bool strict;              /* TDS 8: all of it is inside TLS */
     bool asked_mars, granted_mars, smp;
     bool encrypted_columns;
     bool login_sent, login_hidden, failed_told;
@@ -146,6 +147,7 @@ struct tds_reading {
     uint32_t base;      /* where in the engine's message this packet's bytes begin */
     bool carried;       /* the element taken last began in an earlier packet */
     bool last;          /* the TDS message ends with these bytes */
+    bool carries;       /* they are TLS */
     bool bad;
 };
 

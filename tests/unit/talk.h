@@ -127,7 +127,7 @@ static inline void talk(struct talk *t, enum side from, struct view bytes)
         }
         bytes = view_from(bytes, (size_t)frame.total);
         t->unread = bytes.length;
-        if (t->verdict != VERDICT_OK || bytes.length == 0)
+        if ((t->verdict != VERDICT_OK && t->verdict != VERDICT_TLS_CARRIED) || bytes.length == 0)
             return;
     }
 }

@@ -10,9 +10,12 @@ from wire import SERVER, octets
 OUTSIDE = "203.0.113.%d"
 CLIENT_ENDS, SERVER_ENDS = ("C.", None), ("S.", None)
 TO_CLIENT = {9000415, 9000109, 9000115, 9000713, 9000203, 9000303, 9100001, 9100005, 9100007, 9100012, 9100013, 9100014}
+OF_SERVER = {9100022} # about a server, not about somebody
 
 
 def side_of(sid, client):
+    if sid in OF_SERVER:
+        return "dest_ip", SERVER
     return ("dest_ip" if sid in TO_CLIENT else "src_ip"), client
 
 
@@ -167,9 +170,9 @@ BEHAVIOUR_MYSQL = [
     Row(9100002, lambda i: my_login("user%d" % i, my.TRACKED_OK), times=10),
     Row(9100003, my.MARIADB + [my.C(0, "11 'app' 00 14 " + my.RESPONSE + " 'shop' 00 2d00 " + my.NATIVE), my.S(1, my.OK)] * 100 + [CLIENT_ENDS]),
     Row(9100004, my_login("root", my.TRACKED_OK), outside=9),
-    Row(9100005, my.MARIADB + FAILED_QUERY * 100 + [CLIENT_ENDS]),
+    Row((9100005, 9100022), my.MARIADB + FAILED_QUERY * 100 + [CLIENT_ENDS]),
     Row(9100006, my_login("app", my.TRACKED_OK), times=10, servers=True, client=190),
-    Row(9100007, [my.S(0, my.GREETING), CLIENT_ENDS], times=10, servers=True, client=191),
+    Row(9100021, [my.S(0, my.GREETING), CLIENT_ENDS], times=20, client=191),
     Row(9100009, my.MARIADB + [("C", b"\xff\xff\xef\x00\x03select 1"), CLIENT_ENDS]),
     Row(9100010, my.MARIADB + [("C", b"\x40\0\0\0\x03select 1"), CLIENT_ENDS], times=10),
     Row(9100014, my.MARIADB + [my.C(0, "03 'load data local infile \"a.csv\" into table t'"), my.S(1, "fb '/etc/passwd'"), my.C(2, ""), my.S(3, my.OK),

@@ -30,7 +30,7 @@ def _wait_for(port, process, seconds=60):
 
 
 class Server:
-    user = None
+    user, patience = None, 60
 
     def __init__(self):
         self.dir = tempfile.mkdtemp(prefix="judge-")
@@ -46,7 +46,7 @@ class Server:
     def start(self):
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(self.command(), cwd=self.dir, stdin=subprocess.DEVNULL, stdout=log, stderr=log, **self.who)
-        if not _wait_for(self.port, self.process):
+        if not _wait_for(self.port, self.process, self.patience):
             raise SystemExit("judge: the server does not start, see " + self.log)
 
     def stop(self):
@@ -285,7 +285,7 @@ class Memcached(Server):
 
 class Cassandra(Server):
     """one node of its Maven artifacts, on Java 17; CASSANDRA_LIB is a directory with the jars, or they are fetched"""
-    stop_signal, VERSION = 15, "5.0.2"
+    stop_signal, patience, VERSION = 15, 240, "5.0.2"
     OPENED = ("java.base/java.lang java.base/java.lang.module java.base/java.lang.reflect java.base/java.util java.base/java.util.concurrent"
               " java.base/java.util.concurrent.atomic java.base/java.nio java.base/java.io java.base/java.net java.base/java.math java.base/sun.nio.ch"
               " java.base/jdk.internal.loader java.base/jdk.internal.ref java.base/jdk.internal.reflect java.base/jdk.internal.math java.base/jdk.internal.module"
@@ -366,4 +366,37 @@ auto_snapshot: false
         return "Cassandra " + self.VERSION
 
 
-OF = {"mysql": MariaDB, "pgsql": PostgreSQL, "redis": Redis, "memcached": Memcached, "cql": Cassandra}
+class Derby(Server):
+    """Derby's network server"""
+    stop_signal = 15
+
+    def prepare(self):
+        with open(os.path.join(self.dir, "derby.properties"), "w") as f:
+            f.write("derby.locks.waitTimeout=1\nderby.locks.deadlockTimeout=1\n")
+
+    def command(self):
+        jars = ":".join("/usr/share/java/%s.jar" % n for n in ("derbynet", "derby", "derbytools", "derbyshared"))
+        return ["java", "-Xmx512m", "-Dderby.system.home=" + self.dir, "-cp", jars, "org.apache.derby.drda.NetworkServerControl", "start", "-h", "127.0.0.1",
+                "-p", str(self.port), "-noSecurityManager"]
+
+    def start(self):
+        super().start()
+        if not os.path.exists(os.path.join(self.dir, "ready")):
+            import drda_sessions
+            drda_sessions.furnish(self)
+            open(os.path.join(self.dir, "ready"), "w").close()
+
+    def dead(self):
+        return self.process.poll() is not None
+
+    def revive(self):
+        self.start()
+
+    def remarks(self):
+        return []
+
+    def version(self):
+        return "Derby"
+
+
+OF = {"mysql": MariaDB, "pgsql": PostgreSQL, "redis": Redis, "memcached": Memcached, "cql": Cassandra, "drda": Derby}

@@ -4,7 +4,7 @@ const mysql = require('mysql2/promise');
 
 async function main() {
   for (const more of [{}, {}, { compress: true }, { multipleStatements: true }]) {
-    const db = await mysql.createConnection({ host: process.env.HOST, user: 'app', password: 'app-word', database: 'shop', ...more });
+    const db = await mysql.createConnection({ host: process.env.HOST, port: 3310, user: 'app', password: 'app-word', database: 'shop', ...more });
     console.log((await db.query('select rows 4'))[0].length);
     console.log((await db.execute('select rows 3 where a = ? and b = ?', [1, 'é']))[0].length);
     console.log((await db.execute('select rows 3 where a = ? and b = ?', [null, Buffer.alloc(400)]))[0].length);

@@ -35,19 +35,20 @@ def pymysql_():
     import pymysql
     from pymysql.constants import CLIENT
     for _ in range(2):      # the long login, and the fast one
-        c = pymysql.connect(host=HOST, user="app", password="app-word", database="shop", client_flag=CLIENT.MULTI_STATEMENTS)
+        c = pymysql.connect(host=HOST, port=3310, user="app", password="app-word", database="shop", client_flag=CLIENT.MULTI_STATEMENTS)
         cursor = work(c, pymysql.Error)
         cursor.execute("select 1; select rows 2; insert into t")
         while cursor.nextset():
             pass
         c.close()
-    refused(lambda: pymysql.connect(host=HOST, user="app", password="wrong"), pymysql.Error)
+    refused(lambda: pymysql.connect(host=HOST, port=3310, user="app", password="wrong"), pymysql.Error)
 
 
 def connector():
     import mysql.connector as my
+    pymysql_()      # without TLS this driver knows the fast login alone
     for pack in False, True:
-        c = my.connect(host=HOST, user="app", password="app-word", database="shop", ssl_disabled=True, use_pure=True, compress=pack)
+        c = my.connect(host=HOST, port=3310, user="app", password="app-word", database="shop", ssl_disabled=True, use_pure=True, compress=pack)
         cursor = work(c, my.Error)
         cursor.close()
         cursor = c.cursor()
@@ -58,14 +59,15 @@ def connector():
         cursor.close()
         with c.cursor(prepared=True) as prepared:
             for i in range(3):
-                prepared.execute("select rows 2 where a = ? and b = ? and c = ?", (i, "text" * i, datetime.datetime(2024, 1, 2, 3, 4, 5)))
+                prepared.execute("select some 2 where a = ? and b = ? and c = ?", (i, "text" * i, datetime.datetime(2024, 1, 2, 3, 4, 5)))
                 print(len(prepared.fetchall()))
             prepared.execute("insert into t values (?, ?)", (None, b"x" * 300))
-        c.cmd_change_user("app", "app-word", "shop")
+        if not pack:    # the driver refuses
+            c.cmd_change_user("app", "app-word", "shop")
         c.reset_session()
         print(c.cmd_statistics())
         c.close()
-    refused(lambda: my.connect(host=HOST, user="app", password="wrong", ssl_disabled=True, use_pure=True), my.Error)
+    refused(lambda: my.connect(host=HOST, port=3310, user="app", password="wrong", ssl_disabled=True, use_pure=True), my.Error)
 
 
 {"pymysql": pymysql_, "connector": connector}[sys.argv[1]]()

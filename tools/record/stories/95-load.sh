@@ -2,24 +2,6 @@
 # A million messages and more of every protocol that is spoken to a peer that Debian lacks, of many kinds: what dbhound must be silent about.
 # Never kept in the repository.
 
-# go_client NAME SOURCE MODULE...: builds clients/SOURCE.go with these modules, once a run. SWAP is a sed script for the source.
-go_client() {
-    local name=$1 source=$2
-    shift 2
-    [ ! -x "$WORK/bin/$name" ] || return 0
-    mkdir -p "$WORK/go-$name" "$WORK/bin"
-    sed "${SWAP:-}" "$HERE/clients/$source.go" >"$WORK/go-$name/main.go"
-    (cd "$WORK/go-$name" && { [ -f go.mod ] || go mod init load; } && go get "$@" && go build -o "$WORK/bin/$name" .) >"$WORK/log/go" 2>&1 ||
-        { complain "$name cannot be built: $(tail -n 1 "$WORK/log/go")"; return 1; }
-}
-
-# python_with DIRECTORY PACKAGE...: packages in a directory of their own
-python_with() {
-    local to=$WORK/$1
-    shift
-    [ -d "$to" ] || python3 -m pip install -q --target "$to" "$@" >"$WORK/log/pip" 2>&1 || { complain "pip could not fetch $*"; return 1; }
-}
-
 story cql/load "drivers for Python, Node.js and Go, old and new: versions 3 to 5, every compression, every type and request" size=big \
     by=cassandra-driver,cassandra-driver-js,gocql needs=node
 before_cql_load() {
