@@ -11,6 +11,7 @@
 #include <stddef.h>
 
 #include "base/error.h"
+#include "base/view.h"
 #include "capture/packet.h"
 #include "model/counter.h"
 
@@ -32,6 +33,9 @@ struct source_options {
  * (EXIT_NO_INPUT), may be read (EXIT_NO_PERMISSION) and the filter compiles (EXIT_USAGE). */
 struct source *source_open_files(const char *const *paths, size_t count, const struct source_options *options,
                                  struct error *why) MUST_CHECK;
+/* Who is given the key logs of TLS that stand in pcapng files (Decryption Secrets Blocks): the text, valid during the call, and how
+ * many packets of the run come before it. Before the first source_read; called from within it. */
+void source_on_secrets(struct source *s, void (*take)(void *context, struct view text, uint64_t packets), void *context);
 /* Up to `most` packets, 0 at the end. The packets and their bytes stay valid until the next call, and until source_close
  * where `stable` (below) is true. Packets that the filter excludes are counted and not delivered. */
 size_t source_read(struct source *s, struct raw_packet *batch, size_t most);

@@ -5,12 +5,15 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "app/drill_rules.h"
 #include "app/drill_run.h"
 #include "app/output.h"
 #include "app/rows.h"
 #include "app/run.h"
 #include "base/log.h"
 
+/* Ten logins take about this long. */
+static const int64_t GUESSED_NS = INT64_C(30) * 1000000000;
 /* A death is dated by its first end, slowness and silence by what came before or after it. */
 static const int64_t BEFORE_NS = INT64_C(1000000000), AFTER_NS = INT64_C(10) * 1000000000;
 /* From the death to the row: some patience with a machine that has other things to do. */
@@ -163,12 +166,35 @@ static void score_live(const struct drill_seen *seen, const struct drill_scenari
         score_row(seen->mute_ns, seen->stored_ns[1], "the backup hung, and that is in the store", s);
 }
 
+/* A rule that must speak of the killer, soon, and of nobody else. */
+static bool score_rule(struct sqlite3 *db, unsigned sid, const struct truth *truth, struct score *s, struct error *why)
+{
+    char text[96], what[48];
+    sqlite3_stmt *row = query_number(db, "SELECT min(time_ns), min(client_ip), count(DISTINCT client_ip) FROM v_alerts WHERE run_id = ?1 AND sid = ?2 AND server_ip = ?3",
+                                     truth->run_id, why);
+    if (!row)
+        return false;
+    sqlite3_bind_int64(row, 2, sid);
+    sqlite3_bind_text(row, 3, truth->server, -1, SQLITE_STATIC);
+    int result = sqlite3_step(row);
+    int64_t seen_ns = result == SQLITE_ROW ? sqlite3_column_int64(row, 0) : 0;
+    bool killer = result == SQLITE_ROW && sqlite3_column_int(row, 2) == 1 && strcmp(query_text(row, 1), truth->killer) == 0;
+    snprintf(what, sizeof what, "rule %u", sid);
+    snprintf(text, sizeof text, "%.2f s after it began, of %s", seconds_between(truth->strikes_ns, seen_ns), killer ? truth->killer : "somebody else");
+    check(s, killer && seen_ns - truth->strikes_ns < GUESSED_NS, what, seen_ns ? text : "silent");
+    return query_done(row, result == SQLITE_ROW ? SQLITE_DONE : result, why);
+}
+
 static bool score_run(struct sqlite3 *db, const struct drill_scenario *d, const struct truth *truth, struct score *s, struct error *why)
 {
     struct said row, second;
     char text[96];
     if (!find_incident(db, truth->run_id, truth->server, &row, why) || !find_incident(db, truth->run_id, truth->backup, &second, why))
         return false;
+    if (!d->expected.verdict) {
+        check(s, !row.found, "verdict", row.found ? row.verdict : "no incident, and there was none");
+        return score_rule(db, d->expected.sids[0], truth, s, why) && score_rule(db, d->expected.sids[1], truth, s, why);
+    }
     int64_t off = row.began_ns - truth->strikes_ns;
     snprintf(text, sizeof text, "%.3f s after it struck", (double)off / 1e9);
     check(s, row.found && off > -BEFORE_NS && off < AFTER_NS, "dated", row.found ? text : "no incident");
@@ -217,7 +243,10 @@ static int drill(const struct drill_scenario *d, const struct options *o)
     struct truth truth = {.server = "10.9.1.1", .backup = "10.9.1.2", .killer = drill_killer(), .strikes_ns = drill_strikes_ns(d)};
     if (!screen_open(&screen, stdout, o, &why) || !write_capture(d, o, path, sizeof path, &why))
         return run_refuse(&drill_command, &why);
-    int result = replay(path, d->name, o, &truth.run_id);
+    struct drill_rules rules = {.options = *o};
+    bool ready = d->expected.verdict || drill_rules_add(o, &rules, &why);
+    int result = ready ? replay(path, d->name, &rules.options, &truth.run_id) : run_refuse(&drill_command, &why);
+    drill_rules_close(&rules, o);
     if (!options_have(o, OPTION_WRITE))
         unlink(path);
     return result == EXIT_DONE || result == EXIT_MATCHED ? score(d, o, &screen, &truth, NULL) : result;

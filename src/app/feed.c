@@ -39,7 +39,7 @@ struct feed {
     uint64_t latest, delivered;
 };
 
-struct feed *feed_open(struct arena *from, unsigned workers, size_t fragment_bytes, struct counters *counters)
+struct feed *feed_open(struct arena *from, unsigned workers, size_t fragment_bytes, const struct host_rules *hosts, struct counters *counters)
 {
     struct feed *f = arena_take(from, sizeof *f);
     if (!f || !spread_open(&f->spread, from, workers))
@@ -47,6 +47,8 @@ struct feed *feed_open(struct arena *from, unsigned workers, size_t fragment_byt
     if (workers > 1 && (!(f->fragments = fragments_open(from, fragment_bytes, counters)) ||
                         !(f->datagram = arena_take(from, DATAGRAM_BYTES_MAX))))
         return NULL;
+    if (f->fragments)
+        fragments_know_hosts(f->fragments, hosts);
     f->workers = workers;
     f->lots_used = workers > 1 ? LOTS : 1;
     f->lots = arena_take(from, f->lots_used * sizeof *f->lots);

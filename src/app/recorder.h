@@ -21,8 +21,6 @@ struct alert_sums {
 struct recorder *recorder_open(const struct rule_set *rules, struct store *store, struct counters *counters);
 /* Other rules from now on; see limiter_change. Between runs of the workers. */
 bool recorder_change(struct recorder *r, const struct rule_set *rules) MUST_CHECK;
-/* An incident is committed as soon as it is written: somebody waits for it. */
-void recorder_hurry(struct recorder *r);
 void recorder_close(struct recorder *r);
 /* Every alert that gets a row of its own is also told here. */
 void recorder_listen(struct recorder *r, void (*told)(void *, const struct alert *, const struct rule_facts *), void *context);
@@ -37,9 +35,16 @@ bool recorder_wants_sample(const struct recorder *r, uint64_t sample);
 void recorder_sample(struct recorder *r, uint64_t sample, struct view pcapng, uint32_t packets, bool redacted);
 void recorder_server(struct recorder *r, const struct endpoint *server, enum protocol protocol, const char *version,
                      bool tls, int64_t time_ns);
+/* From now on memos of messages are kept; without it there must be none. Only with a store. */
+bool recorder_keep_memos(struct recorder *r) MUST_CHECK;
+void recorder_memo(struct recorder *r, const struct memo *memo);
+/* Somebody waits and looks: how servers are is stored each second, and an incident is committed as soon as it is written. */
+void recorder_go_live(struct recorder *r);
 /* What a worker tells of the health of servers. */
 void recorder_sign(struct recorder *r, const struct sign *sign);
-/* Writes what is still in memory (servers). */
+/* Adds what came of a rule that is asked here. */
+void recorder_rule_stats(const struct recorder *r, uint32_t rule, struct rule_stats *sum);
+/* Writes what is still in memory (servers, memos). */
 void recorder_finish(struct recorder *r);
 const struct alert_sums *recorder_sums(const struct recorder *r);
 /* alert_id of the most severe alert that was stored, the first of these; 0: none. */

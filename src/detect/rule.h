@@ -15,6 +15,7 @@
 #include "detect/literals.h"
 #include "detect/rules.h"
 #include "model/anomaly.h"
+#include "model/event.h"
 #include "model/field.h"
 #include "model/protocol.h"
 
@@ -52,7 +53,8 @@ enum step_kind {
     STEP_REGEX,   /* pcre */
     STEP_BYTE_TEST,
     STEP_BYTE_JUMP,
-    STEP_BYTE_EXTRACT
+    STEP_BYTE_EXTRACT,
+    STEP_BYTE_MATH
 };
 
 enum step_fast { FAST_NO, FAST_YES, FAST_ONLY, FAST_PART };
@@ -82,12 +84,13 @@ struct value_name {
 };
 
 enum reading_operator { READ_EQUAL, READ_GREATER, READ_LESS, READ_AT_LEAST, READ_AT_MOST, READ_AND, READ_OR };
+enum reading_math { MATH_PLUS, MATH_MINUS, MATH_TIMES, MATH_DIVIDED, MATH_LEFT, MATH_RIGHT };
 
-/* What byte_test, byte_jump and byte_extract do with a number in the buffer. The *_of fields: variable + 1. */
+/* What byte_test, byte_jump, byte_extract and byte_math do with a number in the buffer. The *_of fields: variable + 1. */
 struct reading {
     uint8_t count;        /* bytes, 0 to 23 */
     uint8_t base;         /* 0: binary; 8, 10, 16: digits */
-    uint8_t operator;     /* enum reading_operator */
+    uint8_t operator;     /* enum reading_operator; of byte_math: enum reading_math */
     uint8_t align;        /* round up to 2 or 4 */
     uint8_t result;       /* variable that takes the value */
     uint8_t count_of, offset_of, value_of;
@@ -193,6 +196,7 @@ struct rule {
     uint8_t target;          /* 0 none, 1 src_ip, 2 dest_ip */
     uint8_t evidence;        /* the test that says why, when no anomaly does */
     bool both_ways;          /* <> */
+    uint8_t event;           /* enum event: when it is asked */
     bool never;              /* loads, and can never match */
     bool quiet;              /* noalert: only the flowbits change */
     bool gap_ok, raw;        /* as written */
@@ -282,6 +286,8 @@ struct rule_set {
     struct note_list problems, warnings;
     struct variable *variables;
     size_t variables_used;
+    uint32_t *event_list;        /* rules that are asked about events, passes first, readers last */
+    struct index_list events[EVENTS];
     struct rule_index *passes, *alerts, *readers; /* readers: alerts that ask about flowbits, asked last */
     struct regex_list regexes;
     char bits[FLOWBITS_MAX][VARIABLE_NAME_MAX * 2]; /* names of flowbits */
@@ -300,7 +306,7 @@ void rule_note(struct rule_set *set, struct note_list *list, const struct rule_p
 const char *rule_variable(const struct rule_set *set, const char *name, size_t length);
 /* The rule with these numbers, or NULL. */
 const struct rule *rule_find(const struct rule_set *set, uint32_t gid, uint32_t sid);
-/* Takes over the rule; false: no memory, or the numbers are taken. */
+/* Takes over the rule, in the place of an older revision of it; false: no memory, or the numbers are taken. */
 bool rule_keep(struct rule_set *set, const struct rule *rule);
 
 /* A rule in canonical form: parsing the print gives the same rule. */
@@ -330,6 +336,8 @@ bool items_contain(const struct item *items, size_t count, uint64_t value, enum 
 
 /* The message names of a protocol (db.message). */
 enum name_set rule_message_names(enum protocol protocol);
+/* At which events a field has a value: bits 1 << enum event. */
+unsigned rule_field_events(enum field field);
 /* A field that the connection answers, not one message: cannot be an index key. */
 bool rule_field_is_derived(enum field field);
 

@@ -122,6 +122,8 @@ void rule_print(const struct rule *r, struct text *out)
         text_add(out, ";");
     }
     print_flow(r, out);
+    if (r->event != EVENT_MESSAGE)
+        text_add(out, " on:%s;", event_name((enum event)r->event));
     for (unsigned i = 0; i < r->tests.count; i++)
         rule_print_test(r, &r->all_tests[i], out);
     rule_print_bits(r, "set", r->bits.set, false, out);
