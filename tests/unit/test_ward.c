@@ -605,7 +605,7 @@ static void noise(void **state)
             sign.manner %= FAREWELL_SESSION + 1;
         if (sign.kind == SIGN_FAREWELL || sign.kind == SIGN_REFUSAL)
             sign.farewell.text[SIGN_TEXT_MAX - 1] = 0;
-        if (sign.kind == SIGN_ENDING || sign.kind == SIGN_LEFT || sign.kind == SIGN_CLOSED) {
+        if (sign.kind == SIGN_ENDING || sign.kind == SIGN_LEFT || sign.kind == SIGN_CLOSED || sign.kind == SIGN_WAITS) {
             sign.ending.words_used %= WORDS_MAX + 1;
             sign.ending.farewell %= FAREWELL_SESSION + 1;
             sign.ending.user[SIGN_USER_MAX - 1] = 0;
