@@ -53,6 +53,7 @@ enum limited {
     LIMIT_STORE,    /* a row of its own */
     LIMIT_FOLD,     /* counts into an earlier row: *earlier is its key */
     LIMIT_THRESHOLD,/* the rule's threshold holds it back */
+    LIMIT_XBITS,    /* its xbits do not hold, or changing xbits is all it does */
     LIMIT_RATE,     /* the rule's rate is not reached */
     LIMIT_SUPPRESSED, /* a line of threshold.config holds it back */
     LIMIT_EXCEPTED  /* an exception of threshold.config is true of it */

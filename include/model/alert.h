@@ -29,6 +29,7 @@ struct alert {
     uint8_t from;              /* enum side: who sent the message */
     uint8_t protocol;
     bool datagram;             /* it came by UDP */
+    bool quiet;                /* a match that only changes xbits: no row comes of it */
     uint8_t event;             /* enum event: what it is about */
     bool decrypted;            /* the message came inside TLS and was opened */
     uint16_t anomaly;          /* ANOMALY_NONE for a rule on fields or content */

@@ -68,7 +68,7 @@ static void keep(struct facts_asker *a, const struct alert *alert)
 {
     uint64_t earlier;
     const enum limited limited = limiter_alert(a->limiter, alert, 1, &earlier);
-    if (limited != LIMIT_SUPPRESSED && limited != LIMIT_EXCEPTED)
+    if (limited != LIMIT_SUPPRESSED && limited != LIMIT_EXCEPTED && limited != LIMIT_XBITS)
         a->told(a->context, alert, a->place);
 }
 

@@ -278,6 +278,9 @@ void recorder_alert(struct recorder *r, const struct alert *alert, uint64_t key)
     case LIMIT_THRESHOLD:
         count(r->counters, COUNT_ALERTS_THRESHOLD);
         return;
+    case LIMIT_XBITS:
+        count(r->counters, COUNT_ALERTS_XBITS);
+        return;
     case LIMIT_RATE:
         count(r->counters, COUNT_ALERTS_RATE);
         return;

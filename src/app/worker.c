@@ -80,12 +80,12 @@ static void raise_alert(void *context, const struct alert *found, const struct m
     uint64_t key = ++w->alerts;
     bool may_store = outlet_may_store(&w->outlet, &alert);
     /* Secrets are masked by their place in a stream: a datagram has none. */
-    if (!message->bare && (!message->datagram || !message->findings->secret))
+    if (!message->bare && !alert.quiet && (!message->datagram || !message->findings->secret))
         alert.sample = evidence_alert(w->evidence, message->flow, key, where->ticket, comment.chars, may_store);
     outlet_alert(&w->outlet, &alert, key);
-    if (w->memos)
+    if (w->memos && !alert.quiet)
         memos_alert(w->memos, message->flow);
-    if (alert.event == EVENT_MESSAGE)
+    if (alert.event == EVENT_MESSAGE && !alert.quiet)
         pulse_alert(w->pulse, message, key, alert.severity);
 }
 

@@ -49,7 +49,7 @@ struct draft {
     int last_content;     /* the step that modifiers change, or -1 */
     const char *class_word; /* metadata dbhound_class */
     size_t regexes_before;  /* the set's, when this rule began: a refused rule takes its own back */
-    unsigned bits_before;
+    unsigned bits_before, xbits_before;
 
     struct wide_range ranges[DRAFT_RANGES_MAX];
     size_t ranges_used;

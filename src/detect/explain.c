@@ -254,6 +254,15 @@ bool explainer_rule(struct explainer *e, uint32_t rule, const struct message *me
     const bool cut = message->findings->message_length > message->head.length || message->findings->fields_cut;
     for (unsigned i = 0; i < e->rule->tests.count; i++)
         all &= explain_test(e, &a, &e->rule->all_tests[i], cut);
+    for (unsigned i = 0; i < e->rule->xbits_used; i++) {
+        struct text text = text_in(e->text, sizeof e->text);
+        struct term term = {.text = e->text, .truth = e->rule->xbits[i].verb >= XBIT_IS_SET ? TERM_UNKNOWN : TERM_TRUE};
+        struct text value = text_in(term.value, sizeof term.value);
+        rule_print_xbit(e->rule, &e->rule->xbits[i], &text);
+        if (term.truth == TERM_UNKNOWN)
+            text_add(&value, "(of the hosts, not of the message)");
+        (void)tell_term(e, &term);
+    }
     return all;
 }
 

@@ -13,6 +13,8 @@ void rules_needs(const struct rule_set *set, uint32_t rule, struct rule_needs *o
         out->more = "it counts, and facts are a sample";
     else if (r->threshold.type != THRESHOLD_NONE && r->threshold.type != THRESHOLD_LIMIT)
         out->more = "its threshold counts, and facts are a sample";
+    if (r->xbits_used)
+        out->more = "xbits remember other messages, and facts are a sample";
     for (unsigned i = 0; i < r->tests.count; i++) {
         const struct test *t = &r->all_tests[i];
         out->bytes |= t->kind == TEST_BUFFER || t->kind == TEST_WHERE || (t->kind == TEST_NUMBER && field_is_secret((enum field)t->field));

@@ -179,6 +179,17 @@ enum flow_word {
     FLOW_NO_STREAM = 64
 };
 
+/* What a match asks of the bits of hosts, and does to them. Verbs from XBIT_IS_SET on ask. */
+enum xbit_verb { XBIT_SET, XBIT_UNSET, XBIT_TOGGLE, XBIT_IS_SET, XBIT_IS_NOT_SET, XBIT_VERBS };
+enum xbit_track { XBIT_SRC, XBIT_DST, XBIT_PAIR, XBIT_TRACKS };
+enum { XBITS_MAX = 256, XBITS_PER_RULE = 4, XBIT_EXPIRE_DEFAULT = 30 };
+
+struct xbit {
+    uint8_t verb, track;
+    uint16_t name;   /* of the set's xbits */
+    uint32_t expire; /* seconds */
+};
+
 /* What a match does to the flowbits of its connection. */
 struct bit_changes {
     uint64_t set, unset, toggle;
@@ -201,6 +212,8 @@ struct rule {
     bool quiet;              /* noalert: only the flowbits change */
     bool gap_ok, raw;        /* as written */
     struct bit_changes bits;
+    struct xbit xbits[XBITS_PER_RULE];
+    uint8_t xbits_used;
     uint16_t items_used;
     struct span tunings;     /* of the set's tuning_list: lines that hide alerts of this rule */
     void *tuned;             /* memory of items that a line of threshold.config changed */
@@ -292,6 +305,8 @@ struct rule_set {
     struct regex_list regexes;
     char bits[FLOWBITS_MAX][VARIABLE_NAME_MAX * 2]; /* names of flowbits */
     unsigned bits_used;
+    char xbits[XBITS_MAX][VARIABLE_NAME_MAX * 2]; /* names of xbits */
+    unsigned xbits_used;
     struct tuning *tunings;      /* lines of threshold.config */
     size_t tunings_used;
     uint16_t *tuning_list;
@@ -319,6 +334,8 @@ void rule_print_test(const struct rule *rule, const struct test *test, struct te
 /* What `on` calls these facts (bits 1 << enum fact_kind). */
 const char *rule_when_name(uint64_t facts);
 void rule_print_bits(const struct rule *rule, const char *verb, uint64_t bits, bool any, struct text *out);
+void rule_print_xbit(const struct rule *rule, const struct xbit *bit, struct text *out);
+bool rule_asks_xbits(const struct rule *rule);
 void rule_print_ranges(const struct rule *rule, struct span ranges, struct text *out);
 void rule_print_quoted(const char *text, struct text *out);
 void rule_print_regex_flags(uint16_t written, struct text *out);

@@ -130,6 +130,8 @@ static enum part part_of(const struct rule *r)
     for (unsigned i = 0; i < r->tests.count; i++)
         if (r->all_tests[i].kind == TEST_BITS)
             return PART_READERS;
+    if (rule_asks_xbits(r))
+        return PART_READERS;
     return PART_ALERTS;
 }
 

@@ -128,7 +128,7 @@ static void ask_rule(struct round *round, uint32_t rule)
         return;
     const struct rule *r = &d->rules->rules[rule];
     change_bits(r, round->asked.findings->session);
-    if (r->quiet)
+    if (r->quiet && !r->xbits_used)
         return;
     round->matched++;
     if (round->outcome == OUTCOME_SUPPRESS) {

@@ -399,6 +399,7 @@ void rules_add_text(struct rule_set *set, const char *file, struct view text)
         d->source = &source;
         d->regexes_before = set->regexes.used;
         d->bits_before = set->bits_used;
+        d->xbits_before = set->xbits_used;
         if (!parse_rule(d, &lexer)) {
             draft_note(d);
             draft_forget(d);

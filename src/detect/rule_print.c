@@ -129,6 +129,10 @@ void rule_print(const struct rule *r, struct text *out)
     rule_print_bits(r, "set", r->bits.set, false, out);
     rule_print_bits(r, "unset", r->bits.unset, false, out);
     rule_print_bits(r, "toggle", r->bits.toggle, false, out);
+    for (unsigned i = 0; i < r->xbits_used; i++) {
+        text_add(out, " ");
+        rule_print_xbit(r, &r->xbits[i], out);
+    }
     text_add(out, "%s%s%s%s", r->packet, r->quiet ? " noalert;" : "", r->raw ? " raw;" : "", r->gap_ok ? " gap:ok;" : "");
     print_rate(&r->rate, out);
     print_threshold(&r->threshold, out);

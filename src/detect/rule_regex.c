@@ -109,6 +109,7 @@ void draft_forget(struct draft *d)
     while (list->used > d->regexes_before)
         pcre2_code_free(list->codes[--list->used]);
     d->set->bits_used = d->bits_before;
+    d->set->xbits_used = d->xbits_before;
 }
 
 void regexes_free(struct regex_list *list)

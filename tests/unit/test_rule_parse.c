@@ -125,7 +125,7 @@ static void options(void **state)
         {"unknown keyword", RULE("`xyzzy:1;"), "unknown keyword \"xyzzy\""},
         {"nearly a field", RULE("`mysql.lenght:5;"), "unknown keyword \"mysql.lenght\"; did you mean mysql.length?"},
         {"nearly a keyword", RULE("`thresold:x;"), "unknown keyword \"thresold\"; did you mean threshold?"},
-        {"of a later build", RULE("`xbits:set,a,track ip_src;"), "xbits is not supported by this build: they span connections"},
+        {"of a later build", RULE("`hostbits:set,a;"), "hostbits is not supported by this build: they span connections"},
         {"of another protocol", RULE("`http.uri; content:\"x\";"), "http.uri is about HTTP, which is not decoded here"},
         {"value missing", RULE("`msg;"), "msg needs a value"},
         {"value empty", RULE("`msg:;"), "msg needs a value"},
