@@ -2,7 +2,7 @@
  * 1, rules; DRDAConnThread.java of Derby 10.14). */
 #include "proto/drda.h"
 
-enum { RDBNAM_MAX = 1024, NAME_BYTES_MAX = 255, PRDID_MAX = 8, SQL_NULL = 0xFF };
+enum { RDBNAM_MAX = 1024, NAME_BYTES_MAX = 255, PRDID_MAX = 8, SQL_NULL = 0xFF, EBCDIC_DOT = 0x4B, EBCDIC_COLON = 0x7A };
 
 /* A parameter and how many bytes its data may have; `seen` is its bit. */
 struct shape {
@@ -103,12 +103,17 @@ static void parameter_length(struct drda_reading *r, const struct drda_object *p
                                    .note = listed ? "whole entries" : "with its header"});
 }
 
-/* DB2 of 9.1 and 9.5 stumbled over an IPv6 address where the application identifier has an IPv4 one (CVE-2009-1906). */
+/* DB2 of 9.1 and 9.5 stumbled over an IPv6 address where the application identifier has an IPv4 one (CVE-2009-1906). It stands
+ * before the first dot; what is behind the last one may be any bytes. */
 static void token(struct drda_reading *r, const struct drda_object *p)
 {
     unsigned colons = 0;
-    for (size_t i = 0; i < p->body.length && i < NAME_BYTES_MAX; i++)
-        colons += p->body.bytes[i] == ':' || p->body.bytes[i] == 0x7A; /* EBCDIC */
+    for (size_t i = 0; i < p->body.length && i < NAME_BYTES_MAX; i++) {
+        uint8_t byte = p->body.bytes[i];
+        if (byte == '.' || byte == EBCDIC_DOT)
+            break;
+        colons += byte == ':' || byte == EBCDIC_COLON;
+    }
     if (colons >= 2)
         drda_defect(r, (struct report){.anomaly = ANOMALY_DRDA_TOKEN_ADDRESS, .field = FIELD_DRDA_TOKEN, .relation = MUST_BE,
                                        .offset = p->offset, .length = (uint32_t)p->body.length, .note = "an address without colons"});
