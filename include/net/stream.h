@@ -14,6 +14,7 @@
 #include "model/anomaly.h"
 #include "model/flow_key.h"
 #include "model/protocol.h"
+#include "net/host_policy.h"
 #include "net/packet.h"
 
 struct net;
@@ -26,6 +27,8 @@ struct flow {
     uint64_t ticket;                /* of its newest packet in the flight recorder */
     int64_t first_ns, last_ns;
     uint64_t packets[2], bytes[2];  /* by enum side; bytes of TCP payload on the wire */
+    int64_t data_ns[2];             /* by enum side: its newest segment with data */
+    int64_t turned_ns[2];           /* by enum side: its first one since the other side's last one */
     uint16_t vlan;                  /* of its first packet */
     bool midstream;                 /* its start was not seen */
     uint8_t last_data;              /* enum side: who sent the newest segment with data */
@@ -88,6 +91,7 @@ struct net_options {
     bool ignore_checksums;        /* -k none. Neither: a wrong one counts where the client's others are right */
     const struct flight *flight;  /* in which bytes that were handed on are found for comparison, and copies of packets; or NULL */
     uint64_t flight_reach;        /* packets of the run that it may look back */
+    const struct host_rules *hosts; /* whom they believe where segments overlap; NULL: as Linux, all of them. Kept, not copied */
     int64_t idle_ns;              /* a connection without packets for so long is over; 0: never */
 };
 
@@ -116,6 +120,8 @@ enum side net_side(const struct flow *flow, const struct net_packet *packet);
 bool net_stream_origin(const struct flow *flow, enum side from, uint32_t *seq);
 /* Whether the other side's host has acknowledged all that we saw this side send. */
 bool net_acknowledged(const struct flow *flow, enum side from);
+/* Bytes that a side of which no packet was captured sent, as the other side's acknowledgements say. */
+uint64_t net_unseen(const struct flow *flow, enum side from);
 /* The end of the capture: every connection gets closed(END_CAPTURE) after what is held is delivered, in order of their ids. */
 void net_finish(struct net *n);
 

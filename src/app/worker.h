@@ -7,6 +7,7 @@
 
 #include "app/evidence.h"
 #include "app/feed.h"
+#include "app/memos.h"
 #include "app/outlet.h"
 #include "app/sides.h"
 #include "health/pulse.h"
@@ -16,10 +17,13 @@ struct worker_options {
     size_t memory_bytes;
     size_t flight_packets;  /* how far back samples may look, in packets of the run */
     bool check_checksums, ignore_checksums;
+    const struct host_rules *hosts;
     struct evidence_options evidence;
     const struct rule_set *rules;
     const struct geo *geo; /* may be NULL */
+    struct keylog *keylog; /* may be NULL */
     const struct habits *known; /* what servers are used to; NULL: nothing is learned */
+    bool memos; /* of messages are made */
     struct directory *directory;
     unsigned index;
     struct turns *turns;    /* NULL with a worker alone */

@@ -62,7 +62,7 @@ static bool rule_matches(struct detector *d, const struct asked *a, uint32_t num
     const struct rule *r = &d->rules->rules[number];
     struct evidence now, chosen = {0};
     d->stats[number].evaluated++;
-    if (!(r->protocols & UINT32_C(1) << a->protocol) || !(r->sides & 1u << a->message->from) ||
+    if (r->event != a->message->event || !(r->protocols & UINT32_C(1) << a->protocol) || !(r->sides & 1u << a->message->from) ||
         (a->message->datagram ? r->only_tcp : r->only_udp))
         return false;
     const struct report *report = NULL;
@@ -128,7 +128,7 @@ static void ask_rule(struct round *round, uint32_t rule)
         return;
     const struct rule *r = &d->rules->rules[rule];
     change_bits(r, round->asked.findings->session);
-    if (r->quiet)
+    if (r->quiet && !r->xbits_used)
         return;
     round->matched++;
     if (round->outcome == OUTCOME_SUPPRESS) {
@@ -253,6 +253,27 @@ __attribute__((noinline)) static unsigned ask_all(struct detector *d, const stru
     if (d->rules->readers->rules)
         matched += ask_index(&round, d->rules->readers, lane);
     return passed ? 0 : matched;
+}
+
+bool detector_asks(const struct detector *d, enum event event)
+{
+    return d->rules->events[event].count > 0;
+}
+
+unsigned detector_event(struct detector *d, const struct message *event, alert_sink raise, void *context)
+{
+    const struct index_list *list = &d->rules->events[event->event];
+    struct round round = {.detector = d, .asked = ask_begin(&d->asker, event), .raise = raise, .context = context};
+    bool passed = false;
+    for (uint32_t i = 0; i < list->count; i++) {
+        const uint32_t rule = d->rules->event_list[list->first + i];
+        const unsigned before = round.matched;
+        const bool passes = d->rules->rules[rule].action == ACTION_PASS;
+        round.outcome = passes ? OUTCOME_COUNT : passed ? OUTCOME_SUPPRESS : OUTCOME_RAISE;
+        ask_rule(&round, rule);
+        passed |= passes && round.matched > before;
+    }
+    return passed ? 0 : round.matched;
 }
 
 unsigned detector_message(struct detector *d, const struct message *message, alert_sink raise, void *context)

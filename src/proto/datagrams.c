@@ -16,7 +16,7 @@ const struct decoder *dialogue_datagram_decoder(uint16_t port)
 {
     for (unsigned p = 1; p < PROTOCOLS; p++) {
         const struct decoder *decoder = decoder_of((enum protocol)p);
-        for (const uint16_t *at = decoder->datagram ? decoder->ports : NULL; at && *at; at++)
+        for (const uint16_t *at = decoder->datagram ? decoder->datagram_ports : NULL; at && *at; at++)
             if (*at == port)
                 return decoder;
     }

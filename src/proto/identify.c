@@ -59,7 +59,7 @@ void identify_report_other(struct conversation *c, struct view bytes)
 static struct conversation *not_ours(struct dialogue *d, struct flow *flow, const struct decoder *expected, enum side from,
                                      struct view bytes, const struct segment *where)
 {
-    struct conversation *c = expected && !flow->midstream ? conversation_open(d, flow, expected) : NULL;
+    struct conversation *c = expected && !flow->midstream ? conversation_open(d, flow, expected, where) : NULL;
     if (!c) {
         flow->user = &not_a_database;
         return NULL;
@@ -71,10 +71,11 @@ static struct conversation *not_ours(struct dialogue *d, struct flow *flow, cons
 }
 
 /* No room for it now. Should there be some later, its first messages are gone: it stays undecoded. */
-static void shed(struct dialogue *d, struct flow *flow)
+static void shed(struct dialogue *d, struct flow *flow, const struct decoder *decoder, enum side from, const struct segment *where)
 {
     count(d->counters, COUNT_FLOWS_SHED);
     flow->user = &not_a_database;
+    sight_shed(d, flow, decoder, from, where);
 }
 
 /* ---- first bytes that are too few to tell, on no known port */
@@ -116,9 +117,11 @@ static void forget_first(struct dialogue *d, struct flow *flow)
 void identify_give_up(struct dialogue *d, struct flow *flow)
 {
     const struct conversation *c = flow->user;
-    for (unsigned side = FROM_CLIENT; side <= FROM_SERVER; side++)
-        if (c->sides[side].held)
-            count_many(d->counters, COUNT_BYTES_OTHER, c->sides[side].held->length);
+    for (unsigned side = FROM_CLIENT; side <= FROM_SERVER; side++) {
+        const struct direction *kept = &c->sides[side];
+        if (kept->held)
+            other_bytes(d, flow, (enum side)side, view_of(kept->held->bytes, kept->held->length), &kept->first);
+    }
     forget_first(d, flow);
     flow->user = &not_a_database;
 }
@@ -144,9 +147,9 @@ struct conversation *identify_more(struct dialogue *d, struct flow *flow, enum s
     }
     struct segment begin = side->first;
     forget_first(d, flow);
-    struct conversation *c = conversation_open(d, flow, spoken);
+    struct conversation *c = conversation_open(d, flow, spoken, &begin);
     if (!c) {
-        shed(d, flow);
+        shed(d, flow, spoken, from, where);
         count_many(d->counters, COUNT_BYTES_OTHER, kept);
         return NULL;
     }
@@ -167,11 +170,11 @@ struct conversation *identify(struct dialogue *d, struct flow *flow, enum side f
         if (!spoken && strange && identify_other(bytes))
             return not_ours(d, flow, expected, from, bytes, where);
         if (spoken && spoken != expected && strange) {
-            c = conversation_open(d, flow, spoken);
+            c = conversation_open(d, flow, spoken, where);
             if (c)
                 c->tentative = from == FROM_CLIENT;
             else
-                shed(d, flow);
+                shed(d, flow, spoken, from, where);
             return c;
         }
     }
@@ -181,10 +184,10 @@ struct conversation *identify(struct dialogue *d, struct flow *flow, enum side f
             flow->user = &not_a_database;
         return NULL;
     }
-    c = conversation_open(d, flow, expected);
+    c = conversation_open(d, flow, expected, where);
     if (c)
         c->confirmed = known != PROTOCOL_NONE;
     else
-        shed(d, flow);
+        shed(d, flow, expected, from, where);
     return c;
 }

@@ -21,10 +21,17 @@ with_node() {
 compiled() {
     [ ! -x "$WORK/$1" ] || return 0
     case $1 in
+    keylog) cc -shared -fPIC -O1 -Wall -o "$WORK/$1" "$HERE/clients/$1.c" -ldl ;;
     capi) # shellcheck disable=SC2046 # the flags are several words
         cc -O1 -Wall -o "$WORK/$1" "$HERE/clients/$1.c" $(mariadb_config --cflags --libs) ;;
     *) cc -O1 -Wall -I/usr/include/postgresql -o "$WORK/$1" "$HERE/clients/$1.c" -lpq ;;
     esac
+}
+
+# keyed [NAME=VALUE...] CLIENT...: a client that writes the story's key log, which is kept beside the capture
+keyed() {
+    compiled keylog
+    talk env LD_PRELOAD="$WORK/keylog" SSLKEYLOGFILE="$WORK/cap/now.keylog" "$@"
 }
 
 # go_client NAME SOURCE MODULE...: builds clients/SOURCE.go with these modules, once a run. SWAP is a sed script for the source.

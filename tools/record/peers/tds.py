@@ -6,6 +6,7 @@ usage: tds.py PORT MODE [CERTIFICATE KEY]
 
 MODE: plain (no encryption), login (only the login is encrypted unless the client wants more), all (required), strict (TLS first)
 """
+import os
 import re
 import socket
 import ssl
@@ -472,6 +473,8 @@ def main():
     if mode != "plain":
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(sys.argv[3], sys.argv[4])
+        if os.environ.get("SSLKEYLOGFILE"):
+            context.keylog_filename = os.environ["SSLKEYLOGFILE"]
         if mode == "strict":
             context.set_alpn_protocols(["tds/8.0"])
         else:
