@@ -35,6 +35,7 @@ struct flow {
     bool one_sided;                 /* only one side was ever seen, after at least 16 packets */
     bool excused[2];                /* by enum side: its end may be missing: a FIN or a byte that was acknowledged and not seen, or what
                                        a reset threw away */
+    uint64_t unseen;                /* once it is over: bytes of a side of which no packet was captured, as the other one acknowledged them */
     void *user;                     /* the sink's; NULL until it sets it */
     void *sample;                   /* the evidence room's: a sample of this connection is being gathered */
     void *health;                   /* the health room's */
@@ -120,8 +121,6 @@ enum side net_side(const struct flow *flow, const struct net_packet *packet);
 bool net_stream_origin(const struct flow *flow, enum side from, uint32_t *seq);
 /* Whether the other side's host has acknowledged all that we saw this side send. */
 bool net_acknowledged(const struct flow *flow, enum side from);
-/* Bytes that a side of which no packet was captured sent, as the other side's acknowledgements say. */
-uint64_t net_unseen(const struct flow *flow, enum side from);
 /* The end of the capture: every connection gets closed(END_CAPTURE) after what is held is delivered, in order of their ids. */
 void net_finish(struct net *n);
 

@@ -69,11 +69,14 @@ static void look_for_incident(struct show *s, unsigned server)
     if (!seen->struck_ns || seen->stored_ns[server] || (!s->db && !(s->db = command_store(s->run.options, &why))))
         return;
     sqlite3_stmt *row = query_number(s->db, "SELECT 1 FROM v_incidents WHERE run_id = ?1 AND server_ip = ?2", s->run.summary.run_id, &why);
-    if (row && sqlite3_bind_text(row, 2, drill_live_servers[server], -1, SQLITE_STATIC) == SQLITE_OK && sqlite3_step(row) == SQLITE_ROW) {
+    int result = row ? sqlite3_bind_text(row, 2, drill_live_servers[server], -1, SQLITE_STATIC) : SQLITE_ERROR;
+    if (result == SQLITE_OK && (result = sqlite3_step(row)) == SQLITE_ROW) {
         seen->stored_ns[server] = wall_ns();
         log_notice("an incident of %s is in the store", drill_live_servers[server]);
+        result = SQLITE_DONE;
     }
-    sqlite3_finalize(row);
+    if (!row || !query_done(row, result, &why))
+        log_warning("%s", why.text);
 }
 
 static void look_around(void *context)

@@ -89,7 +89,7 @@ size_t standin_message(enum protocol protocol, bool startup, const uint8_t *byte
     size_t type = protocol == PROTOCOL_PGSQL && !startup, length;
     if (used < 4 + type)
         return 0;
-    length = protocol == PROTOCOL_MYSQL ? (size_t)4 + (bytes[0] | bytes[1] << 8 | bytes[2] << 16) : load_be(bytes + type) + type;
+    length = protocol == PROTOCOL_MYSQL ? 4 + (bytes[0] | (size_t)bytes[1] << 8 | (size_t)bytes[2] << 16) : load_be(bytes + type) + type;
     return length <= used ? length : 0;
 }
 

@@ -91,8 +91,10 @@ void memos_at(struct memos *m, int64_t now_ns)
     if (now_ns >= m->from_ns && now_ns < m->until_ns)
         return;
     const int64_t window = now_ns / MEMO_WINDOW_NS - (now_ns % MEMO_WINDOW_NS < 0);
-    m->from_ns = window * MEMO_WINDOW_NS;
-    m->until_ns = m->from_ns + MEMO_WINDOW_NS;
+    if (__builtin_mul_overflow(window, MEMO_WINDOW_NS, &m->from_ns))
+        m->from_ns = INT64_MIN;
+    if (__builtin_mul_overflow(window + 1, MEMO_WINDOW_NS, &m->until_ns))
+        m->until_ns = INT64_MAX;
     m->kinds.window++;
     m->kinds.used = 0;
 }

@@ -60,7 +60,7 @@ static void hand_do(struct hand *h, enum task task)
             worker_take(h->worker, lot);
         return;
     case TASK_TICK:
-        worker_tick(h->worker, p->tick_ns);
+        worker_tick(h->worker, feed_latest(p->feed), p->tick_ns);
         return;
     case TASK_FINISH:
         worker_finish(h->worker, feed_latest(p->feed));

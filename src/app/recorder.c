@@ -40,6 +40,8 @@ struct recorder {
     struct ward *ward;
     struct seconds *seconds;     /* NULL: no rule asks about seconds */
     uint64_t seconds_alerts;
+    const struct habits *known;  /* --habits, or NULL */
+    struct habits *learned;
     struct memo_book *memos;     /* NULL: none are kept */
     struct kept_alert kept[KEPT_KEYS];
     struct kept_alert folded[KEPT_KEYS]; /* into which row an alert went */
@@ -155,7 +157,7 @@ struct recorder *recorder_open(const struct rule_set *rules, struct store *store
     r->limiter = limiter_open(rules);
     r->ward = ward_open(&(struct ward_sink){r, store_incident, store_vitals, store_now, store_visitor});
     r->rule_counts = calloc(rules_loaded(rules) + 1, sizeof *r->rule_counts);
-    if (!r->limiter || !r->rule_counts || !r->ward || !seconds_open(&r->seconds, rules)) {
+    if (!r->limiter || !r->rule_counts || !r->ward || !seconds_open(&r->seconds, rules, NULL, NULL)) {
         recorder_close(r);
         return NULL;
     }
@@ -172,7 +174,7 @@ bool recorder_change(struct recorder *r, const struct rule_set *rules)
 {
     uint64_t *counts = calloc(rules_loaded(rules) + 1, sizeof *counts);
     struct seconds *seconds = NULL;
-    if (!counts || !seconds_open(&seconds, rules) || !limiter_change(r->limiter, rules)) {
+    if (!counts || !seconds_open(&seconds, rules, r->known, r->learned) || !limiter_change(r->limiter, rules)) {
         seconds_close(seconds);
         free(counts);
         return false;
@@ -207,6 +209,7 @@ void recorder_close(struct recorder *r)
     ward_close(r->ward);
     seconds_close(r->seconds);
     memo_book_close(r->memos);
+    habits_close(r->learned);
     free(r->rule_counts);
     free(r);
 }
@@ -344,6 +347,20 @@ void recorder_server(struct recorder *r, const struct endpoint *server, enum pro
         seen->first_ns = time_ns;
     if (time_ns > seen->last_ns)
         seen->last_ns = time_ns;
+}
+
+bool recorder_learn(struct recorder *r, const struct habits *known)
+{
+    r->known = known;
+    seconds_close(r->seconds);
+    r->seconds = NULL;
+    return (r->learned = habits_open()) && seconds_open(&r->seconds, r->rules, r->known, r->learned);
+}
+
+void recorder_settle_habits(struct recorder *r, struct habits *known)
+{
+    if (r->learned)
+        habits_merge(known, r->learned);
 }
 
 bool recorder_keep_memos(struct recorder *r)

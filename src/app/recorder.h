@@ -6,6 +6,7 @@
 #define DBHOUND_SRC_APP_RECORDER_H
 
 #include "detect/detect.h"
+#include "detect/habits.h"
 #include "health/ward.h"
 #include "store/store.h"
 
@@ -35,6 +36,10 @@ bool recorder_wants_sample(const struct recorder *r, uint64_t sample);
 void recorder_sample(struct recorder *r, uint64_t sample, struct view pcapng, uint32_t packets, bool redacted);
 void recorder_server(struct recorder *r, const struct endpoint *server, enum protocol protocol, const char *version,
                      bool tls, int64_t time_ns);
+/* From now on it is learned how busy servers are in a second, and judged by what is known. */
+bool recorder_learn(struct recorder *r, const struct habits *known) MUST_CHECK;
+/* Adds what was learned, and forgets it. */
+void recorder_settle_habits(struct recorder *r, struct habits *known);
 /* From now on memos of messages are kept; without it there must be none. Only with a store. */
 bool recorder_keep_memos(struct recorder *r) MUST_CHECK;
 void recorder_memo(struct recorder *r, const struct memo *memo);

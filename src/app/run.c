@@ -109,6 +109,8 @@ static bool open_habits(struct run *r, struct error *why)
         return true;
     if (!(r->known = habits_open()))
         return error_set(why, EXIT_INTERNAL, "out of memory");
+    if (!recorder_learn(r->recorder, r->known))
+        return error_set(why, EXIT_INTERNAL, "out of memory");
     return store_read_habits(r->store, take_habits, r->known, why);
 }
 
@@ -218,6 +220,7 @@ bool run_settle_habits(struct run *r, struct error *why)
     if (!r->known)
         return true;
     pipeline_settle_habits(r->pipeline, r->known);
+    recorder_settle_habits(r->recorder, r->known);
     for (size_t i = 0; good && habits_save(r->known, i, &server, &protocol, &bytes, &length); i++) {
         good = bytes ? store_put_habits(r->store, &server, protocol, view_of(bytes, length), why) : error_set(why, EXIT_INTERNAL, "out of memory");
         free(bytes);

@@ -26,6 +26,8 @@ struct busy {
 struct seconds {
     struct arena arena;
     struct detector *detector;
+    const struct habits *known; /* --habits, or NULL */
+    struct habits *learned;
     bool began;
     int64_t second;  /* that runs */
     size_t used;
@@ -34,7 +36,7 @@ struct seconds {
     struct event_room room;
 };
 
-bool seconds_open(struct seconds **out, const struct rule_set *rules)
+bool seconds_open(struct seconds **out, const struct rule_set *rules, const struct habits *known, struct habits *learned)
 {
     struct error why;
     *out = NULL;
@@ -44,7 +46,9 @@ bool seconds_open(struct seconds **out, const struct rule_set *rules)
         return false;
     }
     s->detector = detector_open(rules, &s->arena);
-    if (s->detector && detector_asks(s->detector, EVENT_SECOND)) {
+    s->known = known;
+    s->learned = learned;
+    if (s->detector && (learned || detector_asks(s->detector, EVENT_SECOND))) {
         *out = s;
         return true;
     }
@@ -117,9 +121,12 @@ static void ask(struct seconds *s, int64_t time_ns, alert_sink raise, void *cont
             values[k] = (struct field_value){.field = fields[k], .value = b->sums[k]};
             any |= b->sums[k];
         }
-        if (any && b->protocol != PROTOCOL_NONE)
-            detector_event(s->detector, event_second(&s->room, decoder_of((enum protocol)b->protocol), &b->server, time_ns, values, SUMS), raise,
-                           context);
+        if (!any || b->protocol == PROTOCOL_NONE)
+            continue;
+        const struct message *second = event_second(&s->room, decoder_of((enum protocol)b->protocol), &b->server, time_ns, values, SUMS);
+        if (s->learned)
+            habits_second(s->learned, s->known, second);
+        detector_event(s->detector, second, raise, context);
     }
     s->used = 0;
     memset(s->slots, 0, sizeof s->slots);
@@ -128,6 +135,12 @@ static void ask(struct seconds *s, int64_t time_ns, alert_sink raise, void *cont
 static int64_t second_of(int64_t time_ns)
 {
     return time_ns / 1000000000 - (time_ns % 1000000000 < 0);
+}
+
+static int64_t end_of(int64_t second)
+{
+    int64_t end_ns;
+    return __builtin_mul_overflow(second + 1, INT64_C(1000000000), &end_ns) ? INT64_MAX : end_ns;
 }
 
 void seconds_sign(struct seconds *s, const struct sign *sign, alert_sink raise, void *context)
@@ -141,7 +154,7 @@ void seconds_sign(struct seconds *s, const struct sign *sign, alert_sink raise, 
         const int64_t second = second_of(sign->time_ns);
         const bool last = sign->manner;
         if (s->began && (second != s->second || last))
-            ask(s, sign->time_ns, raise, context);
+            ask(s, end_of(s->second), raise, context); /* the moment of the sign depends on who tells it */
         s->began = true;
         s->second = second;
     }

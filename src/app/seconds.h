@@ -7,12 +7,14 @@
 #define DBHOUND_SRC_APP_SECONDS_H
 
 #include "detect/detect.h"
+#include "detect/habits.h"
 #include "health/sign.h"
 
 struct seconds;
 
-/* True with *out NULL: no rule asks. False: no memory. */
-bool seconds_open(struct seconds **out, const struct rule_set *rules) MUST_CHECK;
+/* `learned` gets how busy servers are in a second, judged by what is `known`; NULL: nothing is learned. True with *out NULL: no rule
+ * asks either. False: no memory. */
+bool seconds_open(struct seconds **out, const struct rule_set *rules, const struct habits *known, struct habits *learned) MUST_CHECK;
 void seconds_close(struct seconds *s);
 /* A sign in the order of the run. */
 void seconds_sign(struct seconds *s, const struct sign *sign, alert_sink raise, void *context);

@@ -150,11 +150,15 @@ static bool print_server(struct sqlite3 *db, const char *ip, int64_t port, const
     return true;
 }
 
-static const char servers_columns[] = "SELECT server_ip, server_port, proto, version, tls FROM v_servers";
+/* Some protocols never name a version: a server of these is known by its work alone. */
+static const char all_servers[] =
+    "SELECT * FROM (SELECT server_ip, server_port, proto, version, tls, version_source, first_seen_ns, last_seen_ns, advisories FROM v_servers"
+    " UNION ALL SELECT server_ip, server_port, proto, NULL, NULL, NULL, min(minute_ns), max(minute_ns), '[]' FROM v_health"
+    " WHERE (server_ip, server_port) NOT IN (SELECT server_ip, server_port FROM v_servers) GROUP BY server_ip, server_port, proto)";
 
 bool server_page_print(struct sqlite3 *db, const struct query *q, const struct screen *s, uint64_t *many, struct error *why)
 {
-    sqlite3_stmt *rows = query_prepare(db, q, servers_columns, "ORDER BY server_ip, server_port", why);
+    sqlite3_stmt *rows = query_prepare(db, q, all_servers, "ORDER BY server_ip, server_port", why);
     int result;
     bool done = true;
     *many = 0;
@@ -189,7 +193,7 @@ static json_t *array_of(struct sqlite3 *db, const char *sql, const char *ip, int
 
 bool server_page_print_json(struct sqlite3 *db, const struct query *q, struct error *why)
 {
-    sqlite3_stmt *rows = query_prepare(db, q, "SELECT * FROM v_servers", "ORDER BY server_ip, server_port", why);
+    sqlite3_stmt *rows = query_prepare(db, q, all_servers, "ORDER BY server_ip, server_port", why);
     int result = SQLITE_DONE;
     bool done = true;
     if (!rows)

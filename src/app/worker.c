@@ -516,8 +516,9 @@ static void time_passes(struct worker *w, uint64_t when, int64_t now_ns)
         turns_pass(w->turns, w->index, when);
 }
 
-void worker_tick(struct worker *w, int64_t now_ns)
+void worker_tick(struct worker *w, uint64_t latest, int64_t now_ns)
 {
+    w->outlet.latest = latest;
     time_passes(w, w->outlet.latest * 2 + 1, now_ns);
 }
 

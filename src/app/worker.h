@@ -38,8 +38,9 @@ struct worker *worker_open(const struct worker_options *options, const struct ou
                            struct error *why) MUST_CHECK;
 /* Decodes what is its own of a lot, and looks at the time where the lot says so. */
 void worker_take(struct worker *w, const struct lot *lot);
-/* Packet time has come to this without a packet. */
-void worker_tick(struct worker *w, int64_t now_ns);
+/* Packet time has come to this without a packet; `latest` is the last one's number, whoever it belonged to: what happens now happens
+ * to all workers at the same moment. */
+void worker_tick(struct worker *w, uint64_t latest, int64_t now_ns);
 /* Delivers what is held and closes every connection; `latest` is the number of the run's last packet. */
 void worker_finish(struct worker *w, uint64_t latest);
 uint64_t worker_flows(const struct worker *w, enum protocol protocol);

@@ -18,6 +18,8 @@ void rules_needs(const struct rule_set *set, uint32_t rule, struct rule_needs *o
     for (unsigned i = 0; i < r->tests.count; i++) {
         const struct test *t = &r->all_tests[i];
         out->bytes |= t->kind == TEST_BUFFER || t->kind == TEST_WHERE || (t->kind == TEST_NUMBER && field_is_secret((enum field)t->field));
+        if (t->kind == TEST_NUMBER && t->field == FIELD_DB_DECRYPTED)
+            out->more = "facts do not say whether a message was opened with a key log";
         if (t->kind == TEST_BITS)
             out->more = "flowbits remember earlier messages, and facts are a sample";
         else if (t->kind == TEST_STREAM)

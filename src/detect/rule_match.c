@@ -62,7 +62,8 @@ static bool rule_matches(struct detector *d, const struct asked *a, uint32_t num
     const struct rule *r = &d->rules->rules[number];
     struct evidence now, chosen = {0};
     d->stats[number].evaluated++;
-    if (r->event != a->message->event || !(r->protocols & UINT32_C(1) << a->protocol) || !(r->sides & 1u << a->message->from) ||
+    const bool reported = a->message->event != EVENT_MESSAGE && r->event == EVENT_MESSAGE && a->findings->reports_used;
+    if ((r->event != a->message->event && !reported) || !(r->protocols & UINT32_C(1) << a->protocol) || !(r->sides & 1u << a->message->from) ||
         (a->message->datagram ? r->only_tcp : r->only_udp))
         return false;
     const struct report *report = NULL;
@@ -272,6 +273,13 @@ unsigned detector_event(struct detector *d, const struct message *event, alert_s
         round.outcome = passes ? OUTCOME_COUNT : passed ? OUTCOME_SUPPRESS : OUTCOME_RAISE;
         ask_rule(&round, rule);
         passed |= passes && round.matched > before;
+    }
+    /* What was reported of it is told by the rules about anomalies. */
+    round.outcome = passed ? OUTCOME_SUPPRESS : OUTCOME_RAISE;
+    for (unsigned i = 0; i < event->findings->reports_used; i++) {
+        const struct index_list *about = &d->rules->alerts->by_anomaly[event->findings->reports[i].anomaly % ANOMALIES];
+        for (uint32_t k = 0; k < about->count; k++)
+            ask_rule(&round, d->rules->alerts->list[about->first + k]);
     }
     return passed ? 0 : round.matched;
 }

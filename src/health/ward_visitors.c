@@ -43,11 +43,14 @@ static struct seen_user *room_for_user(struct chart *c)
 
 void visitor_user(struct chart *c, const struct sign *sign)
 {
-    struct seen_user *u = user_of(c, sign->user.user);
+    char name[SIGN_USER_MAX];
+    memcpy(name, sign->user.user, sizeof name);
+    name[sizeof name - 1] = 0;
+    struct seen_user *u = user_of(c, name);
     if (!u) {
         u = room_for_user(c);
         *u = (struct seen_user){.first_ns = sign->time_ns};
-        memcpy(u->name, sign->user.user, sizeof u->name);
+        memcpy(u->name, name, sizeof u->name);
     }
     u->logins++;
     u->refused += sign->manner;

@@ -141,7 +141,7 @@ void vitals_kinds(struct chart *c, const struct sign *sign)
     c->other_requests += sign->kinds.others;
     for (unsigned n = 0; n < sign->kinds.used && n < KINDS_TOLD; n++) {
         unsigned i = 0;
-        while (i < c->kinds_used && strcmp(c->kinds[i].name, sign->kinds.kinds[n].name) != 0)
+        while (i < c->kinds_used && strncmp(c->kinds[i].name, sign->kinds.kinds[n].name, KIND_NAME_MAX - 1) != 0)
             i++;
         if (i == c->kinds_used && c->kinds_used == CHART_KINDS) {
             c->other_requests += sign->kinds.kinds[n].count;
@@ -149,6 +149,7 @@ void vitals_kinds(struct chart *c, const struct sign *sign)
         }
         if (i == c->kinds_used) {
             memcpy(c->kinds[i].name, sign->kinds.kinds[n].name, KIND_NAME_MAX);
+            c->kinds[i].name[KIND_NAME_MAX - 1] = 0;
             c->kinds[c->kinds_used++].count = 0;
         }
         c->kinds[i].count += sign->kinds.kinds[n].count;

@@ -58,9 +58,8 @@ bool net_acknowledged(const struct flow *flow, enum side from)
     return h->acked >= h->received;
 }
 
-uint64_t net_unseen(const struct flow *flow, enum side from)
+static uint64_t half_unseen(const struct half *h)
 {
-    const struct half *h = &((const struct connection *)flow)->half[from];
     return !h->started && !h->seen && h->acked > 0 ? (uint64_t)h->acked : 0;
 }
 
@@ -86,6 +85,7 @@ static void connection_over(struct net *n, struct connection *c, enum flow_end e
     patience_forget(n, c);
     struct segment where = connection_where(n, c);
     where.stream_offset = (uint64_t)c->half[by].delivered;
+    c->flow.unseen = half_unseen(&c->half[FROM_CLIENT]) + half_unseen(&c->half[FROM_SERVER]);
     if (c->told || c->flow.user)
         n->sink.closed(n->sink.context, &c->flow, end, by, &where);
     c->flow.user = NULL;

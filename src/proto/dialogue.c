@@ -341,8 +341,7 @@ static void take_closed(void *context, struct flow *flow, enum flow_end end, enu
         side_ended(c, by, true, where);
     if (end == END_EVICTED && !c->tentative)
         sight_shed(d, flow, c->decoder, by, where);
-    for (unsigned from = FROM_CLIENT; from <= FROM_SERVER; from++)
-        c->sight.lost += net_unseen(flow, (enum side)from);
+    c->sight.lost += flow->unseen;
     d->sink.closed(d->sink.context, flow, end, by, where);
     for (int from = FROM_CLIENT; from <= FROM_SERVER; from++) {
         waiting_leave(d, &c->sides[from]);
@@ -350,6 +349,8 @@ static void take_closed(void *context, struct flow *flow, enum flow_end end, enu
             pool_give(c->sides[from].held->home, c->sides[from].held);
         tls_stop(c, (enum side)from);
     }
+    if (c->tls && c->tls->version && !c->session.opens)
+        count(d->counters, COUNT_TLS_WITHOUT_SECRET);
     tls_session_close(c);
     unwrap_close(c);
     notes_clear(&c->notes);

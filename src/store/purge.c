@@ -78,6 +78,7 @@ static bool purge_old(struct store *s, const struct purge *p, struct error *why)
                         p, NULL, why) &&
            in_steps(s, "DELETE FROM incidents WHERE incident_id IN (SELECT incident_id FROM incidents WHERE ifnull(ended_ns, began_ns) < ?1 LIMIT 500)",
                     p, why) &&
+           bind_and_run(s, "DELETE FROM visitors WHERE last_ns < ?1", p, NULL, why) &&
            bind_and_run(s, "DELETE FROM vitals WHERE minute_ns < ?1", p, NULL, why);
 }
 

@@ -48,6 +48,7 @@ struct world {
     uint64_t packets, refused;
     int64_t time_ns, step_ns;
     unsigned closed, opened;
+    uint64_t unseen;
     enum flow_end end;
     enum side by;
     uint64_t *acks;      /* by packet number: stream offset that it acknowledges; checked at delivery when set */
@@ -146,6 +147,7 @@ static void world_closed(void *context, struct flow *flow, enum flow_end end, en
     assert_ptr_equal(flow->user, w);
     w->closed++;
     w->end = end;
+    w->unseen = flow->unseen;
     w->by = by;
 }
 

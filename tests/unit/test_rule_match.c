@@ -424,6 +424,7 @@ static void ask_field(enum field field, enum protocol protocol, const char *cond
     bench_rules(b, text);
     bench_message(b, protocol, FROM_CLIENT, "'0123456789'");
     b->message.event = (uint8_t)event;
+    b->message.decrypted = value != 0;
     b->findings.message = (uint16_t)value;
     b->findings.message_length = value;
     b->session = (struct session){.phase = (uint8_t)value, .compression = (uint8_t)value, .tls = value != 0,

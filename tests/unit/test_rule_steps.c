@@ -314,27 +314,27 @@ static void regexes_that_run_away(void **state)
     static uint8_t bytes[MESSAGE_BYTES_MAX];
     memset(bytes, 'a', sizeof bytes);
     double worst = 0;
-    for (size_t i = 0; i < sizeof expressions / sizeof expressions[0]; i++) {
+    for (size_t i = 0; i < 2 * sizeof expressions / sizeof expressions[0]; i++) {
         char text[256];
         struct bench *b = bench_open();
         struct timespec from, to;
         /* Also with every way to go on after it: a later step and many places before it. */
         snprintf(text, sizeof text, "alert mysql any any -> any any (content:\"a\"; pcre:\"%s%s\"; content:!\"aa\"; within:2; sid:1;)",
-                 expressions[i], i % 2 ? "R" : "");
+                 expressions[i / 2], i % 2 ? "R" : "");
         bench_rules(b, text);
         bench_message(b, PROTOCOL_MYSQL, FROM_CLIENT, "00");
         b->message.head = view_of(bytes, sizeof bytes);
         b->findings.message_length = sizeof bytes;
         double best = 1e9;
-        for (unsigned round = 0; round < 5; round++) {
-            clock_gettime(CLOCK_MONOTONIC, &from);
+        for (unsigned round = 0; round < (getenv("SHOW_TIMES") ? 40 : 5); round++) {
+            clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &from);
             (void)bench_ask(b);
-            clock_gettime(CLOCK_MONOTONIC, &to);
+            clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &to);
             double ms = (double)(to.tv_sec - from.tv_sec) * 1e3 + (double)(to.tv_nsec - from.tv_nsec) / 1e6;
             best = ms < best ? ms : best;
         }
         if (getenv("SHOW_TIMES"))
-            print_message("%-28s %.3f ms for 16 KiB, %llu at a bound\n", expressions[i], best,
+            print_message("%-28s %.3f ms for 16 KiB, %llu at a bound\n", expressions[i / 2], best,
                           (unsigned long long)detector_limits_met(b->detector));
         worst = best > worst ? best : worst;
         bench_close(b);

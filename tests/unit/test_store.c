@@ -91,7 +91,8 @@ static void views_have_the_promised_columns(void **state)
         {"v_sight", "run_id,server_ip,server_port,proto,connections,decoded_bytes,encrypted_bytes,unsupported_bytes,blind_bytes,lost_bytes,blind_ns"},
         {"v_incidents", "incident_id,server_ip,server_port,proto,kind,began_ns,ended_ns,clients,clients_affected,verdict,"
                         "confidence,suspect_alert_id,backup_ip,backup_port,summary,run_id,began,connections,"
-                        "connections_lost,requests_lost,refused,last_reply_ns,evidence,packet_number,without_ns,clients_moved,suspect_followed,suspect_shape,users,users_affected,requests_before"},
+                        "connections_lost,requests_lost,refused,last_reply_ns,evidence,packet_number,without_ns,clients_moved,suspect_followed,suspect_shape,"
+                        "users,users_affected,requests_before"},
         {"v_suspects", "incident_id,rank,client_ip,client_port,time_ns,message_type,shape,score,reasons,alert_id,sample_id,"
                        "user_name,length,packet_number,flow_id"},
         {"v_last_words", "incident_id,client_ip,client_port,user_name,back,time_ns,message_type,shape,length,packet_number,answered,"
@@ -100,8 +101,11 @@ static void views_have_the_promised_columns(void **state)
                      "retransmissions,resets,refused,run_id,proto,errors_limit,errors_stopping,errors_starting,errors_verdict,logins,"
                      "logins_failed,connections_opened,syns,accepted,checks,clients,connections_most,waiting_most,resets_by_server,"
                      "retransmissions_by_server,zero_windows_by_client,zero_windows_by_server,bytes_to_server,bytes_to_client,slowest_us,users,split,"
-                     "request_p50_us,request_p95_us,request_p99_us,server_p50_us,server_p95_us,server_p99_us,reply_p50_us,reply_p95_us,"
-                     "reply_p99_us,kinds"},
+                     "request_p50_us,request_p95_us,request_p99_us,server_p50_us,server_p95_us,server_p99_us,reply_p50_us,reply_p95_us,reply_p99_us,kinds"},
+        {"v_health_now", "server_ip,server_port,proto,time_ns,time,run_id,requests,replies,errors,waiting,connections,slowest_us,logins_failed,"
+                         "retransmissions,resets,zero_windows,checks,bytes_to_server,bytes_to_client,refused,p50_us,p95_us,p99_us,clients,users,"
+                         "request_p50_us,request_p95_us,request_p99_us,server_p50_us,server_p95_us,server_p99_us,reply_p50_us,reply_p95_us,reply_p99_us,kinds"},
+        {"v_visitors", "server_ip,server_port,proto,kind,name,connections,refused,first_seen_ns,last_seen_ns"},
         {"v_runs", "run_id,began_ns,ended_ns,program,command,sources,rules_hash,result"},
         {"v_run_counters", "run_id,name,value"},
         {"v_rule_stats", "run_id,sid,evaluated,matched,suppressed,cost_ns"},
