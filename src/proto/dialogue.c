@@ -179,6 +179,10 @@ static void tls_bytes(struct conversation *c, enum side from, struct view bytes,
     tls_stop(c, from);
     if (c->flow->midstream)
         return;
+    if (from == FROM_SERVER && c->kept) {
+        identify_refused(c);
+        return;
+    }
     struct findings *f = findings_begin(c, bytes.length - at);
     report(f, (struct report){
                   .anomaly = ANOMALY_DB_CLEAR_AFTER_TLS,
@@ -221,6 +225,12 @@ static void take_bytes(void *context, struct flow *flow, enum side from, struct 
         count_many(d->counters, COUNT_BYTES_OTHER, bytes.length);
         return;
     }
+    if (from == FROM_CLIENT ? !c->judged : c->kept != 0) {
+        if (from == FROM_CLIENT ? identify_first(c, bytes, where) : identify_answer(c, bytes)) {
+            count_many(d->counters, COUNT_BYTES_OTHER, bytes.length);
+            return;
+        }
+    }
     /* The other side goes on after what may have been an answer of one byte. */
     if (flow->excused[other_side(from)] && c->transport == TRANSPORT_CLEAR) {
         flow->excused[other_side(from)] = false;
@@ -244,6 +254,7 @@ static void take_gap(void *context, struct flow *flow, enum side from, uint64_t 
         flow->midstream = true; /* what opens a connection was lost: as if its start was not seen */
     if (!c)
         return;
+    c->kept = SPOKEN_UNKNOWN; /* the answer may be what was lost */
     if (c->dialogue->sink.gap)
         c->dialogue->sink.gap(c->dialogue->sink.context, flow, from, where);
     if (c->transport == TRANSPORT_CLEAR)
@@ -297,6 +308,8 @@ static void take_closed(void *context, struct flow *flow, enum flow_end end, enu
         c->transport = TRANSPORT_OPAQUE;
     if (end == END_RESET)
         side_ended(c, by, true, where);
+    if (c->kept && identify_unanswered(c, end))
+        identify_refused(c);
     d->sink.closed(d->sink.context, flow, end, by, where);
     for (int from = FROM_CLIENT; from <= FROM_SERVER; from++) {
         waiting_leave(d, &c->sides[from]);

@@ -6,11 +6,12 @@
 
 #include "proto/notes.h"
 #include "proto/conversation.h"
+#include "proto/stranger.h"
 #include "proto/tls.h"
 
 struct inflater;
 
-enum { SMALL_BUFFER = 2048, MARKS_MAX = 12, SECRETS_MAX = 8, WRAP_HEADER_MAX = 16 };
+enum { SMALL_BUFFER = 2048, MARKS_MAX = 12, SECRETS_MAX = 8, WRAP_HEADER_MAX = 16, OPENING_BYTES = 32 };
 
 /* A message that is split over segments: its bytes so far, as many as its decoder wants. */
 struct held {
@@ -64,6 +65,13 @@ struct conversation {
     uint8_t transport;
     uint8_t confidence;
     bool confirmed;      /* the endpoint is known to speak this protocol */
+    uint8_t stranger_from; /* of `stranger`: enum side */
+    bool judged;         /* the client's first bytes were looked at, as many as are needed */
+    uint8_t opening_used;
+    uint8_t opening[OPENING_BYTES]; /* the client's first bytes, while they come in small pieces */
+    uint8_t instead;     /* enum protocol: whose port it is, while tentative; else NONE */
+    uint16_t stranger;   /* names: spoken; what it was told to be */
+    uint16_t kept;       /* names: spoken; what it is told to be if the server does not answer in kind */
     bool tentative;      /* claimed by its first bytes alone, on no known port: silent until the peer answers in kind */
     _Alignas(16) uint8_t state[];
 };
@@ -112,9 +120,21 @@ struct conversation *identify(struct dialogue *d, struct flow *flow, enum side f
 struct conversation *identify_more(struct dialogue *d, struct flow *flow, enum side from, struct view bytes, const struct segment *where);
 /* Whoever it was: the kept bytes are nobody's. */
 void identify_give_up(struct dialogue *d, struct flow *flow);
-const char *identify_other(struct view bytes); /* "HTTP", "TLS", "SSH", ...; NULL */
-/* Findings that say nothing but that these first bytes are another protocol's. */
-void identify_report_other(struct conversation *c, struct view bytes);
+/* The first bytes of a side are somebody else's (names: spoken): told once, and unless the server reads on the connection is left
+ * alone. True: it is now. */
+bool identify_stranger(struct conversation *c, enum side from, uint16_t spoken, struct view bytes, const struct segment *where);
+/* The first bytes of the client on a connection that was claimed before it spoke. True: they are told, and the connection is left alone. */
+bool identify_first(struct conversation *c, struct view bytes, const struct segment *where);
+/* Findings that say nothing but that these first bytes are somebody else's. */
+void identify_report(struct conversation *c, uint16_t spoken, struct view bytes);
+/* What the server is asked is not known to be wrong before it answers, or does not: the first bytes are kept for then. */
+void identify_keep(struct conversation *c, uint16_t spoken, struct view bytes, const struct segment *where);
+/* The server's first bytes after that. True: they are no answer in kind, which is told, and the connection is left alone. */
+bool identify_answer(struct conversation *c, struct view bytes);
+/* The connection is over, and the server did not answer although it was there. */
+bool identify_unanswered(const struct conversation *c, enum flow_end end);
+/* It did not answer in kind: the kept bytes are told as somebody else's. */
+void identify_refused(struct conversation *c);
 
 /* conversation.c */
 /* Adds bytes to the unfinished message, moving it to a large buffer when it outgrows the small one. */
