@@ -33,6 +33,7 @@ struct worker {
     struct turns *turns;
     struct outlet outlet;
     struct sides sides;
+    struct others others;
     unsigned index;
     int64_t now_ns;
     int64_t clock_ns; /* of the last lot, for everybody the same */
@@ -142,7 +143,7 @@ static void take_message(void *context, const struct message *message)
     worker_place(w, message->flow);
     if (message->findings->facts_used)
         take_facts(w, message);
-    if (w->habits)
+    if (w->habits && message->decoder)
         habits_message(w->habits, w->known, message);
     detector_message(w->now.detector, message, raise_alert, w);
 }
@@ -157,7 +158,7 @@ static void take_pulse(void *context, const struct utterance *heard)
 static bool wants_messages(void *context, enum protocol protocol, enum side from)
 {
     struct worker *w = context;
-    return w->habits || detector_wants(w->now.detector, protocol, from);
+    return (w->habits && protocol != PROTOCOL_NONE) || detector_wants(w->now.detector, protocol, from);
 }
 
 static void take_closed(void *context, struct flow *flow, enum flow_end end, enum side by, const struct segment *where)
@@ -173,6 +174,12 @@ static void take_closed(void *context, struct flow *flow, enum flow_end end, enu
     if (by == FROM_SERVER && (end == END_RESET || end == END_FIN))
         evidence_verdict(w->evidence, flow, end == END_RESET ? "reset the connection" : "closed the connection without an answer");
     evidence_close(w->evidence, flow, where->ticket);
+}
+
+static void take_unclaimed(void *context, struct flow *flow, uint16_t spoken)
+{
+    struct worker *w = context;
+    others_note(&w->others, &flow->server, spoken, 1);
 }
 
 static void take_finished(void *context, struct flow *flow, enum side from, const struct segment *where)
@@ -235,6 +242,7 @@ static bool open_rooms(struct worker *w, const struct worker_options *options)
         .pulse = take_pulse,
         .wants = wants_messages,
         .message = take_message,
+        .unclaimed = take_unclaimed,
         .closed = take_closed,
         .finished = take_finished,
         .gap = take_gap,
@@ -253,6 +261,7 @@ static bool open_rooms(struct worker *w, const struct worker_options *options)
         .inflaters = share_of(options, SHARE_INFLATERS, costs.inflater),
         .directory = options->directory,
         .worker = options->index,
+        .classify = true,
         .incomplete_ns = INCOMPLETE_SECONDS * INT64_C(1000000000),
     };
     struct net_options net = {
@@ -272,7 +281,7 @@ static bool open_rooms(struct worker *w, const struct worker_options *options)
         !(w->dialogue = dialogue_open(&w->arena, &dialogue, &messages, w->counters)))
         return false;
     struct stream_sink streams = dialogue_sink(w->dialogue);
-    if (!sides_open(&w->sides, &w->arena) || !(w->datagram = arena_take(&w->arena, DATAGRAM_BYTES_MAX)) ||
+    if (!sides_open(&w->sides, &w->arena) || !others_open(&w->others, &w->arena) || !(w->datagram = arena_take(&w->arena, DATAGRAM_BYTES_MAX)) ||
         (options->fragment_bytes && !(w->fragments = fragments_open(&w->arena, options->fragment_bytes, w->counters))))
         return false;
     net.flight = w->flight;
@@ -320,6 +329,7 @@ void worker_close(struct worker *w)
 {
     if (!w)
         return;
+    dialogue_close(w->dialogue);
     arena_close(&w->arena);
     worker_forget_rules(w);
     habits_close(w->habits);
@@ -576,6 +586,16 @@ uint64_t worker_flows(const struct worker *w, enum protocol protocol)
 uint64_t worker_messages(const struct worker *w, enum protocol protocol)
 {
     return dialogue_messages(w->dialogue, protocol);
+}
+
+const struct others *worker_others(const struct worker *w)
+{
+    return &w->others;
+}
+
+uint64_t worker_spoken(const struct worker *w, uint16_t spoken)
+{
+    return dialogue_spoken(w->dialogue, spoken);
 }
 
 const struct sides *worker_sides(const struct worker *w)

@@ -64,6 +64,11 @@ uint64_t dialogue_flows(const struct dialogue *d, enum protocol protocol)
     return d->flows[protocol];
 }
 
+uint64_t dialogue_spoken(const struct dialogue *d, uint16_t spoken)
+{
+    return d->spoken[spoken];
+}
+
 uint64_t dialogue_messages(const struct dialogue *d, enum protocol protocol)
 {
     return d->messages[protocol];
@@ -84,7 +89,7 @@ struct dialogue_costs dialogue_costs(void)
 
 void dialogue_ask_wants(struct dialogue *d)
 {
-    for (unsigned p = 1; p < PROTOCOLS && d->sink.wants; p++)
+    for (unsigned p = 0; p < PROTOCOLS && d->sink.wants; p++)
         for (unsigned side = 0; side < 2; side++)
             d->wants[p][side] = d->sink.wants(d->sink.context, (enum protocol)p, (enum side)side);
 }
@@ -110,7 +115,15 @@ struct dialogue *dialogue_open(struct arena *from, const struct dialogue_options
                 pool_open(&d->note_tables, from, sizeof(struct note_table), options->note_blocks / NOTES_PER_TABLE) &&
                 unwrap_pool(d, from, options->conversations, options->inflaters) && datagrams_open(d, from);
     d->unpacker = fits ? unpacker_open(from) : NULL;
+    if (fits && options->classify)
+        fits = (d->classifier = classifier_open(from)) != NULL;
     return fits ? d : NULL;
+}
+
+void dialogue_close(struct dialogue *d)
+{
+    if (d)
+        classifier_close(d->classifier);
 }
 
 static void conversation_search(struct conversation *c, enum side from)
@@ -216,12 +229,15 @@ static void take_bytes(void *context, struct flow *flow, enum side from, struct 
     struct dialogue *d = context;
     struct conversation *c = flow->user;
     if (!c)
-        c = identify(d, flow, from, bytes, where);
+        (void)identify(d, flow, from, bytes, where);
     else if (is_undecided(flow))
-        c = identify_more(d, flow, from, bytes, where);
-    if (!c && is_undecided(flow))
+        (void)identify_more(d, flow, from, bytes, where);
+    if (is_undecided(flow) && !conversation_of(flow))
         return;
-    if (!c || c == &not_a_database) {
+    if (is_guest(flow))
+        unclaimed_bytes(d, flow, from, bytes, where);
+    c = conversation_of(flow);
+    if (!c) {
         count_many(d->counters, COUNT_BYTES_OTHER, bytes.length);
         return;
     }
@@ -299,7 +315,11 @@ static void take_closed(void *context, struct flow *flow, enum flow_end end, enu
     struct dialogue *d = context;
     if (is_undecided(flow))
         identify_give_up(d, flow);
+    if (is_guest(flow))
+        unclaimed_end(d, flow, by, where);
     struct conversation *c = conversation_of(flow);
+    if (!c && flow->sample)
+        d->sink.closed(d->sink.context, flow, end, by, where);
     if (!c)
         return;
     if (end == END_RESET && flow->excused[by] && c->transport == TRANSPORT_CLEAR)

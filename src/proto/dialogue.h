@@ -6,6 +6,7 @@
 
 #include "proto/notes.h"
 #include "proto/conversation.h"
+#include "proto/classify.h"
 #include "proto/stranger.h"
 #include "proto/tls.h"
 
@@ -55,6 +56,7 @@ enum transport { TRANSPORT_CLEAR, TRANSPORT_WRAPPED, TRANSPORT_TLS, TRANSPORT_OP
 
 struct conversation {
     const struct decoder *decoder;
+    struct classified *guest; /* without a decoder: libndpi is asked what it is */
     struct flow *flow;
     struct dialogue *dialogue;
     struct session session;
@@ -90,7 +92,14 @@ static inline struct conversation *conversation_of(const struct flow *flow)
 static inline bool is_undecided(const struct flow *flow)
 {
     const struct conversation *c = flow->user;
-    return c && !c->decoder && c != &not_a_database;
+    return c && !c->decoder && !c->guest && c != &not_a_database;
+}
+
+/* No decoder claims it, and what it is is being found out. */
+static inline bool is_guest(const struct flow *flow)
+{
+    const struct conversation *c = flow->user;
+    return c && c->guest;
 }
 
 struct dialogue {
@@ -104,6 +113,8 @@ struct dialogue {
     int64_t incomplete_ns, now_ns;
     uint64_t behind_ns;      /* all steps back of the clock: packet time plus this never goes back */
     uint64_t flows[PROTOCOLS], messages[PROTOCOLS];
+    struct classifier *classifier; /* NULL: libndpi is not asked */
+    uint64_t spoken[SPOKEN_WORDS]; /* connections that no decoder claims, by names: spoken */
     struct peers *peers; /* of datagrams */
     uint8_t *opened; /* scratch for decompressed bytes */
     struct unpacker *unpacker;
@@ -135,6 +146,15 @@ bool identify_answer(struct conversation *c, struct view bytes);
 bool identify_unanswered(const struct conversation *c, enum flow_end end);
 /* It did not answer in kind: the kept bytes are told as somebody else's. */
 void identify_refused(struct conversation *c);
+
+/* unclaimed.c: the connection is no database's; what it is may be asked. */
+void unclaimed_begin(struct dialogue *d, struct flow *flow);
+void unclaimed_bytes(struct dialogue *d, struct flow *flow, enum side from, struct view bytes, const struct segment *where);
+/* It is over, whether it was found out or not. */
+void unclaimed_end(struct dialogue *d, struct flow *flow, enum side from, const struct segment *where);
+/* As stranger_on, and who libndpi is sure of. */
+uint16_t unclaimed_stranger(struct dialogue *d, const struct decoder *expected, const struct flow *flow, enum side from, struct view bytes,
+                            const struct segment *where);
 
 /* conversation.c */
 /* Adds bytes to the unfinished message, moving it to a large buffer when it outgrows the small one. */

@@ -17,6 +17,13 @@ static const struct decoder *decoder_at_port(uint16_t port)
     return NULL;
 }
 
+/* No room for it now. Should there be some later, its first messages are gone: it stays undecoded. */
+static void shed(struct dialogue *d, struct flow *flow)
+{
+    count(d->counters, COUNT_FLOWS_SHED);
+    flow->user = &not_a_database;
+}
+
 /* ---- somebody else's first bytes */
 
 enum { KEPT_BYTES = 160 };
@@ -76,7 +83,7 @@ bool identify_first(struct conversation *c, struct view bytes, const struct segm
         c->judged = c->opening_used == OPENING_BYTES;
         bytes = view_of(c->opening, c->opening_used);
     }
-    uint16_t spoken = stranger_on(c->decoder, FROM_CLIENT, bytes);
+    uint16_t spoken = unclaimed_stranger(c->dialogue, c->decoder, c->flow, FROM_CLIENT, bytes, &begin);
     return spoken && identify_stranger(c, FROM_CLIENT, spoken, bytes, &begin);
 }
 
@@ -136,21 +143,14 @@ bool identify_unanswered(const struct conversation *c, enum flow_end end)
 static struct conversation *not_ours(struct dialogue *d, struct flow *flow, const struct decoder *expected, bool known, enum side from,
                                      uint16_t spoken, struct view bytes, const struct segment *where)
 {
-    struct conversation *c = expected ? conversation_open(d, flow, expected) : NULL;
+    struct conversation *c = conversation_open(d, flow, expected);
     if (!c) {
-        flow->user = &not_a_database;
+        shed(d, flow);
         return NULL;
     }
     c->confirmed = known;
     (void)identify_stranger(c, from, spoken, bytes, where);
     return c;
-}
-
-/* No room for it now. Should there be some later, its first messages are gone: it stays undecoded. */
-static void shed(struct dialogue *d, struct flow *flow)
-{
-    count(d->counters, COUNT_FLOWS_SHED);
-    flow->user = &not_a_database;
 }
 
 /* ---- first bytes that are too few to tell, on no known port */
@@ -165,20 +165,6 @@ static bool may_be_ours(enum side from, struct view bytes)
     return false;
 }
 
-/* False: there is no memory for it. */
-static bool keep_first(struct dialogue *d, struct flow *flow, enum side from, struct view bytes, const struct segment *where)
-{
-    struct conversation *c = pool_take(&d->conversations);
-    if (!c)
-        return false;
-    flow->user = c;
-    c->sides[from].first = *where;
-    if (held_add(d, &c->sides[from], bytes, where))
-        return true;
-    identify_give_up(d, flow);
-    return false;
-}
-
 static void forget_first(struct dialogue *d, struct flow *flow)
 {
     struct conversation *c = flow->user;
@@ -189,14 +175,41 @@ static void forget_first(struct dialogue *d, struct flow *flow)
     flow->user = NULL;
 }
 
+/* False: there is no memory for it. */
+static bool keep_first(struct dialogue *d, struct flow *flow, enum side from, struct view bytes, const struct segment *where)
+{
+    struct conversation *c = pool_take(&d->conversations);
+    if (!c)
+        return false;
+    flow->user = c;
+    c->sides[from].first = *where;
+    if (held_add(d, &c->sides[from], bytes, where))
+        return true;
+    forget_first(d, flow);
+    return false;
+}
+
 void identify_give_up(struct dialogue *d, struct flow *flow)
 {
     const struct conversation *c = flow->user;
-    for (unsigned side = FROM_CLIENT; side <= FROM_SERVER; side++)
-        if (c->sides[side].held)
-            count_many(d->counters, COUNT_BYTES_OTHER, c->sides[side].held->length);
+    uint8_t first[UNDECIDED_MOST];
+    struct segment where = {0};
+    size_t length = 0;
+    enum side from = FROM_CLIENT;
+    for (unsigned side = FROM_CLIENT; side <= FROM_SERVER; side++) {
+        const struct held *held = c->sides[side].held;
+        if (!held)
+            continue;
+        count_many(d->counters, COUNT_BYTES_OTHER, held->length);
+        from = (enum side)side;
+        where = c->sides[side].first;
+        length = held->length < sizeof first ? held->length : sizeof first;
+        memcpy(first, held->bytes, length);
+    }
     forget_first(d, flow);
-    flow->user = &not_a_database;
+    unclaimed_begin(d, flow);
+    if (is_guest(flow))
+        unclaimed_bytes(d, flow, from, view_of(first, length), &where);
 }
 
 struct conversation *identify_more(struct dialogue *d, struct flow *flow, enum side from, struct view bytes, const struct segment *where)
@@ -235,7 +248,7 @@ struct conversation *identify_more(struct dialogue *d, struct flow *flow, enum s
 static struct conversation *identify_other(struct dialogue *d, struct flow *flow, const struct decoder *expected, bool known, enum side from,
                                            struct view bytes, const struct segment *where)
 {
-    uint16_t spoken = stranger_on(expected, from, bytes);
+    uint16_t spoken = unclaimed_stranger(d, expected, flow, from, bytes, where);
     if (!spoken)
         return NULL;
     enum protocol database = stranger_database(spoken);
@@ -273,7 +286,7 @@ struct conversation *identify(struct dialogue *d, struct flow *flow, enum side f
     if (!expected) {
         bool more = !flow->midstream && bytes.length < UNDECIDED_MOST && !stranger_sign(bytes, &sure) && may_be_ours(from, bytes);
         if (!more || !keep_first(d, flow, from, bytes, where))
-            flow->user = &not_a_database;
+            unclaimed_begin(d, flow);
         return NULL;
     }
     c = conversation_open(d, flow, expected);
