@@ -58,7 +58,7 @@ static void add_value(struct text *t, enum field field, enum protocol protocol, 
         text_add(t, "%s", value ? "yes" : "no");
         return;
     }
-    if (name && field == FIELD_DB_SPOKEN) { /* its number is nobody's */
+    if (name && field_names(field) == NAMES_spoken) { /* its number is nobody's */
         text_add(t, "%s", name);
         return;
     }

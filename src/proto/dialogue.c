@@ -241,11 +241,13 @@ static void take_bytes(void *context, struct flow *flow, enum side from, struct 
         count_many(d->counters, COUNT_BYTES_OTHER, bytes.length);
         return;
     }
-    if (from == FROM_CLIENT ? !c->judged : c->kept != 0) {
-        if (from == FROM_CLIENT ? identify_first(c, bytes, where) : identify_answer(c, bytes)) {
-            count_many(d->counters, COUNT_BYTES_OTHER, bytes.length);
-            return;
-        }
+    if (from == FROM_CLIENT && !c->judged && identify_opening(c, bytes, where))
+        return;
+    if (from == FROM_SERVER && c->opening)
+        identify_settle(c);
+    if (from == FROM_SERVER && c->kept && identify_answer(c, bytes)) {
+        count_many(d->counters, COUNT_BYTES_OTHER, bytes.length);
+        return;
     }
     /* The other side goes on after what may have been an answer of one byte. */
     if (flow->excused[other_side(from)] && c->transport == TRANSPORT_CLEAR) {
@@ -270,6 +272,7 @@ static void take_gap(void *context, struct flow *flow, enum side from, uint64_t 
         flow->midstream = true; /* what opens a connection was lost: as if its start was not seen */
     if (!c)
         return;
+    identify_settle(c);
     c->kept = SPOKEN_UNKNOWN; /* the answer may be what was lost */
     if (c->dialogue->sink.gap)
         c->dialogue->sink.gap(c->dialogue->sink.context, flow, from, where);
@@ -305,6 +308,7 @@ static void take_finished(void *context, struct flow *flow, enum side from, cons
     struct conversation *c = conversation_of(flow);
     if (!c)
         return;
+    identify_settle(c);
     if (d->sink.finished)
         d->sink.finished(d->sink.context, flow, from, where);
     side_ended(c, from, false, where);
@@ -322,6 +326,7 @@ static void take_closed(void *context, struct flow *flow, enum flow_end end, enu
         d->sink.closed(d->sink.context, flow, end, by, where);
     if (!c)
         return;
+    identify_settle(c);
     if (end == END_RESET && flow->excused[by] && c->transport == TRANSPORT_CLEAR)
         conversation_gap(c, by, 0);
     else if (end == END_RESET && flow->excused[by])
@@ -446,6 +451,7 @@ static void incomplete_all(struct direction **due, size_t count)
     }
     for (size_t i = 0; i < count; i++) {
         struct conversation *c = due[i]->of;
+        identify_settle(c);
         struct segment now = due[i]->first;
         conversation_incomplete(c, due[i] == &c->sides[FROM_CLIENT] ? FROM_CLIENT : FROM_SERVER, &now);
     }
@@ -460,7 +466,7 @@ void dialogue_tick(struct dialogue *d, int64_t now_ns)
     for (struct direction *side; (side = d->waiting_first) && count < DUE_MOST &&
                                  (int64_t)((uint64_t)now_ns + d->behind_ns - side->since_ns) >= d->incomplete_ns;) {
         waiting_leave(d, side);
-        if (direction_is_open(side))
+        if (direction_is_open(side) || side->of->opening)
             due[count++] = side;
     }
     if (count)

@@ -69,22 +69,85 @@ bool identify_stranger(struct conversation *c, enum side from, uint16_t spoken, 
     return true;
 }
 
-bool identify_first(struct conversation *c, struct view bytes, const struct segment *where)
+/* What was kept goes on as it came, piece by piece. */
+static void opening_release(struct conversation *c)
+{
+    struct held *held = c->opening;
+    c->opening = NULL;
+    c->judged = true;
+    for (unsigned i = 0; held && i < held->marks_used; i++) {
+        uint32_t from = held->marks[i].offset, to = i + 1 < held->marks_used ? held->marks[i + 1].offset : held->length;
+        dialogue_route(c, FROM_CLIENT, view_of(held->bytes + from, to - from), &held->marks[i].where);
+    }
+    if (held)
+        pool_give(held->home, held);
+}
+
+static void opening_drop(struct conversation *c)
+{
+    count_many(c->dialogue->counters, COUNT_BYTES_OTHER, c->opening->length);
+    pool_give(c->opening->home, c->opening);
+    c->opening = NULL;
+}
+
+/* True: it is somebody else, and the connection is left alone. */
+static bool opening_judge(struct conversation *c, struct view first, struct view shown, const struct segment *where)
 {
     struct segment begin = *where;
-    begin.stream_offset = 0;
     c->judged = true;
-    if (c->flow->midstream || c->session.midstream || where->stream_offset != c->opening_used || c->transport != TRANSPORT_CLEAR || c->tentative)
+    uint16_t spoken = unclaimed_stranger(c->dialogue, c->decoder, c->flow, FROM_CLIENT, view_head(first, OPENING_BYTES), &begin);
+    return spoken && identify_stranger(c, FROM_CLIENT, spoken, shown, &begin);
+}
+
+void identify_settle(struct conversation *c)
+{
+    if (!c->opening)
+        return;
+    struct held *held = c->opening;
+    struct view all = view_of(held->bytes, held->length);
+    if (c->transport == TRANSPORT_CLEAR && opening_judge(c, all, all, &held->marks[0].where))
+        opening_drop(c);
+    else
+        opening_release(c);
+}
+
+/* Keeps these, too. False: there are enough, or there is no room. */
+static bool opening_add(struct conversation *c, struct view bytes, const struct segment *where)
+{
+    struct direction keeper = {.held = c->opening};
+    bool kept = (c->opening ? c->opening->length : 0) + bytes.length < OPENING_BYTES && held_add(c->dialogue, &keeper, bytes, where);
+    c->opening = keeper.held;
+    return kept;
+}
+
+bool identify_opening(struct conversation *c, struct view bytes, const struct segment *where)
+{
+    uint8_t first[OPENING_BYTES];
+    size_t kept = c->opening ? c->opening->length : 0;
+    if (c->flow->midstream || c->session.midstream || where->stream_offset != kept || c->transport != TRANSPORT_CLEAR || c->tentative) {
+        opening_release(c);
         return false;
-    if (c->opening_used || bytes.length < OPENING_BYTES) {
-        struct view more = view_head(bytes, (size_t)(OPENING_BYTES - c->opening_used));
-        memcpy(c->opening + c->opening_used, more.bytes, more.length);
-        c->opening_used = (uint8_t)(c->opening_used + more.length);
-        c->judged = c->opening_used == OPENING_BYTES;
-        bytes = view_of(c->opening, c->opening_used);
     }
-    uint16_t spoken = unclaimed_stranger(c->dialogue, c->decoder, c->flow, FROM_CLIENT, bytes, &begin);
-    return spoken && identify_stranger(c, FROM_CLIENT, spoken, bytes, &begin);
+    struct view more = view_head(bytes, sizeof first - kept), begin = bytes;
+    if (kept) {
+        memcpy(first, c->opening->bytes, kept);
+        memcpy(first + kept, more.bytes, more.length);
+        begin = view_of(first, kept + more.length);
+    }
+    bool own = c->decoder->probe(FROM_CLIENT, cursor_over(view_head(begin, sizeof first))) == MATCH_YES;
+    if (!own && opening_add(c, bytes, where)) {
+        waiting_join(c->dialogue, &c->sides[FROM_CLIENT], where->time_ns);
+        return true;
+    }
+    struct segment here = c->opening ? c->opening->marks[0].where : *where;
+    if (!own && opening_judge(c, begin, begin, &here)) {
+        if (c->opening)
+            opening_drop(c);
+        count_many(c->dialogue->counters, COUNT_BYTES_OTHER, bytes.length);
+        return true;
+    }
+    opening_release(c);
+    return false;
 }
 
 void identify_keep(struct conversation *c, uint16_t spoken, struct view bytes, const struct segment *where)
@@ -271,7 +334,8 @@ struct conversation *identify(struct dialogue *d, struct flow *flow, enum side f
     struct conversation *c = NULL;
     const struct decoder *spoken = expected || flow->midstream ? NULL : stranger_probe(from, bytes);
     bool sure;
-    if (expected && !flow->midstream)
+    /* To a server that is known, however they are cut: identify_opening. */
+    if (expected && !flow->midstream && !(known && from == FROM_CLIENT))
         c = identify_other(d, flow, expected, known != PROTOCOL_NONE, from, bytes, where);
     if (c)
         return c;
@@ -292,7 +356,6 @@ struct conversation *identify(struct dialogue *d, struct flow *flow, enum side f
     c = conversation_open(d, flow, expected);
     if (c) {
         c->confirmed = known != PROTOCOL_NONE;
-        c->judged = from == FROM_CLIENT && bytes.length >= UNDECIDED_MOST;
     } else {
         shed(d, flow);
     }

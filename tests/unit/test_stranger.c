@@ -271,6 +271,7 @@ static void secrets_of_strangers(void **state)
     drive_start(&drive, 5432, false);
     directory_learn(drive.dialogue->directory, &drive.flow.server, PROTOCOL_PGSQL, 1);
     say(FROM_CLIENT, "'*2' 0d0a '$4' 0d0a 'AUTH' 0d0a '$6' 0d0a 'hunter' 0d0a");
+    say(FROM_SERVER, "'E' 00000008 00000000");
     assert_int_equal(told(), 1);
     size_t used = dialogue_secrets(&drive.flow, ranges, 8);
     assert_true(used >= 1);
