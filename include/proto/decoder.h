@@ -23,6 +23,7 @@
 enum {
     MESSAGE_BYTES_MAX = 16384, /* the most a decoder may want of one message */
     FINDING_REPORTS_MAX = 8,
+    ANNOUNCED_MAX = 8,
     FINDING_FIELDS_MAX = 64,
     FINDING_FACTS_MAX = 8,
     DECODER_STATE_MAX = 512,
@@ -61,6 +62,8 @@ struct findings {
     uint32_t facts_seen;     /* bits 1 << enum fact_kind */
     uint8_t depth;           /* of the fields that are noted now */
     bool secret;             /* a FIELD_SECRET was noted */
+    uint8_t announced_used;
+    uint16_t announced[ANNOUNCED_MAX]; /* set by datagram(): ports where this server says that it speaks the protocol */
     bool fields_cut;         /* there were more than FINDING_FIELDS_MAX */
     struct report reports[FINDING_REPORTS_MAX];
     struct field_value fields[FINDING_FIELDS_MAX];
@@ -204,9 +207,10 @@ struct decoder {
     /* NULL, or: one side ended its stream (FIN or RST). For messages that are wrong because they were never answered. */
     void (*end)(void *state, enum side from, bool reset, struct findings *out);
     const struct wrapper *wrapper; /* NULL: the protocol is never wrapped */
-    /* NULL, or one UDP datagram to or from a port of `ports`: out->message_length is its length on the wire. `state`: zeroed
+    /* NULL, or one UDP datagram to or from a port of `datagram_ports`: out->message_length is its length on the wire. `state`: zeroed
      * at first, kept for this client and server while there is room. Returns how many leading bytes the offsets of what it
      * notes do not count. */
+    const uint16_t *datagram_ports; /* NULL: `ports` */
     uint32_t (*datagram)(void *state, enum side from, struct cursor body, struct findings *out);
 };
 

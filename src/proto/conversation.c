@@ -17,7 +17,7 @@ struct findings *findings_clear(struct dialogue *d, uint64_t length)
     struct findings *f = &d->findings;
     f->message_length = length;
     f->message = 0;
-    f->reports_used = f->fields_used = f->facts_used = f->depth = 0;
+    f->reports_used = f->fields_used = f->facts_used = f->depth = f->announced_used = 0;
     f->facts_seen = 0;
     f->secret = f->fields_cut = false;
     f->opened = view_of(NULL, 0);

@@ -219,12 +219,15 @@ static void end(void *state, enum side from, bool reset, struct findings *out)
 }
 
 static const uint16_t ports[] = {1433, 0};
+static const uint16_t browser_ports[] = {1434, 0};
 
 const struct decoder tds_decoder = {
     .protocol = PROTOCOL_TDS,
     .name = "tds",
     .spoken = SPOKEN_MSSQL_TDS,
     .ports = ports,
+    .datagram_ports = browser_ports,
+    .datagram = tds_browser,
     .state_size = sizeof(struct tds_state),
     .messages = NAMES_tds_message,
     .incomplete = ANOMALY_TDS_INCOMPLETE,

@@ -225,4 +225,7 @@ enum verdict tds_smp(struct tds_reading *r);
 bool tds_resync(const void *state, enum side from, struct cursor ahead, size_t *offset);
 bool tds_is_tls(struct view ahead);
 
+/* tds_browser.c: see datagram in proto/decoder.h */
+uint32_t tds_browser(void *state, enum side from, struct cursor body, struct findings *out);
+
 #endif

@@ -58,11 +58,11 @@ static void drive_closed(void *context, struct flow *flow, enum flow_end end, en
 }
 
 /* Opens the room once; drive_start begins a new connection in it. */
-static inline bool drive_open(struct drive *d)
+static inline bool drive_open_with(struct drive *d, bool classify)
 {
     struct error why;
     struct message_sink sink = {.context = d, .facts = UINT32_MAX, .wants = drive_wants, .message = drive_message, .closed = drive_closed};
-    struct dialogue_options options = {.conversations = 4, .message_buffers = 8, .note_blocks = 1024, .inflaters = 4, .servers = 16,
+    struct dialogue_options options = {.conversations = 4, .message_buffers = 8, .note_blocks = 1024, .inflaters = 4, .servers = 16, .classify = classify,
                                        .incomplete_ns = INT64_C(30000000000)};
     memset(d, 0, sizeof *d);
     if (!arena_open(&d->arena, 16 << 20, &why) || !(d->dialogue = dialogue_open(&d->arena, &options, &sink, &d->counters)))
@@ -71,8 +71,14 @@ static inline bool drive_open(struct drive *d)
     return true;
 }
 
+static inline bool drive_open(struct drive *d)
+{
+    return drive_open_with(d, false);
+}
+
 static inline void drive_close(struct drive *d)
 {
+    dialogue_close(d->dialogue);
     arena_close(&d->arena);
 }
 
