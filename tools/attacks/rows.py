@@ -52,6 +52,12 @@ ATTACKS_MEMCACHED = [
     Row(9000412, mc.GREETING + [mc.C("stats maps"), mc.S("ERROR"), CLIENT_ENDS]),
 ]
 
+# The worm of 2003 asks about an instance whose name has 375 bytes.
+ATTACKS_BROWSER = [
+    Row(9000708, [("C", b"\x04" + b"\x01" * 375)], udp=True),
+    Row(9000709, [("C", b"\x0a")], udp=True),
+]
+
 # ---- behaviour
 
 
@@ -148,7 +154,7 @@ SQL_REDIS = [
 
 FILES = [
     ("attack rules", "attacks.rules", [("mysql", my.PORT, ATTACKS_MYSQL), ("pgsql", pg.PORT, ATTACKS_PGSQL), ("redis", rd.PORT, ATTACKS_REDIS),
-                                       ("memcached", mc.PORT, ATTACKS_MEMCACHED)]),
+                                       ("memcached", mc.PORT, ATTACKS_MEMCACHED), ("browser", 1434, ATTACKS_BROWSER)]),
     ("behaviour rules", "behaviour.rules", [("mysql", my.PORT, BEHAVIOUR_MYSQL), ("pgsql", pg.PORT, BEHAVIOUR_PGSQL), ("pgsql-copy", pg.PORT, BEHAVIOUR_COPY),
                                             ("redis", rd.PORT, BEHAVIOUR_REDIS), ("memcached", mc.PORT, BEHAVIOUR_MEMCACHED)]),
     ("SQL rules", "sql.rules", [("mysql", my.PORT, SQL_MYSQL), ("pgsql", pg.PORT, SQL_PGSQL), ("redis", rd.PORT, SQL_REDIS)]),
