@@ -113,9 +113,10 @@ stress: deps-test  ## floods in full size: a million connections; properties lon
 	@$(MAKE) --no-print-directory all $(OUT)/properties
 	@FLOOD=$(or $(FLOOD),1000000) tests/cli/floods
 	@DBHOUND=$(OUT)/dbhound PROPERTY_ROUNDS=$(or $(PROPERTY_ROUNDS),60) PROPERTY_SEED=$(or $(PROPERTY_SEED),$(shell date +%j)) tests/cli/properties
-check-threads: deps-test  ## the workers under ThreadSanitizer
+check-threads: deps-test  ## the workers under ThreadSanitizer, on files and live (root)
 	@$(MAKE) --no-print-directory SANITIZE=thread build/release-thread/dbhound
 	@DBHOUND=$$PWD/build/release-thread/dbhound WORKER_COUNTS="0 2 4" TSAN_OPTIONS="halt_on_error=1 exitcode=66" tests/cli/workers | tee build/check-threads.log
+	@DBHOUND=$$PWD/build/release-thread/dbhound TSAN_OPTIONS="halt_on_error=1 exitcode=66" tests/cli/watch | tee -a build/check-threads.log
 	@! grep -q "^not ok" build/check-threads.log
 fuzz: deps-fuzz  ## run every fuzzer for FUZZ_SECONDS (default 60) each
 	@$(MAKE) --no-print-directory fuzz-built

@@ -11,6 +11,7 @@
 #include <stddef.h>
 
 #include "base/error.h"
+#include "base/view.h"
 #include "capture/packet.h"
 #include "model/counter.h"
 
@@ -32,6 +33,9 @@ struct source_options {
  * (EXIT_NO_INPUT), may be read (EXIT_NO_PERMISSION) and the filter compiles (EXIT_USAGE). */
 struct source *source_open_files(const char *const *paths, size_t count, const struct source_options *options,
                                  struct error *why) MUST_CHECK;
+/* Who is given the key logs of TLS that stand in pcapng files (Decryption Secrets Blocks): the text, valid during the call, and how
+ * many packets of the run come before it. Before the first source_read; called from within it. */
+void source_on_secrets(struct source *s, void (*take)(void *context, struct view text, uint64_t packets), void *context);
 /* Up to `most` packets, 0 at the end. The packets and their bytes stay valid until the next call, and until source_close
  * where `stable` (below) is true. Packets that the filter excludes are counted and not delivered. */
 size_t source_read(struct source *s, struct raw_packet *batch, size_t most);
@@ -45,14 +49,18 @@ void source_close(struct source *s);
 
 /* ---- live */
 
+enum { LIVE_RINGS_MAX = 32 };
+
 struct live_options {
     const char *interface;
     const char *filter;        /* runs in the kernel, so what it excludes is never received; or NULL */
-    size_t ring_bytes;         /* of the kernel's ring; 0: 64 MiB */
+    size_t ring_bytes;         /* of each of the kernel's rings; 0: 64 MiB for one, 128 MiB for several together */
     uint64_t packets_most;     /* over after so many; 0: never by itself */
-    /* Sources with the same group on one interface share its packets, a flow to one of them; 0: all packets. What comes
-     * before the last one has joined may be seen by several. The hash is of the outermost addresses: tunnels may be split. */
-    uint16_t fanout_group;
+    /* 0 or 1: one ring. Else so many share the interface: the kernel spreads TCP connections over them. The order of packets is
+     * that of their times all the same. */
+    size_t rings;
+    /* libpcap's name of a clock (host, adapter, ...), or NULL: the card's, if it is kept in step with the host's, else the host's. */
+    const char *stamps;
     struct counters *counters;
 };
 
@@ -61,6 +69,7 @@ struct live_options {
  * tells that from the end.
  * An interface that goes down or away is waited for. */
 struct source *source_open_live(const struct live_options *options, struct error *why) MUST_CHECK;
+bool source_is_live(const struct source *s);
 /* From now on nothing comes in; what the kernel holds is read until the source is over. Live only, as all below. */
 void source_stop(struct source *s);
 bool source_is_over(const struct source *s);

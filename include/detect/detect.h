@@ -22,6 +22,11 @@ struct detector *detector_open(const struct rule_set *rules, struct arena *from)
 typedef void (*alert_sink)(void *context, const struct alert *alert, const struct message *message);
 unsigned detector_message(struct detector *d, const struct message *message, alert_sink raise, void *context);
 
+/* Whether a rule is asked about such events (not EVENT_MESSAGE). */
+bool detector_asks(const struct detector *d, enum event event);
+/* The same as detector_message for an event as a message: see detect/event.h. */
+unsigned detector_event(struct detector *d, const struct message *event, alert_sink raise, void *context);
+
 /* Where clients are, or NULL. Asked once for a connection that alerts or that a rule asks about. */
 struct geo;
 void detector_set_geo(struct detector *d, const struct geo *geo);
@@ -48,6 +53,7 @@ enum limited {
     LIMIT_STORE,    /* a row of its own */
     LIMIT_FOLD,     /* counts into an earlier row: *earlier is its key */
     LIMIT_THRESHOLD,/* the rule's threshold holds it back */
+    LIMIT_XBITS,    /* its xbits do not hold, or changing xbits is all it does */
     LIMIT_RATE,     /* the rule's rate is not reached */
     LIMIT_SUPPRESSED, /* a line of threshold.config holds it back */
     LIMIT_EXCEPTED  /* an exception of threshold.config is true of it */

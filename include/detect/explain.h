@@ -29,6 +29,17 @@ void explainer_close(struct explainer *e);
  * threshold.config aside). `stored`: the message comes from the store, which keeps nothing of the connection's state; such
  * terms are unknown and count as true. */
 bool explainer_rule(struct explainer *e, uint32_t rule, const struct message *message, bool stored, term_sink tell, void *context);
+/* The rule's truth about a message of which some bytes or fields may not be here (its head is shorter than its length, fields_cut):
+ * unknown when they would decide. */
+enum term_truth explainer_truth(struct explainer *e, uint32_t rule, const struct message *message);
+/* What a rule asks for. */
+struct rule_needs {
+    bool pass;        /* it is a pass rule */
+    bool never;       /* it never matches */
+    bool bytes;       /* it may look at bytes of the message */
+    const char *more; /* NULL, or why one message on its own cannot answer it */
+};
+void rules_needs(const struct rule_set *set, uint32_t rule, struct rule_needs *out);
 /* The exception of threshold.config that is true of the message at this time, + 1 (as in struct alert); 0: none. */
 uint16_t explainer_exception(struct explainer *e, uint32_t rule, const struct message *message, int64_t time_ns);
 

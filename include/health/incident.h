@@ -14,6 +14,7 @@ enum {
     EVIDENCE_TEXT_MAX = 200,
     LAST_WORDS_MAX = 24,    /* connections of an incident whose last words are kept */
     SUMMARY_TEXT_MAX = 300,
+    KINDS_SHOWN = 16,
 };
 
 enum incident_kind {
@@ -76,6 +77,8 @@ struct incident {
     int64_t without_ns;     /* the affected clients' time without a server, the median */
     uint64_t packet;        /* of the first end */
     uint32_t clients, clients_affected, connections, connections_lost, requests_lost, refused;
+    uint32_t users, users_affected; /* of those whose names were seen */
+    uint64_t requests_before;       /* in its minute until then, and the one before */
     uint32_t moved;         /* clients that went to the backup */
     uint8_t suspects_used, evidence_used, words_used;
     bool suspect_followed;  /* the suspect's shape was seen on the backup */
@@ -97,6 +100,27 @@ struct vitals {
     struct beat sum;
     uint32_t asked, accepted, refused, clients, connections_most, waiting_most;
     uint32_t p50_us, p95_us, p99_us, slowest_us;
+    /* Of the replies whose time could be split: how many, and the parts. */
+    uint64_t split;
+    struct quantiles {
+        uint32_t p50_us, p95_us, p99_us;
+    } request_spread, server_time, reply_spread;
+    uint32_t users;
+    uint32_t kinds_used, other_requests;
+    struct request_kind {
+        uint32_t count;
+        char name[KIND_NAME_MAX];
+    } kinds[KINDS_SHOWN];   /* the most frequent first */
+};
+
+/* Who logged in at a server, as its protocol shows the name; or a client of which only health checks came. */
+struct visitor {
+    struct endpoint server;
+    enum protocol protocol;
+    bool is_monitor;
+    char name[SIGN_USER_MAX];
+    uint64_t connections, refused; /* logins of a user, of these refused; connections of a monitor */
+    int64_t first_ns, last_ns;
 };
 
 const char *incident_kind_name(enum incident_kind kind);

@@ -19,22 +19,38 @@ enum {
     LATENCY_STEPS = 8,       /* buckets per doubling: a quantile is at most 1/8 too high */
     LATENCY_DOUBLINGS = 27,  /* from 1 microsecond to 134 seconds */
     LATENCY_BUCKETS = LATENCY_STEPS * LATENCY_DOUBLINGS,
-    CLIENT_BITS = 512,      /* of the bitmap that estimates how many clients there are */
+    CLIENT_BITS = 512,      /* of the bitmap that estimates how many clients, or users, there are */
+    KIND_NAME_MAX = 40,
+    KINDS_TOLD = 16,        /* of requests, in one sign */
+    CHECK_REQUESTS = 8,     /* a health check is over after so many */
 };
 
 enum sign_kind {
     SIGN_BEAT,      /* what one server did since the last beat; every BEAT_NS of packet time */
-    SIGN_MINUTE,    /* latencies and clients of a minute that is over */
+    SIGN_MINUTE,    /* times, clients and users of a minute that is over, one for each of enum minute_times */
+    SIGN_KINDS,     /* kinds of requests of a minute that is over */
     SIGN_DOOR,      /* SYNs to an address and port since the last beat, and their answers */
     SIGN_OPENED,    /* a connection to a database was recognised */
+    SIGN_USER,      /* a user logged in, or was refused (manner: it was) */
     SIGN_HELLO,     /* the server named its version or the connection's number */
     SIGN_FAREWELL,  /* the server says that it, or this session, ends; or a client told it to */
     SIGN_REFUSAL,   /* the server has no room for another connection */
     SIGN_SHAPE,     /* a shape of message that this worker saw for the first time on this server */
     SIGN_ENDING,    /* the server's end of a connection that the client had not ended: FIN or RST */
     SIGN_LEFT,      /* the client's end of a connection that the server had not ended: a farewell, FIN or RST */
+    SIGN_WAITS,     /* the server says nothing to anybody, and this client waits: its last words */
     SIGN_CLOSED,    /* a connection is over */
     SIGN_TIME,      /* packet time has come to this, and every beat up to it is told */
+};
+
+/* How the replies' times are split: see pulse_requests.c. */
+enum minute_times {
+    TIMES_WHOLE,    /* request to reply; without those in TIMES_SINGLE */
+    TIMES_SERVER,   /* of some of these: the server's part, */
+    TIMES_REPLY,    /* and the reply's spread */
+    TIMES_REQUEST,  /* the request's spread, where there was one */
+    TIMES_SINGLE,   /* request to reply, where the reply was one segment: the whole was the server's */
+    TIMES
 };
 
 enum word_flags {
@@ -87,6 +103,7 @@ struct beat {
     uint32_t unserved;      /* of waiting_long, how many connections were never answered at all */
     uint32_t slow_ns_256;   /* the longest time to a reply since the last beat, in units of 256 ns */
     uint64_t sum_us;        /* of the replies' times */
+    uint64_t request_us, reply_us; /* of these, and of the requests before them: between first and last segment */
     int64_t oldest_ns;      /* since when the longest waits, 0 nobody */
     int64_t last_reply_ns, last_request_ns;
 };
@@ -104,8 +121,19 @@ struct sign {
         struct {
             int64_t minute_ns;
             uint32_t spread[LATENCY_BUCKETS];
-            uint8_t clients[CLIENT_BITS / 8];
+            uint8_t clients[CLIENT_BITS / 8], users[CLIENT_BITS / 8]; /* with TIMES_WHOLE */
         } minute;
+        struct {
+            int64_t minute_ns;
+            uint32_t used, others;
+            struct {
+                uint32_t count;
+                char name[KIND_NAME_MAX];
+            } kinds[KINDS_TOLD];
+        } kinds;
+        struct {
+            char user[SIGN_USER_MAX];
+        } user;
         struct {
             uint32_t asked, accepted, refused;
         } door;

@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include "model/anomaly.h"
+#include "model/event.h"
 #include "model/field.h"
 #include "model/flow_key.h"
 #include "model/protocol.h"
@@ -28,6 +29,9 @@ struct alert {
     uint8_t from;              /* enum side: who sent the message */
     uint8_t protocol;
     bool datagram;             /* it came by UDP */
+    bool quiet;                /* a match that only changes xbits: no row comes of it */
+    uint8_t event;             /* enum event: what it is about */
+    bool decrypted;            /* the message came inside TLS and was opened */
     uint16_t anomaly;          /* ANOMALY_NONE for a rule on fields or content */
     uint16_t field;            /* the wrong field, FIELD_NONE when unknown */
     uint16_t exception;        /* the line of threshold.config that excepts it, + 1; 0 none */

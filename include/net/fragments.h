@@ -21,6 +21,8 @@ struct fragments;
 struct datagram;
 
 struct fragments *fragments_open(struct arena *from, size_t bytes, struct counters *counters);
+/* Whose receivers take overlaps otherwise than Linux, as Snort and Suricata do it, IPv6 included. Kept, not copied. */
+void fragments_know_hosts(struct fragments *f, const struct host_rules *hosts);
 /* A packet of which net_decode says COUNT_SKIPPED_FRAGMENT; `place` counts the packets of the run that were delivered, `now_ns`
  * is packet time. Not NULL: a datagram that this one completes (datagram_is_whole), or one that it contradicts, given up now,
  * of which the first fragment is known. It stays as it is until `place` has grown by DATAGRAM_KEEPS. */

@@ -14,6 +14,7 @@
 #include "model/anomaly.h"
 #include "model/flow_key.h"
 #include "model/protocol.h"
+#include "net/host_policy.h"
 #include "net/packet.h"
 
 struct net;
@@ -26,12 +27,15 @@ struct flow {
     uint64_t ticket;                /* of its newest packet in the flight recorder */
     int64_t first_ns, last_ns;
     uint64_t packets[2], bytes[2];  /* by enum side; bytes of TCP payload on the wire */
+    int64_t data_ns[2];             /* by enum side: its newest segment with data */
+    int64_t turned_ns[2];           /* by enum side: its first one since the other side's last one */
     uint16_t vlan;                  /* of its first packet */
     bool midstream;                 /* its start was not seen */
     uint8_t last_data;              /* enum side: who sent the newest segment with data */
     bool one_sided;                 /* only one side was ever seen, after at least 16 packets */
     bool excused[2];                /* by enum side: its end may be missing: a FIN or a byte that was acknowledged and not seen, or what
                                        a reset threw away */
+    uint64_t unseen;                /* once it is over: bytes of a side of which no packet was captured, as the other one acknowledged them */
     void *user;                     /* the sink's; NULL until it sets it */
     void *sample;                   /* the evidence room's: a sample of this connection is being gathered */
     void *health;                   /* the health room's */
@@ -88,6 +92,7 @@ struct net_options {
     bool ignore_checksums;        /* -k none. Neither: a wrong one counts where the client's others are right */
     const struct flight *flight;  /* in which bytes that were handed on are found for comparison, and copies of packets; or NULL */
     uint64_t flight_reach;        /* packets of the run that it may look back */
+    const struct host_rules *hosts; /* whom they believe where segments overlap; NULL: as Linux, all of them. Kept, not copied */
     int64_t idle_ns;              /* a connection without packets for so long is over; 0: never */
 };
 

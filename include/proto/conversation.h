@@ -11,6 +11,7 @@
 #include "net/stream.h"
 #include "proto/directory.h"
 #include "proto/decoder.h"
+#include "proto/keylog.h"
 
 /* One decoded message, as the rooms to the right see it. Valid during the call. */
 struct message {
@@ -26,16 +27,20 @@ struct message {
     unsigned marks_used;
     uint8_t confidence;        /* 0 to 100: lower after gaps, mid-stream, one-sided */
     bool datagram;             /* it came by UDP: `flow` is of this message alone */
+    bool bare;                 /* about no packet, and `flow` may have no user data: no sample is gathered */
+    uint8_t event;             /* enum event: what happened is no message, and `findings` say what is known of it */
+    bool decrypted;            /* it came inside TLS and was opened */
 };
 
 /* The little that health needs of a message: requests and replies are many. */
 struct utterance {
     struct flow *flow;
     const struct decoder *decoder;
-    const struct findings *findings;
+    const struct findings *findings; /* NULL: of several messages of one segment that are replies and nothing else, */
     const struct segment *first, *last;
     struct view head;
     enum side from;
+    uint32_t replies;                /* so many; they are told together, before anything else is told */
 };
 
 /* From this offset of the message on, its bytes came from this segment. */
@@ -64,6 +69,8 @@ struct message_sink {
     void (*gap)(void *context, struct flow *flow, enum side from, const struct segment *where);
     /* What a connection is that no decoder claims, once (names: spoken). May be NULL. */
     void (*unclaimed)(void *context, struct flow *flow, uint16_t spoken);
+    /* The first bytes of a connection told which database it speaks; before its first message. May be NULL. */
+    void (*opened)(void *context, struct flow *flow, const struct segment *where);
     /* The connection is over: last call for its user data. */
     void (*closed)(void *context, struct flow *flow, enum flow_end end, enum side by, const struct segment *where);
 };
@@ -73,6 +80,9 @@ struct dialogue_options {
     size_t message_buffers;    /* messages of more than 2 KiB that are split over segments, at once */
     size_t note_blocks;
     size_t inflaters;          /* compressed frames being opened at once */
+    struct keylog *keylog;     /* secrets of TLS sessions, shared by workers; NULL: TLS is not opened, and these are 0 */
+    size_t tls_sessions;       /* that are followed at once, and records of theirs that are split over segments: */
+    size_t tls_records;
     size_t servers;            /* endpoints remembered, when there is no directory */
     struct directory *directory; /* shared by workers; NULL: one of its own */
     unsigned worker;
@@ -82,7 +92,7 @@ struct dialogue_options {
 
 /* Bytes that one of each takes. */
 struct dialogue_costs {
-    size_t conversation, message_buffer, note_block, inflater;
+    size_t conversation, message_buffer, note_block, inflater, tls_session, tls_record;
 };
 
 struct dialogue_costs dialogue_costs(void);
@@ -119,6 +129,16 @@ struct unfinished {
 /* Whether the messages of both sides can be read: not behind TLS, or of a feature that is not decoded. */
 bool dialogue_is_read(const struct flow *flow);
 bool dialogue_unfinished(const struct flow *flow, enum side from, struct unfinished *out);
+/* How much of a database connection could be read, in bytes of its streams. */
+struct sight {
+    uint64_t decoded, encrypted;
+    uint64_t unsupported; /* of features that are not decoded */
+    uint64_t passed;      /* seen, and passed over while looking for a message's beginning */
+    uint64_t lost;        /* never seen: gaps, and what was acknowledged to a side that was not captured */
+    int64_t blind_ns;     /* from bytes that could not be read to the next ones, until a beginning was found */
+};
+/* Of a claimed connection, up to now; else NULL. */
+const struct sight *dialogue_sight(const struct flow *flow);
 /* Stretches of the streams that hold secrets: fills up to `most`, returns how many. */
 struct secret_range {
     enum side from;

@@ -23,7 +23,6 @@
 enum {
     MESSAGE_BYTES_MAX = 16384, /* the most a decoder may want of one message */
     FINDING_REPORTS_MAX = 8,
-    ANNOUNCED_MAX = 8,
     FINDING_FIELDS_MAX = 64,
     FINDING_FACTS_MAX = 8,
     DECODER_STATE_MAX = 512,
@@ -37,7 +36,10 @@ struct session {
     uint8_t phase;       /* names: phase */
     uint8_t compression; /* names: compression */
     bool tls;
+    bool opens;          /* what is inside TLS is read: its secrets are known */
+    bool inside;         /* the message came from there */
     bool midstream;      /* joined without its start, or after a gap: what was negotiated is not known */
+    uint32_t messages[2]; /* decoded so far, by enum side; counted by the conversation */
     uint64_t flowbits;   /* of the rules; no decoder knows them */
     bool placed;         /* of the rules, too: country and asn were looked up */
     char country[2];     /* zeros: unknown */
@@ -57,13 +59,13 @@ struct findings {
     struct view opened;      /* set by message(): what its compressed message opened to, to be decoded next (see unpack_message) */
     uint64_t opened_length;  /* the whole of it, as far as it says */
     uint64_t message_length; /* the whole message on the wire; the cursor holds its wanted head */
-    uint16_t message;        /* db.message: a value of the protocol's message names */
-    uint8_t reports_used, fields_used, facts_used;
-    uint32_t facts_seen;     /* bits 1 << enum fact_kind */
+    uint16_t message;        /* db.message: a value of the protocol's message names. From here to `secret` are the eight bytes that */
+    uint8_t reports_used, fields_used, facts_used; /* health compares at once. */
     uint8_t depth;           /* of the fields that are noted now */
+    uint8_t shape_field;     /* the last FIELD_SHAPE that was noted: its place in `fields` + 1; 0 none */
     bool secret;             /* a FIELD_SECRET was noted */
-    uint8_t announced_used;
-    uint16_t announced[ANNOUNCED_MAX]; /* set by datagram(): ports where this server says that it speaks the protocol */
+    uint32_t facts_seen;     /* bits 1 << enum fact_kind */
+    uint32_t carried_at;     /* with VERDICT_TLS_CARRIED */
     bool fields_cut;         /* there were more than FINDING_FIELDS_MAX */
     struct report reports[FINDING_REPORTS_MAX];
     struct field_value fields[FINDING_FIELDS_MAX];
@@ -79,6 +81,8 @@ static inline void note_field(struct findings *out, enum field field, uint32_t o
     }
     if (field_flags_of[field] & FIELD_SECRET)
         out->secret = true;
+    if (field_flags_of[field] & FIELD_SHAPE)
+        out->shape_field = (uint8_t)(out->fields_used + 1);
     out->fields[out->fields_used++] =
         (struct field_value){.value = value, .offset = offset, .length = length, .field = (uint16_t)field, .depth = out->depth};
 }
@@ -148,6 +152,8 @@ enum verdict {
     VERDICT_OK,
     VERDICT_TLS,         /* after this message, or from this TLS record on, both directions speak TLS */
     VERDICT_TLS_OFFERED, /* this message is a TLS record of the client, which the server may still refuse */
+    VERDICT_TLS_CARRIED, /* the bytes of this message from findings.carried_at on are TLS, of which only these are; what they
+                            hold when they are opened is a stream of messages in place of this one */
     VERDICT_COMPRESSED,  /* after this message both directions are wrapped (see struct wrapper) */
     VERDICT_OPAQUE,      /* both directions are encrypted or of a kind that is not decoded */
     VERDICT_BROKEN,      /* the message's framing is wrong: what follows cannot be trusted; find the next boundary */
@@ -207,10 +213,10 @@ struct decoder {
     /* NULL, or: one side ended its stream (FIN or RST). For messages that are wrong because they were never answered. */
     void (*end)(void *state, enum side from, bool reset, struct findings *out);
     const struct wrapper *wrapper; /* NULL: the protocol is never wrapped */
-    /* NULL, or one UDP datagram to or from a port of `datagram_ports`: out->message_length is its length on the wire. `state`: zeroed
+    const uint16_t *datagram_ports; /* UDP, ended by 0; NULL without `datagram` */
+    /* NULL, or one UDP datagram to or from such a port: out->message_length is its length on the wire. `state`: zeroed
      * at first, kept for this client and server while there is room. Returns how many leading bytes the offsets of what it
      * notes do not count. */
-    const uint16_t *datagram_ports; /* NULL: `ports` */
     uint32_t (*datagram)(void *state, enum side from, struct cursor body, struct findings *out);
 };
 

@@ -17,6 +17,7 @@
 #include "health/incident.h"
 #include "model/alert.h"
 #include "model/counter.h"
+#include "model/memo.h"
 
 struct store;
 
@@ -42,6 +43,9 @@ bool store_see_server(struct store *s, const struct endpoint *server, enum proto
  * by their alert_id here, not by a key. */
 bool store_set_incident(struct store *s, const struct incident *incident, struct error *why) MUST_CHECK;
 bool store_add_vitals(struct store *s, const struct vitals *vitals, struct error *why) MUST_CHECK;
+/* The last second of a server, in the place of the one before. */
+bool store_set_now(struct store *s, const struct vitals *vitals, int64_t time_ns, struct error *why) MUST_CHECK;
+bool store_set_visitor(struct store *s, const struct visitor *visitor, struct error *why) MUST_CHECK;
 /* Commits what waits. Rows are committed by themselves every 500 rows, or with the next row after 50 ms; call this when
  * nothing more may come for a while. */
 bool store_commit(struct store *s, struct error *why) MUST_CHECK;
@@ -55,11 +59,36 @@ void store_count_losses(struct store *s, struct counters *counters);
 bool store_put_habits(struct store *s, const struct endpoint *server, enum protocol protocol, struct view bytes, struct error *why) MUST_CHECK;
 bool store_read_habits(struct store *s, void (*tell)(void *context, const char *address, uint16_t port, const char *protocol, struct view bytes),
                        void *context, struct error *why) MUST_CHECK;
+/* A memo of a message (--facts). Then what is over the bounds of a server, or of all, goes: rare kinds stay longest. */
+enum { MEMOS_PER_SERVER = 10000, MEMO_BYTES_PER_SERVER = 8 << 20, MEMOS_IN_ALL = 400000 };
+bool store_add_memo(struct store *s, const struct memo *memo, bool near_alert, struct error *why) MUST_CHECK;
+bool store_trim_memos(struct store *s, struct error *why) MUST_CHECK;
+/* How much of a server's connections could be read in this run, in the place of what was said before. */
+struct store_sight {
+    uint64_t connections, decoded, encrypted, unsupported, blind, lost, blind_ns;
+};
+bool store_set_sight(struct store *s, const struct endpoint *server, enum protocol protocol, const struct store_sight *sight,
+                     struct error *why) MUST_CHECK;
 /* What a rule came to in this run: asked, true, passed over, nanoseconds. Adds to what was said before. */
 bool store_add_rule_stats(struct store *s, uint32_t sid, const uint64_t sums[4], struct error *why) MUST_CHECK;
 /* Ends the run: writes counters and per-rule sums, commits, checkpoints. `result` is EXIT_DONE, EXIT_PARTIAL, ... */
 bool store_end_run(struct store *s, const struct counters *counters, int result, struct error *why) MUST_CHECK;
 void store_close(struct store *s);
+
+/* Which alerts go, with their samples: older than `before_ns` (and then, unless `sid` names a rule, older facts, incidents and vital
+ * signs), of the rule `sid` (0: of all), all but the newest `keep`. Those that somebody has judged stay. */
+struct purge {
+    bool has_before, has_keep;
+    int64_t before_ns, keep;
+    uint32_t sid;
+};
+struct purged {
+    uint64_t alerts, samples, facts, incidents, minutes;
+};
+/* `only_count`: says what would go. */
+bool store_purge(struct store *s, const struct purge *p, bool only_count, struct purged *out, struct error *why) MUST_CHECK;
+/* Gives the room of what is gone back to the disk; needs as much room again while it works. */
+bool store_vacuum(struct store *s, struct error *why) MUST_CHECK;
 
 /* ---- reading */
 

@@ -60,6 +60,7 @@ const struct command replay_command = {
     .usage = "[options] FILE|DIR|-...",
     .summary = "decode captures, store alerts and samples, print the sum",
     .examples = "dbhound replay incident.pcap\n"
+                "dbhound replay --keylog secrets.log incident.pcap\n"
                 "dbhound replay -d case42.db -f 'host 10.0.0.5' /var/captures\n"
                 "zcat mirror.pcap.gz | dbhound replay --json - | jq .alerts\n",
     .exits = "0 done; 1 --fail-on matched; 2 a capture is damaged, what could be read was used; 64 usage; 65 no rule of -S loads; "

@@ -70,10 +70,11 @@ const struct command rules_command = {
                 "dbhound rules test rules/tests\n"
                 "dbhound rules backtest my.rules -d dbhound.db --since 7d\n"
                 "dbhound rules backtest new.rules --against old.rules -r /var/captures\n"
+                "dbhound rules backtest my.rules --facts -d dbhound.db --since 7d\n"
                 "dbhound rules from-alert 1 > my.rules\n"
                 "dbhound rules reload -d /var/lib/dbhound/today.db\n"
                 "dbhound rules print > anomalies.rules\n",
     .exits = "0 all rules load; 1 lint found something, or a test failed; 64 usage; 65 a rule is refused; 66 no such file or alert",
-    .takes = TAKES(JSON) | TAKES(TUNING) | TAKES(DB) | TAKES(READ) | TAKES(AGAINST) | TAKES(SINCE) | TAKES(FILTER),
+    .takes = TAKES(JSON) | TAKES(TUNING) | TAKES(DB) | TAKES(READ) | TAKES(AGAINST) | TAKES(FACTS) | TAKES(SINCE) | TAKES(FILTER) | TAKES(KEYLOG),
     .run = rules_run,
 };

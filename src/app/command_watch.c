@@ -7,6 +7,7 @@
 
 #include "app/places.h"
 #include "app/reload.h"
+#include "app/spread.h"
 #include "base/log.h"
 #include "serve/fast.h"
 
@@ -154,14 +155,14 @@ static void watch_until_stopped(struct watch *w)
 static bool open_interface(struct watch *w, char *filter, struct error *why)
 {
     const struct options *o = w->run.options;
-    uint64_t ring = 0, most = 0;
+    uint64_t ring = 0, most = 0, workers = 0;
     struct text words = text_in(filter, FILTER_BYTES);
     w->interface = options_text(o, OPTION_INTERFACE);
     if (!w->interface)
         return error_set(why, EXIT_USAGE, "name the interface with -i (see --list-interfaces)");
     if (!options_size(o, OPTION_RING, 64 << 10, 1 << 30, &ring, why) ||
         !options_number(o, OPTION_SECONDS, 1, UINT32_MAX, &w->seconds, why) ||
-        !options_number(o, OPTION_COUNT, 1, INT64_MAX, &most, why))
+        !options_number(o, OPTION_COUNT, 1, INT64_MAX, &most, why) || !options_number(o, OPTION_WORKERS, 0, WORKERS_MAX, &workers, why))
         return false;
     if (options_text(o, OPTION_FILTER))
         text_add(&words, "%s", options_text(o, OPTION_FILTER));
@@ -174,6 +175,8 @@ static bool open_interface(struct watch *w, char *filter, struct error *why)
         .filter = filter,
         .ring_bytes = (size_t)ring,
         .packets_most = most,
+        .rings = (size_t)workers,
+        .stamps = options_text(o, OPTION_STAMPS),
         .counters = &w->run.counters,
     };
     w->run.source = source_open_live(&live, why);
@@ -222,6 +225,6 @@ const struct command watch_command = {
                 "dbhound watch --list-interfaces\n",
     .exits = "0 stopped by SIGINT, SIGTERM, --seconds or --count; 1 --fail-on matched; 64 usage; 66 no such interface; 69 no capture; "
              "73 and 74 the store cannot be written; 77 no permission",
-    .takes = TAKES(INTERFACE) | TAKES(RING) | TAKES(SECONDS) | TAKES(COUNT) | TAKES(USER) | TAKES(LIST_INTERFACES) | RUN_OPTIONS,
+    .takes = TAKES(INTERFACE) | TAKES(RING) | TAKES(STAMPS) | TAKES(SECONDS) | TAKES(COUNT) | TAKES(USER) | TAKES(LIST_INTERFACES) | RUN_OPTIONS,
     .run = watch_run,
 };

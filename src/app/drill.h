@@ -12,7 +12,7 @@
 #include "base/error.h"
 #include "model/protocol.h"
 
-enum { DRILL_CLIENTS_MAX = 16, DRILL_SERVERS = 2, DRILL_PORT_MYSQL = 3306, DRILL_PORT_PGSQL = 5432 };
+enum { DRILL_CLIENTS_MAX = 16, DRILL_SERVERS = 2, DRILL_PORT_MYSQL = 3306, DRILL_PORT_PGSQL = 5432, DRILL_FIRST_CLIENT = 11, DRILL_KILLER = 66 };
 
 /* ---- drill_wire.c: packets */
 
@@ -57,6 +57,8 @@ size_t talk_login(enum protocol protocol, const char *user, uint8_t out[TALK_MAX
 size_t talk_welcome(enum protocol protocol, uint32_t number, uint8_t out[TALK_MAX]);
 size_t talk_request(enum protocol protocol, unsigned variant, uint8_t out[TALK_MAX]);
 size_t talk_reply(enum protocol protocol, uint8_t out[TALK_MAX]);
+/* A login is refused. */
+size_t talk_denied(enum protocol protocol, uint8_t out[TALK_MAX]);
 /* What no client says: the packet of death. */
 size_t talk_malformed(enum protocol protocol, uint8_t out[TALK_MAX]);
 /* What PostgreSQL tells the others when one of its processes crashed (57P02). */
@@ -69,6 +71,7 @@ enum drill_mishap {
     MISHAP_SLOW,     /* every reply takes seconds */
     MISHAP_CUT,      /* nothing that clients send arrives */
     MISHAP_MUTE,     /* the backup accepts connections and answers nothing */
+    MISHAP_SPRAY,    /* the killer tries one password for one user after the other, and is refused */
 };
 
 struct drill_event {
@@ -77,7 +80,8 @@ struct drill_event {
 };
 
 struct drill_expected {
-    const char *verdict;     /* of the first incident of the server */
+    const char *verdict;     /* of the first incident of the server; NULL: it has none, */
+    unsigned sids[2];        /* and these rules speak of the killer, and of nobody else */
     bool killer_first;       /* the killer is the first suspect */
     bool backup;             /* the clients go to the other server */
     const char *backup_verdict; /* NULL, or of an incident of the backup */
@@ -85,6 +89,7 @@ struct drill_expected {
 
 struct drill_scenario {
     const char *name, *text;
+    bool live;               /* real processes can play it */
     enum protocol protocol;
     unsigned clients, idle;  /* of them, those that leave before it happens */
     int64_t lasts_ns, think_ns, retry_ns;

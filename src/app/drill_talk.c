@@ -141,6 +141,24 @@ size_t talk_reply(enum protocol protocol, uint8_t out[TALK_MAX])
     return length + pgsql_ready(out + length);
 }
 
+size_t talk_denied(enum protocol protocol, uint8_t out[TALK_MAX])
+{
+    if (protocol == PROTOCOL_MYSQL) {
+        static const uint8_t error[] = {0xff, 0x15, 0x04, '#', '2', '8', '0', '0', '0'}; /* 1045 */
+        static const char words[] = "Access denied for user (using password: YES)";
+        memcpy(out + MYSQL_HEADER, error, sizeof error);
+        memcpy(out + MYSQL_HEADER + sizeof error, words, sizeof words - 1);
+        return mysql_packet(out, 2, sizeof error + sizeof words - 1);
+    }
+    uint8_t *at = out + 5;
+    at = put_text(at, "SFATAL");
+    at = put_text(at, "VFATAL");
+    at = put_text(at, "C28P01");
+    at = put_text(at, "Mpassword authentication failed");
+    *at++ = 0;
+    return pgsql_message(out, 'E', at);
+}
+
 /* MySQL: a table dump whose database name is longer than the packet. PostgreSQL: a Bind with a parameter of 2 GB. */
 size_t talk_malformed(enum protocol protocol, uint8_t out[TALK_MAX])
 {

@@ -8,7 +8,8 @@
 #define MINUTES(n) SECONDS(INT64_C(60) * (n))
 #define HOURS(n) MINUTES(INT64_C(60) * (n))
 
-enum { KILLER = 66, FIRST_CLIENT = 11, MICROSECOND = 1000, VICTIMS = 2, AGAIN_MOST = 6 };
+enum { SID_PASSWORDS = 9100001, SID_USERS = 9100002 }; /* rules/behaviour.rules */
+enum { MICROSECOND = 1000, VICTIMS = 2, AGAIN_MOST = 6 };
 
 static const int64_t NEVER = INT64_MAX, DAY_NS = INT64_C(1773100800) * 1000000000; /* 2026-03-10 */
 static const int64_t DYING_NS = MILLISECONDS(6), CONNECT_NS = SECONDS(2), PATIENCE_NS = SECONDS(10);
@@ -47,6 +48,7 @@ static const struct drill_event dies_and_returns[] = {{MISHAP_DEATH, SECONDS(40)
 static const struct drill_event backend_dies[] = {{MISHAP_DEATH, SECONDS(40), SECONDS(40) + MILLISECONDS(40)}};
 static const struct drill_event gets_slow[] = {{MISHAP_SLOW, SECONDS(40), SECONDS(75)}};
 static const struct drill_event is_cut[] = {{MISHAP_CUT, SECONDS(40), SECONDS(70)}};
+static const struct drill_event is_sprayed[] = {{MISHAP_SPRAY, SECONDS(40), SECONDS(80)}};
 static const struct drill_event dies_and_backup_is_mute[] = {{MISHAP_DEATH, SECONDS(40), 0}, {MISHAP_MUTE, SECONDS(50), 0}};
 /* 3 PM to 5 PM: four deaths and three restarts in vain. */
 static const struct drill_event afternoon[] = {{MISHAP_DEATH, MINUTES(10), MINUTES(30)},
@@ -58,19 +60,23 @@ static const struct drill_event afternoon[] = {{MISHAP_DEATH, MINUTES(10), MINUT
 #define BUSY .clients = 8, .lasts_ns = SECONDS(90), .think_ns = MILLISECONDS(150), .retry_ns = SECONDS(1), .starts_ns = HOURS(9)
 
 static const struct drill_scenario scenarios[] = {
-    {.name = "packet-of-death-mysql", .text = "a malformed message ends a MySQL server; it is started again", .protocol = PROTOCOL_MYSQL, BUSY,
+    {.name = "packet-of-death-mysql", .live = true, .text = "a malformed message ends a MySQL server; it is started again", .protocol = PROTOCOL_MYSQL, BUSY,
      EVENTS(dies_and_returns), .expected = {.verdict = "server-crash", .killer_first = true}},
-    {.name = "packet-of-death-pgsql", .text = "a malformed message ends one process of PostgreSQL, and with it all connections",
+    {.name = "packet-of-death-pgsql", .live = true, .text = "a malformed message ends one process of PostgreSQL, and with it all connections",
      .protocol = PROTOCOL_PGSQL, BUSY, EVENTS(backend_dies), .expected = {.verdict = "server-crash", .killer_first = true}},
     {.name = "slow-queries", .text = "every query takes seconds: nobody died", .protocol = PROTOCOL_MYSQL, BUSY, EVENTS(gets_slow),
      .expected = {.verdict = "workload"}},
     {.name = "network-loss", .text = "what clients send does not arrive: the server is well", .protocol = PROTOCOL_PGSQL, BUSY, EVENTS(is_cut),
      .expected = {.verdict = "network"}},
-    {.name = "failover", .text = "a server dies, and the clients go to its backup", .protocol = PROTOCOL_MYSQL, BUSY, EVENTS(dies_for_good),
+    {.name = "failover", .live = true, .text = "a server dies, and the clients go to its backup", .protocol = PROTOCOL_MYSQL, BUSY, EVENTS(dies_for_good),
      .failover = true, .expected = {.verdict = "server-crash", .killer_first = true, .backup = true}},
-    {.name = "silent-backup", .text = "a server dies, the clients go to its backup, and that answers nobody", .protocol = PROTOCOL_MYSQL, BUSY,
+    {.name = "silent-backup", .live = true, .text = "a server dies, the clients go to its backup, and that answers nobody", .protocol = PROTOCOL_MYSQL, BUSY,
      EVENTS(dies_and_backup_is_mute), .failover = true,
      .expected = {.verdict = "server-crash", .killer_first = true, .backup = true, .backup_verdict = "server-hang"}},
+    {.name = "login-spraying", .text = "a client tries a password for one user of MySQL after the other: nobody died", .protocol = PROTOCOL_MYSQL, BUSY,
+     EVENTS(is_sprayed), .expected = {.sids = {SID_PASSWORDS, SID_USERS}}},
+    {.name = "login-spraying-pgsql", .text = "the same against PostgreSQL", .protocol = PROTOCOL_PGSQL, BUSY, EVENTS(is_sprayed),
+     .expected = {.sids = {SID_PASSWORDS, SID_USERS}}},
     {.name = "afternoon", .text = "3 PM to 5 PM: an attacker's message, three restarts in vain, and the end of it", .protocol = PROTOCOL_MYSQL,
      .clients = 9, .idle = 4, .lasts_ns = MINUTES(140), .think_ns = SECONDS(12), .retry_ns = SECONDS(20), .starts_ns = HOURS(14) + MINUTES(50),
      EVENTS(afternoon), .expected = {.verdict = "server-crash", .killer_first = true}},
@@ -188,6 +194,19 @@ static void give_up(struct world *w, struct actor *a, int64_t t)
     a->next_ns = t + about(w, w->s->retry_ns);
 }
 
+/* What every connection begins with, until the login is sent. */
+static void introduce(struct world *w, struct actor *a, uint32_t number, const char *user, int64_t t)
+{
+    enum protocol protocol = w->s->protocol;
+    say(w, a, FROM_CLIENT, WIRE_SYN, 0, t);
+    say(w, a, FROM_SERVER, WIRE_SYN | WIRE_ACK, 0, t + 100 * MICROSECOND);
+    acknowledge(w, a, FROM_CLIENT, t + 150 * MICROSECOND);
+    size_t length = talk_greeting(protocol, number, w->talk);
+    if (length)
+        say(w, a, FROM_SERVER, WIRE_PSH | WIRE_ACK, length, t + 400 * MICROSECOND);
+    say(w, a, FROM_CLIENT, WIRE_PSH | WIRE_ACK, talk_login(protocol, user, w->talk), t + 700 * MICROSECOND);
+}
+
 static void connect_actor(struct world *w, struct actor *a, int64_t t)
 {
     enum protocol protocol = w->s->protocol;
@@ -199,13 +218,7 @@ static void connect_actor(struct world *w, struct actor *a, int64_t t)
     a->connection.open = true;
     a->connection.waiting = false;
     a->failures = 0;
-    say(w, a, FROM_CLIENT, WIRE_SYN, 0, t);
-    say(w, a, FROM_SERVER, WIRE_SYN | WIRE_ACK, 0, t + 100 * MICROSECOND);
-    acknowledge(w, a, FROM_CLIENT, t + 150 * MICROSECOND);
-    size_t length = talk_greeting(protocol, number, w->talk);
-    if (length)
-        say(w, a, FROM_SERVER, WIRE_PSH | WIRE_ACK, length, t + 400 * MICROSECOND);
-    say(w, a, FROM_CLIENT, WIRE_PSH | WIRE_ACK, talk_login(protocol, a == &w->killer ? "guest" : "shop", w->talk), t + 700 * MICROSECOND);
+    introduce(w, a, number, a == &w->killer ? "guest" : "shop", t);
     say(w, a, FROM_SERVER, WIRE_PSH | WIRE_ACK, talk_welcome(protocol, number, w->talk), t + 1100 * MICROSECOND);
     acknowledge(w, a, FROM_CLIENT, t + 1200 * MICROSECOND);
     a->next_ns = t + MILLISECONDS(2) + about(w, w->s->think_ns / 4);
@@ -303,6 +316,23 @@ static void die(struct world *w, const struct drill_event *e)
         w->servers[0].number = 7;
 }
 
+/* Each login is refused, and the server ends the connection. */
+static void spray(struct world *w, const struct drill_event *e)
+{
+    static const char *const users[] = {"root", "admin", "backup", "test", "mysql", "postgres", "web", "app", "sales", "stock", "report", "dba", "dev", "ops",
+                                        "guest", "monitor"};
+    struct actor *a = &w->killer;
+    unsigned next = chance(w) % (sizeof users / sizeof users[0]);
+    for (int64_t t = e->at_ns; t < e->until_ns; t += about(w, SECONDS(1)) + MILLISECONDS(500)) {
+        dial(w, a);
+        introduce(w, a, ++w->servers[0].number, users[next++ % (sizeof users / sizeof users[0])], t);
+        say(w, a, FROM_SERVER, WIRE_PSH | WIRE_ACK, talk_denied(w->s->protocol, w->talk), t + 1100 * MICROSECOND);
+        say(w, a, FROM_SERVER, WIRE_FIN | WIRE_ACK, 0, t + 1200 * MICROSECOND);
+        say(w, a, FROM_CLIENT, WIRE_FIN | WIRE_ACK, 0, t + 1400 * MICROSECOND);
+        acknowledge(w, a, FROM_SERVER, t + 1500 * MICROSECOND);
+    }
+}
+
 static void befall(struct world *w, const struct drill_event *e)
 {
     switch (e->what) {
@@ -317,6 +347,9 @@ static void befall(struct world *w, const struct drill_event *e)
         return;
     case MISHAP_MUTE:
         w->servers[1].mute = true;
+        return;
+    case MISHAP_SPRAY:
+        spray(w, e);
         return;
     }
 }
@@ -361,9 +394,9 @@ bool drill_play(const struct drill_scenario *s, uint64_t seed, FILE *out, struct
     for (int i = 0; i < DRILL_SERVERS; i++)
         w.servers[i].number = 1000;
     for (unsigned i = 0; i < s->clients; i++)
-        w.actors[i] = (struct actor){.address = (uint8_t)(FIRST_CLIENT + i), .idle = i < s->idle, .next_ns = about(&w, s->think_ns), .variant = i,
+        w.actors[i] = (struct actor){.address = (uint8_t)(DRILL_FIRST_CLIENT + i), .idle = i < s->idle, .next_ns = about(&w, s->think_ns), .variant = i,
                                      .ports = (uint16_t)(100 * i)};
-    w.killer = (struct actor){.address = KILLER, .ports = 9000};
+    w.killer = (struct actor){.address = DRILL_KILLER, .ports = 9000};
     expect_event(&w);
     play(&w);
     bool done = wire_write(&w.wire, out) && fflush(out) == 0;

@@ -39,7 +39,7 @@ struct feed {
     uint64_t latest, delivered;
 };
 
-struct feed *feed_open(struct arena *from, unsigned workers, size_t fragment_bytes, struct counters *counters)
+struct feed *feed_open(struct arena *from, unsigned workers, size_t fragment_bytes, const struct host_rules *hosts, struct counters *counters)
 {
     struct feed *f = arena_take(from, sizeof *f);
     if (!f || !spread_open(&f->spread, from, workers))
@@ -47,6 +47,8 @@ struct feed *feed_open(struct arena *from, unsigned workers, size_t fragment_byt
     if (workers > 1 && (!(f->fragments = fragments_open(from, fragment_bytes, counters)) ||
                         !(f->datagram = arena_take(from, DATAGRAM_BYTES_MAX))))
         return NULL;
+    if (f->fragments)
+        fragments_know_hosts(f->fragments, hosts);
     f->workers = workers;
     f->lots_used = workers > 1 ? LOTS : 1;
     f->lots = arena_take(from, f->lots_used * sizeof *f->lots);
@@ -138,7 +140,7 @@ static void fill(struct feed *f, struct lot *lot)
     f->borrowed = 0;
     while (LOT_PACKETS - lot->count >= READ_MOST && span < LOT_SPAN) {
         struct raw_packet *here = &lot->packets[lot->count];
-        size_t got = source_read(f->source, here, READ_MOST);
+        size_t got = source_read(f->source, here, source_is_live(f->source) ? LOT_PACKETS - lot->count : READ_MOST);
         if (got && (!source_is_stable(f->source) || (lot->count && !lot->stable))) {
             memcpy(f->pending, here, got * sizeof *here);
             f->pending_at = 0;

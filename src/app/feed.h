@@ -30,9 +30,9 @@ struct lot {
 
 struct feed;
 
-/* `workers` at least 1. One alone puts fragments together itself; for several that is done here, within `fragment_bytes`.
+/* `workers` at least 1. One alone puts fragments together itself; for several that is done here, within `fragment_bytes`, for receivers of `hosts`.
  * NULL: the arena is too small. */
-struct feed *feed_open(struct arena *from, unsigned workers, size_t fragment_bytes, struct counters *counters);
+struct feed *feed_open(struct arena *from, unsigned workers, size_t fragment_bytes, const struct host_rules *hosts, struct counters *counters);
 /* Before the workers begin. */
 void feed_begin(struct feed *f, struct source *source);
 /* Ends after the lots that are already read. */

@@ -27,7 +27,7 @@ bool incident_store(struct sqlite3 *db, struct error *why)
     int result = sqlite3_step(ask), version = result == SQLITE_ROW ? sqlite3_column_int(ask, 0) : 0;
     if (!query_done(ask, result == SQLITE_ROW ? SQLITE_DONE : result, why))
         return false;
-    return version >= 3 || error_set(why, EXIT_DATA, "this store was written before incidents were kept; the next replay or watch into it adds them");
+    return version >= 6 || error_set(why, EXIT_DATA, "this store was written by an older dbhound, which did not keep this of incidents; the next replay or watch into it adds it");
 }
 
 /* Rows of one incident as an array. */

@@ -32,7 +32,7 @@ static const char *sureness(int confidence)
 }
 
 enum columns { SERVER_IP, SERVER_PORT, PROTO, KIND, VERDICT, CONFIDENCE, BEGAN, ENDED, CLIENTS, AFFECTED, CONNECTIONS, LOST, UNANSWERED, REFUSED,
-               LAST_REPLY, EVIDENCE, BACKUP_IP, BACKUP_PORT, WITHOUT, MOVED, FOLLOWED, SUMMARY };
+               LAST_REPLY, EVIDENCE, BACKUP_IP, BACKUP_PORT, WITHOUT, MOVED, FOLLOWED, SUMMARY, USERS, USERS_AFFECTED, BEFORE };
 
 static void print_times(sqlite3_stmt *row, const struct screen *s)
 {
@@ -63,6 +63,17 @@ static void print_impact(sqlite3_stmt *row, const struct screen *s)
         text_add(&words, "; %d new connections refused", sqlite3_column_int(row, REFUSED));
     label(s, "Affected", words.chars);
     words = text_in(words.chars, words.size);
+    if (sqlite3_column_int(row, USERS)) {
+        text_add(&words, "%d of %d that logged in by a name that the protocol shows", sqlite3_column_int(row, USERS_AFFECTED), sqlite3_column_int(row, USERS));
+        label(s, "Users", words.chars);
+        words = text_in(words.chars, words.size);
+    }
+    double all = (double)sqlite3_column_int64(row, BEFORE);
+    if (all > 0) {
+        text_add(&words, "%.1f %% of the %.0f requests in its minute and the one before had no answer", 100.0 * (double)sqlite3_column_int64(row, UNANSWERED) / all, all);
+        label(s, "Share", words.chars);
+        words = text_in(words.chars, words.size);
+    }
     if (sqlite3_column_type(row, BACKUP_IP) == SQLITE_NULL) {
         label(s, "Backup", "no other server was seen to take over");
         return;
@@ -97,7 +108,7 @@ static void print_evidence(const char *json, const struct screen *s)
     json_decref(all);
 }
 
-static void print_suspect(sqlite3_stmt *row, int64_t began_ns, const char *store, const struct screen *s)
+static void print_suspect(sqlite3_stmt *row, int64_t began_ns, const char *store, bool silence, const struct screen *s)
 {
     TEXT_ON_STACK(words, 300);
     const char *type = query_text(row, 5), *user = query_text(row, 9);
@@ -107,7 +118,7 @@ static void print_suspect(sqlite3_stmt *row, int64_t began_ns, const char *store
     if (*user)
         text_add(&words, " (%s)", user);
     text_add(&words, ": %s, %lld bytes, %.1f ms %s, packet %lld, shape %s, %d points", *type ? type : "a message",
-             (long long)sqlite3_column_int64(row, 10), before_ms < 0 ? -before_ms : before_ms, before_ms < 0 ? "after the first end" : "before",
+             (long long)sqlite3_column_int64(row, 10), before_ms < 0 ? -before_ms : before_ms, before_ms >= 0 ? "before" : silence ? "after the last answer" : "after the first end",
              (long long)sqlite3_column_int64(row, 11), query_text(row, 6), sqlite3_column_int(row, 3));
     sentence(s, 2, "", words.chars);
     json_t *reasons = json_loads(query_text(row, 7), 0, NULL), *reason;
@@ -122,7 +133,7 @@ static void print_suspect(sqlite3_stmt *row, int64_t began_ns, const char *store
             store ? " -d " : "", store ? store : "");
 }
 
-static bool print_suspects(struct sqlite3 *db, int64_t id, int64_t began_ns, const char *store, const struct screen *s, struct error *why)
+static bool print_suspects(struct sqlite3 *db, int64_t id, int64_t began_ns, const char *store, bool silence, const struct screen *s, struct error *why)
 {
     sqlite3_stmt *rows = query_number(db, "SELECT rank, client_ip, client_port, score, time_ns, message_type, shape, reasons, alert_id, user_name, length,"
                                           " packet_number FROM v_suspects WHERE incident_id = ?1 ORDER BY rank", id, why);
@@ -132,9 +143,9 @@ static bool print_suspects(struct sqlite3 *db, int64_t id, int64_t began_ns, con
         return false;
     while ((result = sqlite3_step(rows)) == SQLITE_ROW) {
         if (!told)
-            heading(s, "Suspects: the last messages before it, worst first");
+            heading(s, silence ? "Suspects: what was not answered since before it, worst first" : "Suspects: the last messages before it, worst first");
         told = true;
-        print_suspect(rows, began_ns, store, s);
+        print_suspect(rows, began_ns, store, silence, s);
     }
     return query_done(rows, result, why);
 }
@@ -177,7 +188,7 @@ bool incident_print(struct sqlite3 *db, int64_t id, const char *store, const str
 {
     sqlite3_stmt *row = query_number(db, "SELECT server_ip, server_port, proto, kind, verdict, confidence, began_ns, ended_ns, clients, clients_affected,"
                                          " connections, connections_lost, requests_lost, refused, last_reply_ns, evidence, backup_ip, backup_port,"
-                                         " without_ns, clients_moved, suspect_followed, summary FROM v_incidents WHERE incident_id = ?1", id, why);
+                                         " without_ns, clients_moved, suspect_followed, summary, users, users_affected, requests_before FROM v_incidents WHERE incident_id = ?1", id, why);
     if (!row)
         return false;
     int result = sqlite3_step(row);
@@ -195,7 +206,7 @@ bool incident_print(struct sqlite3 *db, int64_t id, const char *store, const str
     print_times(row, s);
     print_impact(row, s);
     print_evidence(query_text(row, EVIDENCE), s);
-    bool done = print_suspects(db, id, began_ns, store, s, why) && print_words(db, id, began_ns, s, why);
+    bool done = print_suspects(db, id, began_ns, store, strcmp(query_text(row, KIND), "silence") == 0, s, why) && print_words(db, id, began_ns, s, why);
     return query_done(row, SQLITE_DONE, why) && done;
 }
 

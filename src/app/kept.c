@@ -4,7 +4,7 @@
 #include <arpa/inet.h>
 #include <string.h>
 
-static void read_address(const char *text, struct endpoint *out)
+void kept_address(const char *text, struct endpoint *out)
 {
     memset(out->address, 0, sizeof out->address);
     if (inet_pton(AF_INET, text, out->address + 12) == 1)
@@ -13,7 +13,7 @@ static void read_address(const char *text, struct endpoint *out)
         (void)inet_pton(AF_INET6, text, out->address);
 }
 
-static void read_fields(struct findings *f, const json_t *tree)
+void kept_fields(struct findings *f, const json_t *tree)
 {
     size_t i;
     const json_t *node;
@@ -51,8 +51,8 @@ void kept_rebuild(struct kept_message *k, const struct shown *a)
     uint64_t kind = 0;
     *k = (struct kept_message){.segment = {.time_ns = shown_number(a, "time_ns")}};
     k->decoder.protocol = protocol < PROTOCOLS ? protocol : PROTOCOL_NONE;
-    read_address(shown_text(a, "client_ip"), &k->flow.client);
-    read_address(shown_text(a, "server_ip"), &k->flow.server);
+    kept_address(shown_text(a, "client_ip"), &k->flow.client);
+    kept_address(shown_text(a, "server_ip"), &k->flow.server);
     k->flow.client.port = (uint16_t)shown_number(a, "client_port");
     k->flow.server.port = (uint16_t)shown_number(a, "server_port");
     read_login(&k->session, a);
@@ -63,7 +63,8 @@ void kept_rebuild(struct kept_message *k, const struct shown *a)
     k->findings.message_length = (uint64_t)json_integer_value(json_object_get(why, "message_length"));
     if (k->decoder.protocol != PROTOCOL_NONE && name_value(message_names(k->decoder.protocol), shown_text(a, "message_type"), &kind))
         k->findings.message = (uint16_t)kind;
-    read_fields(&k->findings, json_object_get(why, "tree"));
+    const enum event event = event_by_name(shown_text(a, "message_type"));
+    kept_fields(&k->findings, json_object_get(why, "tree"));
     const enum anomaly anomaly = anomaly_by_name(shown_text(a, "anomaly"));
     if (anomaly != ANOMALY_NONE)
         report(&k->findings, (struct report){.anomaly = (uint16_t)anomaly});
@@ -72,6 +73,7 @@ void kept_rebuild(struct kept_message *k, const struct shown *a)
                                   .from = strcmp(shown_text(a, "direction"), "to_client") == 0 ? FROM_SERVER : FROM_CLIENT,
                                   .findings = &k->findings,
                                   .head = view_of(a->head, a->head_length),
+                                  .event = event < EVENTS ? (uint8_t)event : EVENT_MESSAGE,
                                   .first = &k->segment,
                                   .last = &k->segment};
 }

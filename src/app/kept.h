@@ -16,5 +16,8 @@ struct kept_message {
 };
 
 void kept_rebuild(struct kept_message *k, const struct shown *a);
+/* Its parts: the address without its port, and the fields of a decoded tree. */
+void kept_address(const char *text, struct endpoint *out);
+void kept_fields(struct findings *f, const json_t *tree);
 
 #endif

@@ -94,7 +94,7 @@ static void take_sign(struct merge *m, struct inflow *in, const struct sign *sen
     struct sign sign;
     size_t length = sign_length(sent);
     memcpy(&sign, sent, length);
-    for (unsigned i = 0; (sign.kind == SIGN_ENDING || sign.kind == SIGN_LEFT) && i < sign.ending.words_used; i++) {
+    for (unsigned i = 0; (sign.kind == SIGN_ENDING || sign.kind == SIGN_LEFT || sign.kind == SIGN_WAITS) && i < sign.ending.words_used; i++) {
         struct word *word = &sign.ending.words[i];
         const struct renamed *kept = &in->alerts[word->alert % KEYS_KEPT];
         word->alert = word->alert && kept->local == word->alert ? kept->key : 0;
@@ -132,6 +132,9 @@ static void take(struct merge *m, struct inflow *in, const struct record *r)
         return;
     case RECORD_SIGN:
         take_sign(m, in, &r->sign);
+        return;
+    case RECORD_MEMO:
+        recorder_memo(m->recorder, &r->memo);
         return;
     }
 }

@@ -79,6 +79,18 @@ void outlet_sign(struct outlet *o, const struct sign *sign, size_t length)
     ring_commit(o->ring, offsetof(struct record, sign) + length);
 }
 
+void outlet_memo(struct outlet *o, const struct memo *memo)
+{
+    const size_t length = memo_length(memo);
+    if (o->recorder) {
+        recorder_memo(o->recorder, memo);
+        return;
+    }
+    struct record *r = record_begin(o, RECORD_MEMO, 0, offsetof(struct record, memo) + length);
+    memcpy(&r->memo, memo, length);
+    ring_commit(o->ring, offsetof(struct record, memo) + length);
+}
+
 void outlet_server(struct outlet *o, const struct endpoint *server, enum protocol protocol, const char *version, bool tls,
                    int64_t time_ns)
 {

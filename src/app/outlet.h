@@ -13,7 +13,7 @@
 
 enum { VERDICT_MAX = 200, VERSION_MAX = 64 };
 
-enum record_kind { RECORD_ALERT, RECORD_VERDICT, RECORD_SAMPLE, RECORD_SERVER, RECORD_SIGN };
+enum record_kind { RECORD_ALERT, RECORD_VERDICT, RECORD_SAMPLE, RECORD_SERVER, RECORD_SIGN, RECORD_MEMO };
 
 /* Where in the run something arose. `when` is twice the packet's number, one more for what happened after it by time alone;
  * of the latter there may be several at once: first in the net, then in the dialogue, by connection. */
@@ -45,6 +45,7 @@ struct record {
             char version[VERSION_MAX];
         } server;
         struct sign sign;
+        struct memo memo;
     };
 };
 
@@ -69,6 +70,7 @@ bool outlet_wants_sample(const struct outlet *o, uint64_t sample, bool may);
 void outlet_sample(struct outlet *o, uint64_t sample, struct view pcapng, uint32_t packets, bool redacted);
 void outlet_server(struct outlet *o, const struct endpoint *server, enum protocol protocol, const char *version, bool tls,
                    int64_t time_ns);
+void outlet_memo(struct outlet *o, const struct memo *memo);
 /* `length` as sign_length says: the rest of it is not sent. */
 void outlet_sign(struct outlet *o, const struct sign *sign, size_t length);
 

@@ -11,6 +11,8 @@
 
 enum { PROGRESS_LOTS = 256, MERGE_MOST = 256, NAP_NS = 500000, NAPS_PER_PROGRESS = 200, SERVERS_KNOWN = 4096, REACH_MOST = 131072 };
 
+static const int64_t LIVE_PROGRESS_NS = INT64_C(100000000);
+
 enum task { TASK_WAIT, TASK_RUN, TASK_TICK, TASK_FINISH, TASK_QUIT };
 
 struct hand {
@@ -33,6 +35,7 @@ struct pipeline {
     struct turns turns;
     struct sides sides;
     struct others others;
+    struct host_rules hosts;
     unsigned workers; /* threads */
     unsigned hands_used;
     struct hand hands[WORKERS_MAX];
@@ -58,7 +61,7 @@ static void hand_do(struct hand *h, enum task task)
             worker_take(h->worker, lot);
         return;
     case TASK_TICK:
-        worker_tick(h->worker, p->tick_ns);
+        worker_tick(h->worker, feed_latest(p->feed), p->tick_ns);
         return;
     case TASK_FINISH:
         worker_finish(h->worker, feed_latest(p->feed));
@@ -136,7 +139,7 @@ static bool open_shared(struct pipeline *p, const struct pipeline_options *optio
         return false;
     bool several = p->workers > 1;
     bool fits = sides_open(&p->sides, &p->arena) && others_open(&p->others, &p->arena) && turns_open(&p->turns, &p->arena, count) &&
-                (p->feed = feed_open(&p->arena, count, fragment_bytes(options), p->counters)) &&
+                (p->feed = feed_open(&p->arena, count, fragment_bytes(options), &p->hosts, p->counters)) &&
                 (p->directory = directory_open(&p->arena, SERVERS_KNOWN, several ? &p->turns : NULL)) &&
                 (!p->workers || (p->merge = merge_open(&p->arena, count, &p->turns, p->recorder)));
     return fits || error_set(why, EXIT_INTERNAL, "the workers' shared memory is too small");
@@ -160,10 +163,13 @@ static bool open_hand(struct pipeline *p, const struct pipeline_options *options
         .flight_packets = options->memory_bytes / 8192 < REACH_MOST ? options->memory_bytes / 8192 : REACH_MOST,
         .check_checksums = options->check_checksums,
         .ignore_checksums = options->ignore_checksums,
+        .hosts = &p->hosts,
         .evidence = options->evidence,
         .rules = rules,
         .geo = options->geo,
+        .keylog = options->keylog,
         .known = options->known,
+        .memos = options->memos,
         .directory = p->directory,
         .index = index,
         .turns = p->workers ? &p->turns : NULL,
@@ -188,7 +194,7 @@ struct pipeline *pipeline_open(const struct pipeline_options *options, const str
         error_set(why, EXIT_INTERNAL, "out of memory");
         return NULL;
     }
-    *p = (struct pipeline){.counters = counters, .recorder = recorder, .rules = rules, .workers = options->workers};
+    *p = (struct pipeline){.counters = counters, .recorder = recorder, .rules = rules, .workers = options->workers, .hosts = options->hosts};
     pthread_mutex_init(&p->lock, NULL);
     pthread_cond_init(&p->called, NULL);
     bool open = open_shared(p, options, why);
@@ -232,10 +238,14 @@ void pipeline_run(struct pipeline *p, struct source *source, const volatile bool
     }
     const struct lot *lot;
     unsigned until_progress = PROGRESS_LOTS;
+    int64_t progress_ns = 0;
     while (!*stop && (lot = feed_next(p->feed, 0))) {
         worker_take(p->hands[0].worker, lot);
-        if (--until_progress == 0) {
+        /* Live, few packets may take long. */
+        bool due = source_is_live(source) && (uint64_t)(lot->clock_ns[lot->count - 1] - progress_ns) > (uint64_t)LIVE_PROGRESS_NS;
+        if (--until_progress == 0 || due) {
             until_progress = PROGRESS_LOTS;
+            progress_ns = lot->clock_ns[lot->count - 1];
             if (progress)
                 progress(context);
         }

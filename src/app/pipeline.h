@@ -13,15 +13,19 @@
 #include "app/recorder.h"
 #include "app/others.h"
 #include "app/sides.h"
+#include "net/host_policy.h"
 
 struct pipeline_options {
     size_t memory_bytes;    /* --memory: everything on the packet path comes from it */
     unsigned workers;       /* threads that decode; 0: none */
     bool check_checksums;   /* -k all */
     bool ignore_checksums;  /* -k none */
+    struct host_rules hosts; /* --os-policy */
     struct evidence_options evidence;
     const struct habits *known; /* --habits, or NULL */
+    bool memos;             /* --facts */
     const struct geo *geo;  /* where clients are, or NULL */
+    struct keylog *keylog;  /* secrets of TLS sessions, or NULL */
 };
 
 struct pipeline;

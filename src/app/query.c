@@ -140,18 +140,25 @@ static bool read_address(const char *written, bool with_port, char address[INET6
     return inet_pton(family, host, octets) == 1 && inet_ntop(family, octets, address, INET6_ADDRSTRLEN);
 }
 
+bool query_server_named(struct query *q, const char *server, struct error *why)
+{
+    char address[INET6_ADDRSTRLEN];
+    long port = -1;
+    if (!read_address(server, true, address, &port))
+        return refuse("server", server, "no address or ADDRESS:PORT", why);
+    add_text(q, "server_ip = ?", address);
+    if (port >= 0)
+        add_number(q, "server_port = ?", port);
+    return true;
+}
+
 static bool add_addresses(struct query *q, const struct options *o, struct error *why)
 {
     const char *server = options_text(o, OPTION_SERVER), *client = options_text(o, OPTION_CLIENT);
     char address[INET6_ADDRSTRLEN];
     long port = -1;
-    if (server) {
-        if (!read_address(server, true, address, &port))
-            return refuse("server", server, "no address or ADDRESS:PORT", why);
-        add_text(q, "server_ip = ?", address);
-        if (port >= 0)
-            add_number(q, "server_port = ?", port);
-    }
+    if (server && !query_server_named(q, server, why))
+        return false;
     if (client) {
         if (!read_address(client, false, address, &port))
             return refuse("client", client, "no address", why);
@@ -285,7 +292,7 @@ json_t *query_json_text(const char *text)
 
 json_t *query_row(sqlite3_stmt *row)
 {
-    static const char *const holding_json[] = {"why", "reasons", "advisories", "evidence"};
+    static const char *const holding_json[] = {"why", "reasons", "advisories", "kinds", "evidence"};
     json_t *object = json_object();
     for (int i = 0; i < sqlite3_column_count(row); i++) {
         const char *name = sqlite3_column_name(row, i);

@@ -25,6 +25,7 @@ struct query {
 bool query_from_options(struct query *q, const struct options *o, struct error *why) MUST_CHECK;
 /* --server alone, and --since and --until on a column of this command's. */
 bool query_server(struct query *q, const struct options *o, struct error *why) MUST_CHECK;
+bool query_server_named(struct query *q, const char *server, struct error *why) MUST_CHECK;
 bool query_times(struct query *q, const struct options *o, const char *since, const char *until, struct error *why) MUST_CHECK;
 /* "2026-11-24T05:51:59.5+0000", shorter, with a space or Z; seconds since 1970; or "15m", "2h", "3d" before `now_ns`. */
 bool query_time(const char *text, int64_t now_ns, int64_t *time_ns);

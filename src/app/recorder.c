@@ -4,6 +4,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "app/memo_book.h"
+#include "app/seconds.h"
+
 /* Powers of two: alerts and samples are numbered in order, so their low bits are their place. */
 enum { KEPT_KEYS = 65536, KEPT_SAMPLES = 4096, SERVERS_MAX = 1024, VERSION_MAX = 64 };
 
@@ -35,11 +38,18 @@ struct recorder {
     int64_t worst_alert;
     uint8_t worst_severity; /* 0: none yet */
     struct ward *ward;
+    struct seconds *seconds;     /* NULL: no rule asks about seconds */
+    uint64_t seconds_alerts;
+    const struct habits *known;  /* --habits, or NULL */
+    struct habits *learned;
+    struct memo_book *memos;     /* NULL: none are kept */
     struct kept_alert kept[KEPT_KEYS];
     struct kept_alert folded[KEPT_KEYS]; /* into which row an alert went */
     uint64_t samples[KEPT_SAMPLES]; /* wanted: a stored alert names them */
     struct seen_server servers[SERVERS_MAX];
     size_t servers_used;
+    bool live; /* somebody looks: what is new is committed at once */
+    uint64_t incidents; /* number of the latest that is stored */
     bool broken;
     struct error why;
 };
@@ -80,6 +90,9 @@ static void store_incident(void *context, const struct incident *incident)
             named.words[i].words[n].alert = (uint64_t)alert_row_of(r, named.words[i].words[n].alert);
     if (r->store)
         note_failure(r, store_set_incident(r->store, &named, &why), &why);
+    if (r->store && r->live && named.number > r->incidents)
+        note_failure(r, store_commit(r->store, &why), &why);
+    r->incidents = named.number > r->incidents ? named.number : r->incidents;
 }
 
 static void store_vitals(void *context, const struct vitals *vitals)
@@ -90,9 +103,47 @@ static void store_vitals(void *context, const struct vitals *vitals)
         note_failure(r, store_add_vitals(r->store, vitals, &why), &why);
 }
 
+/* Keys of its own: no worker counts so far. */
+static void raise_second(void *context, const struct alert *alert, const struct message *message)
+{
+    struct recorder *r = context;
+    struct alert timed = *alert;
+    timed.time_ns = message->first->time_ns;
+    recorder_alert(r, &timed, UINT64_C(1) << 63 | ++r->seconds_alerts);
+}
+
+static void store_now(void *context, const struct vitals *vitals, int64_t time_ns)
+{
+    struct recorder *r = context;
+    struct error why;
+    if (r->store)
+        note_failure(r, store_set_now(r->store, vitals, time_ns, &why), &why);
+}
+
+static void store_visitor(void *context, const struct visitor *visitor)
+{
+    struct recorder *r = context;
+    struct error why;
+    if (r->store)
+        note_failure(r, store_set_visitor(r->store, visitor, &why), &why);
+}
+
+void recorder_go_live(struct recorder *r)
+{
+    r->live = true;
+    ward_go_live(r->ward);
+}
+
 void recorder_sign(struct recorder *r, const struct sign *sign)
 {
     ward_take(r->ward, sign);
+    if (r->seconds)
+        seconds_sign(r->seconds, sign, raise_second, r);
+}
+
+void recorder_rule_stats(const struct recorder *r, uint32_t rule, struct rule_stats *sum)
+{
+    seconds_rule_stats(r->seconds, rule, sum);
 }
 
 struct recorder *recorder_open(const struct rule_set *rules, struct store *store, struct counters *counters)
@@ -104,9 +155,9 @@ struct recorder *recorder_open(const struct rule_set *rules, struct store *store
     r->store = store;
     r->counters = counters;
     r->limiter = limiter_open(rules);
-    r->ward = ward_open(&(struct ward_sink){r, store_incident, store_vitals});
+    r->ward = ward_open(&(struct ward_sink){r, store_incident, store_vitals, store_now, store_visitor});
     r->rule_counts = calloc(rules_loaded(rules) + 1, sizeof *r->rule_counts);
-    if (!r->limiter || !r->rule_counts || !r->ward) {
+    if (!r->limiter || !r->rule_counts || !r->ward || !seconds_open(&r->seconds, rules, NULL, NULL)) {
         recorder_close(r);
         return NULL;
     }
@@ -122,10 +173,14 @@ void recorder_listen(struct recorder *r, void (*told)(void *, const struct alert
 bool recorder_change(struct recorder *r, const struct rule_set *rules)
 {
     uint64_t *counts = calloc(rules_loaded(rules) + 1, sizeof *counts);
-    if (!counts || !limiter_change(r->limiter, rules)) {
+    struct seconds *seconds = NULL;
+    if (!counts || !seconds_open(&seconds, rules, r->known, r->learned) || !limiter_change(r->limiter, rules)) {
+        seconds_close(seconds);
         free(counts);
         return false;
     }
+    seconds_close(r->seconds);
+    r->seconds = seconds;
     for (uint32_t i = 0; i < rules_loaded(r->rules); i++) {
         struct rule_facts rule;
         uint32_t now;
@@ -152,6 +207,9 @@ void recorder_close(struct recorder *r)
     if (r->limiter)
         limiter_close(r->limiter);
     ward_close(r->ward);
+    seconds_close(r->seconds);
+    memo_book_close(r->memos);
+    habits_close(r->learned);
     free(r->rule_counts);
     free(r);
 }
@@ -223,6 +281,9 @@ void recorder_alert(struct recorder *r, const struct alert *alert, uint64_t key)
     case LIMIT_THRESHOLD:
         count(r->counters, COUNT_ALERTS_THRESHOLD);
         return;
+    case LIMIT_XBITS:
+        count(r->counters, COUNT_ALERTS_XBITS);
+        return;
     case LIMIT_RATE:
         count(r->counters, COUNT_ALERTS_RATE);
         return;
@@ -288,9 +349,37 @@ void recorder_server(struct recorder *r, const struct endpoint *server, enum pro
         seen->last_ns = time_ns;
 }
 
+bool recorder_learn(struct recorder *r, const struct habits *known)
+{
+    r->known = known;
+    seconds_close(r->seconds);
+    r->seconds = NULL;
+    return (r->learned = habits_open()) && seconds_open(&r->seconds, r->rules, r->known, r->learned);
+}
+
+void recorder_settle_habits(struct recorder *r, struct habits *known)
+{
+    if (r->learned)
+        habits_merge(known, r->learned);
+}
+
+bool recorder_keep_memos(struct recorder *r)
+{
+    return r->store && (r->memos = memo_book_open(r->store, r->counters));
+}
+
+void recorder_memo(struct recorder *r, const struct memo *memo)
+{
+    struct error why;
+    if (r->memos)
+        note_failure(r, memo_book_take(r->memos, memo, &why), &why);
+}
+
 void recorder_finish(struct recorder *r)
 {
     struct error why;
+    if (r->memos && !note_failure(r, memo_book_settle(r->memos, &why), &why))
+        return;
     for (size_t i = 0; r->store && i < r->servers_used; i++) {
         const struct seen_server *s = &r->servers[i];
         const char *source = *s->version ? "greeting" : "";

@@ -6,6 +6,7 @@
 #define DBHOUND_SRC_APP_RECORDER_H
 
 #include "detect/detect.h"
+#include "detect/habits.h"
 #include "health/ward.h"
 #include "store/store.h"
 
@@ -35,9 +36,20 @@ bool recorder_wants_sample(const struct recorder *r, uint64_t sample);
 void recorder_sample(struct recorder *r, uint64_t sample, struct view pcapng, uint32_t packets, bool redacted);
 void recorder_server(struct recorder *r, const struct endpoint *server, enum protocol protocol, const char *version,
                      bool tls, int64_t time_ns);
+/* From now on it is learned how busy servers are in a second, and judged by what is known. */
+bool recorder_learn(struct recorder *r, const struct habits *known) MUST_CHECK;
+/* Adds what was learned, and forgets it. */
+void recorder_settle_habits(struct recorder *r, struct habits *known);
+/* From now on memos of messages are kept; without it there must be none. Only with a store. */
+bool recorder_keep_memos(struct recorder *r) MUST_CHECK;
+void recorder_memo(struct recorder *r, const struct memo *memo);
+/* Somebody waits and looks: how servers are is stored each second, and an incident is committed as soon as it is written. */
+void recorder_go_live(struct recorder *r);
 /* What a worker tells of the health of servers. */
 void recorder_sign(struct recorder *r, const struct sign *sign);
-/* Writes what is still in memory (servers). */
+/* Adds what came of a rule that is asked here. */
+void recorder_rule_stats(const struct recorder *r, uint32_t rule, struct rule_stats *sum);
+/* Writes what is still in memory (servers, memos). */
 void recorder_finish(struct recorder *r);
 const struct alert_sums *recorder_sums(const struct recorder *r);
 /* alert_id of the most severe alert that was stored, the first of these; 0: none. */

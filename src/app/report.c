@@ -58,7 +58,7 @@ static void copy(char *to, size_t size, const char *text)
 static void read_incident(sqlite3_stmt *row, struct report_incident *i)
 {
     int64_t *const numbers[] = {&i->id, &i->began_ns, &i->ended_ns, &i->clients, &i->affected, &i->connections_lost, &i->requests_lost,
-                                &i->refused, &i->without_ns, &i->confidence, &i->moved, &i->packet, &i->suspect_alert};
+                                &i->refused, &i->without_ns, &i->confidence, &i->moved, &i->packet, &i->users, &i->users_affected, &i->suspect_alert};
     enum { NUMBERS = sizeof numbers / sizeof numbers[0] };
     for (int k = 0; k < NUMBERS; k++)
         *numbers[k] = sqlite3_column_int64(row, k);
@@ -131,7 +131,7 @@ bool episode_load(struct sqlite3 *db, int64_t id, struct episode *e, struct erro
         return false;
     sqlite3_stmt *rows = query_number(db,
                                       "SELECT i.incident_id, i.began_ns, i.ended_ns, i.clients, i.clients_affected, i.connections_lost, i.requests_lost,"
-                                      " i.refused, i.without_ns, i.confidence, i.clients_moved, i.packet_number, i.suspect_alert_id, i.verdict, i.kind,"
+                                      " i.refused, i.without_ns, i.confidence, i.clients_moved, i.packet_number, i.users, i.users_affected, i.suspect_alert_id, i.verdict, i.kind,"
                                       " ifnull(i.suspect_shape, ''), i.summary, i.backup_ip, i.backup_port FROM v_incidents i, v_incidents c"
                                       " WHERE c.incident_id = ?1 AND i.server_ip = c.server_ip AND i.server_port = c.server_port"
                                       " ORDER BY i.began_ns, i.incident_id",
@@ -166,7 +166,7 @@ static const char *verdict_words(const char *verdict)
     return "something happened that the traffic does not explain";
 }
 
-static void summary(const struct episode *e, FILE *out)
+static bool summary(struct sqlite3 *db, const struct episode *e, FILE *out, struct error *why)
 {
     const struct report_incident *first = episode_first(e), *last = episode_last(e), *chosen = &e->incidents[e->chosen];
     int64_t affected = 0, clients = 0, lost = 0, refused = 0, down = 0;
@@ -198,7 +198,7 @@ static void summary(const struct episode *e, FILE *out)
     if (clients)
         fprintf(out, " (%" PRId64 " %%)", (affected * 100 + clients / 2) / clients);
     fprintf(out, " |\n| Requests never answered | %" PRId64 " |\n| Connections refused meanwhile | %" PRId64 " |\n", lost, refused);
-    fprintf(out, "| Users and business affected | to fill in |\n\n");
+    return report_impact(db, e, out, why);
 }
 
 /* ---- cause */
@@ -313,8 +313,7 @@ bool report_write(struct sqlite3 *db, const struct episode *e, const char *store
             e->server, verdict_words(e->incidents[e->chosen].verdict), began, zone);
     if (e->drill)
         fprintf(out, "**This is a drill: nobody was hurt.**\n\n");
-    summary(e, out);
-    if (!cause(db, e, out, why) || !report_timeline(db, e, out, why))
+    if (!summary(db, e, out, why) || !cause(db, e, out, why) || !report_timeline(db, e, out, why))
         return false;
     resolution(e, out);
     return report_measures(db, e, store, out, why) && report_evidence(db, e, store, out, why);

@@ -13,7 +13,7 @@ enum { EPISODE_MAX = 64 };
 /* What the sections need of an incident. Texts are the store's: printable. */
 struct report_incident {
     int64_t id, began_ns, ended_ns; /* ended_ns 0: it was not seen to end */
-    int64_t clients, affected, connections_lost, requests_lost, refused, without_ns, confidence, moved, packet;
+    int64_t clients, affected, connections_lost, requests_lost, refused, without_ns, confidence, moved, packet, users, users_affected;
     int64_t suspect_alert;          /* 0: none */
     char verdict[24], kind[24], backup[80], shape[16], summary[320];
 };
@@ -31,6 +31,8 @@ struct episode {
 bool episode_load(struct sqlite3 *db, int64_t incident_id, struct episode *e, struct error *why) MUST_CHECK;
 bool report_write(struct sqlite3 *db, const struct episode *e, const char *store, FILE *out, struct error *why) MUST_CHECK;
 
+/* report_impact.c: rows of the summary: users, the share of requests that failed, slow minutes. */
+bool report_impact(struct sqlite3 *db, const struct episode *e, FILE *out, struct error *why) MUST_CHECK;
 /* report_parts.c: sections, in their order. */
 bool report_timeline(struct sqlite3 *db, const struct episode *e, FILE *out, struct error *why) MUST_CHECK;
 bool report_measures(struct sqlite3 *db, const struct episode *e, const char *store, FILE *out, struct error *why) MUST_CHECK;

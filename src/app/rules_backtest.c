@@ -1,5 +1,5 @@
 /*
- * dbhound rules backtest: what would these rules have said? Of captures (-r), or of the samples in the store; compared, sid by
+ * dbhound rules backtest: what would these rules have said? Of captures (-r), of the facts in the store (--facts), or of its samples; compared, sid by
  * sid, with other rules (--against), or with the rules that made the stored alerts, or, for captures, with the same rules
  * without --tuning. Both are asked about the same bytes: a sample is masked and holds only what was around an alert, so that
  * neither may say what was said of the whole connection. How many alerts are stored stands beside it.
@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <time.h>
 
+#include "app/facts_ask.h"
 #include "app/query.h"
 #include "app/render.h"
 #include "app/rules_verbs.h"
@@ -23,12 +24,13 @@ struct voice {
     struct said said;
     struct trial trial;
     uint64_t input; /* which one is being asked about */
+    struct facts_asker *facts;
 };
 
 struct backtest {
     const struct options *options;
     struct voice before, after;
-    bool samples;   /* else captures */
+    enum { OF_CAPTURES, OF_SAMPLES, OF_FACTS } of;
     uint64_t inputs, masked, stored, without_sample;
 };
 
@@ -55,9 +57,10 @@ static void of_capture(void *context, const struct alert *alert, const struct ru
     take_alert(voice, alert, alert->stream_offset * 31 + voice->input);
 }
 
-static void ready(struct voice *voice, bool samples, const char *filter)
+static void ready(struct voice *voice, bool samples, const struct options *o)
 {
-    voice->trial = (struct trial){.rules = voice->rules, .filter = filter, .told = samples ? of_sample : of_capture, .context = voice};
+    voice->trial = (struct trial){.rules = voice->rules, .filter = options_text(o, OPTION_FILTER),
+                                   .keylog = options_text(o, OPTION_KEYLOG), .told = samples ? of_sample : of_capture, .context = voice};
 }
 
 static bool ask_captures(struct backtest *b, struct error *why)
@@ -88,6 +91,32 @@ static bool ask_samples(struct backtest *b, struct sqlite3 *db, int64_t since_ns
         }
     }
     return query_done(row, result, why);
+}
+
+/* ---- facts: one message after the other, both rule sets about the same ones */
+
+static void of_facts(void *context, const struct alert *alert, uint64_t place)
+{
+    take_alert(context, alert, place);
+}
+
+static bool ask_facts(struct backtest *b, struct sqlite3 *db, int64_t since_ns, struct error *why)
+{
+    struct kept_message *kept = malloc(sizeof *kept);
+    bool good = kept != NULL || error_set(why, EXIT_INTERNAL, "out of memory");
+    good = good && (b->after.facts = facts_asker_open(b->after.rules, why)) && (!b->before.rules || (b->before.facts = facts_asker_open(b->before.rules, why)));
+    sqlite3_stmt *row = good ? query_number(db, "SELECT " FACTS_COLUMNS " FROM v_facts WHERE time_ns >= ?1 ORDER BY fact_id", since_ns, why) : NULL;
+    int result = SQLITE_DONE;
+    while (row && (result = sqlite3_step(row)) == SQLITE_ROW) {
+        const uint64_t place = (uint64_t)sqlite3_column_int64(row, 11); /* of the message in its stream, as a capture has it */
+        b->inputs++;
+        facts_rebuild(kept, row);
+        facts_ask(b->after.facts, kept, of_facts, &b->after, place);
+        if (b->before.facts)
+            facts_ask(b->before.facts, kept, of_facts, &b->before, place);
+    }
+    free(kept);
+    return row && query_done(row, result, why);
 }
 
 /* Whether the row's gid and sid are among the rules that are asked about: others are no loss. */
@@ -142,7 +171,7 @@ static bool ask_store(struct backtest *b, struct error *why)
     struct sqlite3 *db = command_store(b->options, why);
     if (!db)
         return false;
-    const bool done = (b->before.rules || open_stored(b, db, since_ns, why)) && ask_samples(b, db, since_ns, why) &&
+    const bool done = (b->before.rules || open_stored(b, db, since_ns, why)) && (b->of == OF_FACTS ? ask_facts : ask_samples)(b, db, since_ns, why) &&
                       count_stored(b, db, since_ns, why);
     sqlite3_close(db);
     return done;
@@ -228,15 +257,19 @@ static void add_row(struct listing *table, const struct backtest *b, const struc
 
 static void print_sum(const struct backtest *b, size_t new, size_t lost)
 {
+    static const char *const words[] = {"capture", "sample", "message"};
     TEXT_ON_STACK(line, 256);
     text_add_number(&line, b->inputs);
-    text_add(&line, " %s%s", b->samples ? "sample" : "capture", b->inputs == 1 ? "" : "s");
+    text_add(&line, " %s%s", words[b->of], b->inputs == 1 ? "" : "s");
     if (b->masked)
         text_add(&line, " (%llu masked)", (unsigned long long)b->masked);
-    text_add(&line, ", ");
-    text_add_number(&line, b->after.trial.packets);
-    text_add(&line, " packets, %zu rules: %zu new alerts, %zu lost", rules_loaded(b->after.rules), new, lost);
-    if (b->without_sample)
+    if (b->of != OF_FACTS) {
+        text_add(&line, ", ");
+        text_add_number(&line, b->after.trial.packets);
+        text_add(&line, " packets");
+    }
+    text_add(&line, ", %zu rules: %zu new alerts, %zu lost", rules_loaded(b->after.rules), new, lost);
+    if (b->without_sample && b->of == OF_SAMPLES)
         text_add(&line, "; %llu of %llu stored alerts have no sample and are not asked", (unsigned long long)b->without_sample,
                  (unsigned long long)b->stored);
     if (b->after.said.full || b->before.said.full)
@@ -244,8 +277,32 @@ static void print_sum(const struct backtest *b, size_t new, size_t lost)
     printf("%s\n", line.chars);
 }
 
+/* The rules that facts cannot judge: named, never counted as if they had not matched. */
+static void tell_limits(const struct backtest *b, json_t *list)
+{
+    for (uint32_t i = 0; b->after.facts && i < rules_loaded(b->after.rules); i++) {
+        struct rule_facts facts;
+        uint64_t unknown;
+        const char *limit = facts_asker_limit(b->after.facts, i, &unknown);
+        if (!limit && !unknown)
+            continue;
+        rules_facts(b->after.rules, i, &facts);
+        TEXT_ON_STACK(reason, 160);
+        if (limit)
+            text_add(&reason, "%s", limit);
+        else
+            text_add(&reason, "%llu message%s of which the bytes it looks at were not kept", (unsigned long long)unknown, unknown == 1 ? "" : "s");
+        if (list)
+            json_array_append_new(list, json_pack("{s:I, s:I, s:s, s:I}", "gid", (json_int_t)facts.gid, "sid", (json_int_t)facts.sid, "reason", reason.chars,
+                                                  "messages", (json_int_t)unknown));
+        else
+            printf("%u cannot be judged on facts: %s\n", facts.sid, reason.chars);
+    }
+}
+
 static int tell_all(const struct backtest *b, struct error *why)
 {
+    static const char *const of[] = {"captures", "samples", "facts"};
     static const char *const titles[] = {">SID", ">BEFORE", ">AFTER", ">NEW", ">LOST", "MSG", NULL};
     struct screen screen;
     struct listing table;
@@ -274,13 +331,19 @@ static int tell_all(const struct backtest *b, struct error *why)
             listing_print(&table, &screen);
         else
             listing_free(&table);
+        tell_limits(b, NULL);
         print_sum(b, new, lost);
         return EXIT_DONE;
     }
     listing_free(&table);
-    json_t *all = json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "of", b->samples ? "samples" : "captures", "inputs", (json_int_t)b->inputs, "masked", (json_int_t)b->masked,
+    json_t *all = json_pack("{s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:I, s:o}", "of", of[b->of], "inputs", (json_int_t)b->inputs, "masked", (json_int_t)b->masked,
                             "packets", (json_int_t)b->after.trial.packets, "rules", (json_int_t)rules_loaded(b->after.rules), "new", (json_int_t)new,
                             "lost", (json_int_t)lost, "stored_alerts", (json_int_t)b->stored, "without_sample", (json_int_t)b->without_sample, "sids", list);
+    if (b->of == OF_FACTS) {
+        json_t *limits = json_array();
+        tell_limits(b, limits);
+        json_object_set_new(all, "not_judged", limits);
+    }
     json_dumpf(all, stdout, JSON_INDENT(2));
     fputc('\n', stdout);
     json_decref(all);
@@ -315,16 +378,16 @@ static struct rule_set *open_rules(const struct options *o, bool against, bool t
 
 int rules_backtest_run(const struct options *o)
 {
-    struct backtest b = {.options = o, .samples = !options_text(o, OPTION_READ)};
+    struct backtest b = {.options = o, .of = options_text(o, OPTION_READ) ? OF_CAPTURES : options_have(o, OPTION_FACTS) ? OF_FACTS : OF_SAMPLES};
     struct error why;
-    const bool against = options_text(o, OPTION_AGAINST), untuned = !b.samples && options_text(o, OPTION_TUNING);
+    const bool against = options_text(o, OPTION_AGAINST), untuned = b.of != OF_SAMPLES && options_text(o, OPTION_TUNING);
     bool good = (b.after.rules = open_rules(o, false, true, &why));
     if (good && (against || untuned))
         good = (b.before.rules = open_rules(o, against, false, &why));
     if (good) {
-        ready(&b.after, b.samples, options_text(o, OPTION_FILTER));
-        ready(&b.before, b.samples, options_text(o, OPTION_FILTER));
-        good = b.samples ? ask_store(&b, &why) : ask_captures(&b, &why);
+        ready(&b.after, b.of == OF_SAMPLES, o);
+        ready(&b.before, b.of == OF_SAMPLES, o);
+        good = b.of == OF_CAPTURES ? ask_captures(&b, &why) : ask_store(&b, &why);
     }
     said_settle(&b.before.said);
     said_settle(&b.after.said);
@@ -333,6 +396,8 @@ int rules_backtest_run(const struct options *o)
         result = EXIT_PARTIAL;
     said_free(&b.before.said);
     said_free(&b.after.said);
+    facts_asker_close(b.before.facts);
+    facts_asker_close(b.after.facts);
     if (b.before.rules)
         rules_close(b.before.rules);
     if (b.after.rules)

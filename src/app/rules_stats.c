@@ -1,5 +1,6 @@
 /* dbhound rules stats: what each rule came to, run by run, from the store. */
 #include <sqlite3.h>
+#include <string.h>
 
 #include "app/query.h"
 #include "app/render.h"
@@ -55,6 +56,29 @@ static bool tell(const struct options *o, sqlite3_stmt *row, struct error *why)
     return true;
 }
 
+/* What was silenced or hidden in all runs, by what hid it. */
+static bool tell_hidden(struct sqlite3 *db, struct error *why)
+{
+    static const struct {
+        const char *counter, *words;
+    } rows[] = {{"alerts.passed", "silenced by pass rules"}, {"alerts.dropped.suppressed", "hidden by suppress, rate_filter and anomaly lines"},
+                {"alerts.dropped.excepted", "hidden by exceptions"}, {"alerts.dropped.threshold", "held back by thresholds"},
+                {"alerts.dropped.rate", "below their rule's rate"}, {"alerts.dropped.xbits", "without the xbits that their rule asks for"}};
+    sqlite3_stmt *row = query_number(db, "SELECT name, sum(value) FROM v_run_counters GROUP BY name HAVING sum(value) > 0 ORDER BY name", 0, why);
+    int result = SQLITE_DONE;
+    while (row && (result = sqlite3_step(row)) == SQLITE_ROW) {
+        for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+            if (strcmp(query_text(row, 0), rows[i].counter) != 0)
+                continue;
+            TEXT_ON_STACK(line, 128);
+            text_add_number(&line, (uint64_t)sqlite3_column_int64(row, 1));
+            text_add(&line, " %s", rows[i].words);
+            printf("%s\n", line.chars);
+        }
+    }
+    return row && query_done(row, result, why);
+}
+
 int rules_stats_run(const struct options *o)
 {
     struct error why;
@@ -65,7 +89,7 @@ int rules_stats_run(const struct options *o)
                                      " sum(s.cost_ns) AS cost_ns, coalesce(a.stored, 0) AS stored, coalesce(a.msg, '') AS msg FROM v_rule_stats s LEFT JOIN"
                                      " (SELECT sid, sum(count) AS stored, max(msg) AS msg FROM v_alerts GROUP BY sid) a ON a.sid = s.sid"
                                      " GROUP BY s.sid ORDER BY evaluated DESC, matched DESC, s.sid", 0, &why);
-    const bool good = row && tell(o, row, &why);
+    const bool good = row && tell(o, row, &why) && (options_have(o, OPTION_JSON) || tell_hidden(db, &why));
     sqlite3_close(db);
     return good ? EXIT_DONE : command_fail(&rules_command, &why);
 }

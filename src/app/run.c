@@ -15,6 +15,7 @@
 #include "app/spread.h"
 #include "base/log.h"
 #include "detect/habits.h"
+#include "proto/keylog.h"
 
 volatile bool run_stopped;
 
@@ -51,9 +52,15 @@ static bool open_pipeline(struct run *r, struct error *why)
     if (!options_size(r->options, OPTION_MEMORY, 64 << 20, UINT64_C(1) << 40, &memory, why) ||
         !options_number(r->options, OPTION_WORKERS, 0, WORKERS_MAX, &workers, why))
         return false;
+    const char *hosts;
+    for (size_t i = 0; (hosts = options_nth(r->options, OPTION_OS_POLICY, i)); i++)
+        if (!host_rules_add(&options.hosts, hosts, why))
+            return false;
     r->places = places_open(r->options);
+    options.keylog = r->keylog;
     options.geo = places_geo(r->places);
     options.known = r->known;
+    options.memos = options_have(r->options, OPTION_FACTS);
     options.workers = (unsigned)workers;
     options.memory_bytes = (size_t)memory;
     if (checksums && strcmp(checksums, "all") != 0 && strcmp(checksums, "none") != 0 && strcmp(checksums, "auto") != 0)
@@ -91,22 +98,47 @@ static void take_habits(void *context, const char *address, uint16_t port, const
         log_warning("what %s port %u is used to cannot be read, and is learned anew", address ? address : "a server", port);
 }
 
+static void take_secrets(void *context, struct view text, uint64_t packets)
+{
+    keylog_add(context, text, packets);
+}
+
 static bool open_habits(struct run *r, struct error *why)
 {
     if (!options_have(r->options, OPTION_HABITS))
         return true;
     if (!(r->known = habits_open()))
         return error_set(why, EXIT_INTERNAL, "out of memory");
+    if (!recorder_learn(r->recorder, r->known))
+        return error_set(why, EXIT_INTERNAL, "out of memory");
     return store_read_habits(r->store, take_habits, r->known, why);
+}
+
+/* Live there are only the secrets of --keylog; a capture may bring its own. Opened before privileges are given up. */
+static bool open_keylog(struct run *r, struct error *why)
+{
+    const char *path = options_text(r->options, OPTION_KEYLOG);
+    if (r->live && !path)
+        return true;
+    if (!(r->keylog = keylog_open(why)) || (path && !keylog_read(r->keylog, path, r->live, why)))
+        return false;
+    if (path && keylog_sessions(r->keylog) == 0 && !r->live)
+        log_warning("the key log %s has no secret of a TLS session", path);
+    source_on_secrets(r->source, take_secrets, r->keylog);
+    return true;
 }
 
 bool run_open(struct run *r, const char *command, const char *sources, struct error *why)
 {
     r->summary.store_path = options_store(r->options);
     if (!options_severity(r->options, OPTION_FAIL_ON, &r->fail_on, why) || !(r->rules = ruleset_open(r->options, why)) ||
-        !open_store(r, command, sources, why))
+        !open_keylog(r, why) || !open_store(r, command, sources, why))
         return false;
     if (!(r->recorder = recorder_open(r->rules, r->store, &r->counters)))
+        return error_set(why, EXIT_INTERNAL, "out of memory");
+    if (r->live)
+        recorder_go_live(r->recorder);
+    if (options_have(r->options, OPTION_FACTS) && !recorder_keep_memos(r->recorder))
         return error_set(why, EXIT_INTERNAL, "out of memory");
     r->began = run_seconds_now();
     return open_habits(r, why) && open_pipeline(r, why) && (!r->live || (r->reload = reload_open(r, why))) &&
@@ -147,8 +179,10 @@ static void fill_summary(struct run *r)
 static struct rule_stats *collect_stats(const struct run *r)
 {
     struct rule_stats *all = calloc(rules_loaded(r->rules) + 1, sizeof *all);
-    for (uint32_t i = 0; all && i < rules_loaded(r->rules); i++)
+    for (uint32_t i = 0; all && i < rules_loaded(r->rules); i++) {
         pipeline_rule_stats(r->pipeline, i, &all[i]);
+        recorder_rule_stats(r->recorder, i, &all[i]);
+    }
     return all;
 }
 
@@ -189,11 +223,25 @@ bool run_settle_habits(struct run *r, struct error *why)
     if (!r->known)
         return true;
     pipeline_settle_habits(r->pipeline, r->known);
+    recorder_settle_habits(r->recorder, r->known);
     for (size_t i = 0; good && habits_save(r->known, i, &server, &protocol, &bytes, &length); i++) {
         good = bytes ? store_put_habits(r->store, &server, protocol, view_of(bytes, length), why) : error_set(why, EXIT_INTERNAL, "out of memory");
         free(bytes);
     }
     return good;
+}
+
+static bool store_sights(const struct run *r, struct error *why)
+{
+    const struct sides *sides = r->summary.sides;
+    for (size_t i = 0; i < sides->used; i++) {
+        const struct sided_server *server = &sides->servers[i];
+        const struct sight *s = &server->sight;
+        const struct store_sight seen = {server->connections, s->decoded, s->encrypted, s->unsupported, s->passed, s->lost, (uint64_t)s->blind_ns};
+        if (!store_set_sight(r->store, &server->endpoint, server->protocol, &seen, why))
+            return false;
+    }
+    return true;
 }
 
 static void print_sum(const struct run *r)
@@ -218,7 +266,7 @@ int run_end(struct run *r, const struct command *command)
     if (!store_stats(r, stats, stored ? &why : &later))
         stored = false;
     free(stats);
-    if (!run_settle_habits(r, stored ? &why : &later))
+    if (!run_settle_habits(r, stored ? &why : &later) || !store_sights(r, stored ? &why : &later))
         stored = false;
     store_count_losses(r->store, &r->counters);
     if (!store_end_run(r->store, &r->counters, stored ? result : EXIT_IO, stored ? &why : &later))
@@ -243,6 +291,7 @@ void run_close(struct run *r)
     pipeline_close(r->pipeline);
     places_close(r->places);
     habits_close(r->known);
+    keylog_close(r->keylog);
     recorder_close(r->recorder);
     if (r->source)
         source_close(r->source);

@@ -12,7 +12,7 @@ enum { RUN_DAMAGES_MAX = 64 };
 
 /* What replay and watch share of the command line. */
 #define RUN_OPTIONS                                                                                                    \
-    (TAKES(FILTER) | TAKES(CHECKSUMS) | TAKES(MEMORY) | TAKES(WORKERS) | TAKES(RULES) | TAKES(ONLY_RULES) | TAKES(TUNING) | TAKES(GEOIP) | TAKES(HABITS) | TAKES(FAIL_ON) | TAKES(DB) | \
+    (TAKES(FILTER) | TAKES(CHECKSUMS) | TAKES(OS_POLICY) | TAKES(MEMORY) | TAKES(WORKERS) | TAKES(KEYLOG) | TAKES(RULES) | TAKES(ONLY_RULES) | TAKES(TUNING) | TAKES(GEOIP) | TAKES(HABITS) | TAKES(FACTS) | TAKES(FAIL_ON) | TAKES(DB) | \
      TAKES(JSON))
 
 struct run {
@@ -26,6 +26,7 @@ struct run {
     struct store *store;
     struct source *source; /* opened by the command, before run_open; closed by run_close */
     struct recorder *recorder;
+    struct keylog *keylog;
     struct pipeline *pipeline;
     struct reload *reload; /* live: rules may change */
     int claimed;           /* live: the file beside the store, or 0 */

@@ -122,16 +122,27 @@ static void add_title(struct text *t, const char *title)
     text_add_safe(t, title);
 }
 
+static enum event event_of(const struct shown *a)
+{
+    const enum event event = event_by_name(shown_text(a, "message_type"));
+    return event < EVENTS ? event : EVENT_MESSAGE;
+}
+
 void shown_sentence(const struct shown *a, struct text *out)
 {
     const char *message = shown_text(a, "message_type"), *field = shown_text(a, "field"), *got = shown_text(a, "got"),
                *expected = shown_text(a, "expected");
     text_add(out, "%s ", shown_text(a, "proto"));
     text_add_safe(out, *message ? message : "message");
-    text_add(out, " from ");
-    add_end(out, a, sent_by_server(a));
-    text_add(out, " to ");
-    add_end(out, a, !sent_by_server(a));
+    if (event_of(a) == EVENT_SECOND) {
+        text_add(out, " of ");
+        add_end(out, a, true);
+    } else {
+        text_add(out, " from ");
+        add_end(out, a, sent_by_server(a));
+        text_add(out, " to ");
+        add_end(out, a, !sent_by_server(a));
+    }
     text_add(out, ": ");
     add_title(out, shown_text(a, "msg"));
     if (!*got && !*expected)
@@ -199,7 +210,8 @@ static void print_facts(const struct shown *a, const struct screen *s)
              shown_text(a, "class"), *shown_text(a, "anomaly") ? ", " : "", shown_text(a, "anomaly"),
              shown_number(a, "confidence"));
     add_readable_time(&when, shown_number(a, "time_ns"));
-    text_add(&when, ", packet %" PRId64, shown_number(a, "packet_number"));
+    if (event_of(a) != EVENT_SECOND)
+        text_add(&when, ", packet %" PRId64, shown_number(a, "packet_number"));
     if (shown_number(a, "count") > 1) {
         text_add_number(&seen, (uint64_t)shown_number(a, "count"));
         text_add(&seen, " times, last ");
@@ -211,9 +223,10 @@ static void print_facts(const struct shown *a, const struct screen *s)
         text_add(&who, "'");
     if (*name)
         text_add(&field, "%s: %s", name, field_help(field_by_name(name)));
-    text_add(&place, "byte %" PRId64 " of the message, %lld byte%s", shown_number(a, "message_offset"), length,
+    if (event_of(a) == EVENT_MESSAGE)
+        text_add(&place, "byte %" PRId64 " of the message, %lld byte%s", shown_number(a, "message_offset"), length,
              length == 1 ? "" : "s");
-    if (length == 0)
+    if (length == 0 && event_of(a) == EVENT_MESSAGE)
         text_add(&place, " (something is missing there)");
     if (all)
         text_add(&place, "; the message has %lld", all);
@@ -225,6 +238,8 @@ static void print_facts(const struct shown *a, const struct screen *s)
     print_row(s, "read", shown_text(a, "got"));
     print_row(s, "expected", shown_text(a, "expected"));
     print_row(s, "offset", place.chars);
+    if (json_is_true(why_of(a, "decrypted")))
+        print_row(s, "decrypted", "the message came inside TLS and was read with the secrets of a key log; the packets of the sample are as captured");
     print_row(s, "specification", why_text_of(a, "spec"));
     print_row(s, "server said", *shown_text(a, "server_verdict") ? shown_text(a, "server_verdict") : "nothing that was seen");
 }
@@ -263,7 +278,7 @@ static void print_message(const struct shown *a, const struct screen *s)
     text_add_safe(&got, shown_text(a, "got"));
     text_add_safe(&expected, shown_text(a, "expected"));
     if (json_array_size(nodes)) {
-        print_title(s, "Message, decoded");
+        print_title(s, json_is_true(why_of(a, "decrypted")) ? "Message, decrypted and decoded" : "Message, decoded");
         const struct tree_mark mark = {shown_text(a, "field"), shown_number(a, "message_offset"),
                                        json_integer_value(why_of(a, "length")), got.chars, expected.chars};
         tree_print(s, nodes, json_is_true(why_of(a, "tree_cut")), &mark);

@@ -38,7 +38,21 @@ static struct sided_server *sides_server(struct sides *s, const struct endpoint 
     return &s->servers[low];
 }
 
-void sides_note(struct sides *s, const struct flow *flow, enum protocol protocol)
+static void sight_add(struct sided_server *to, const struct sight *more, int64_t first_ns, int64_t last_ns)
+{
+    to->sight.decoded += more->decoded;
+    to->sight.encrypted += more->encrypted;
+    to->sight.unsupported += more->unsupported;
+    to->sight.passed += more->passed;
+    to->sight.lost += more->lost;
+    to->sight.blind_ns += more->blind_ns;
+    if (!to->first_ns || first_ns < to->first_ns)
+        to->first_ns = first_ns;
+    if (last_ns > to->last_ns)
+        to->last_ns = last_ns;
+}
+
+void sides_note(struct sides *s, const struct flow *flow, enum protocol protocol, const struct sight *sight)
 {
     uint64_t client = flow->packets[FROM_CLIENT], server = flow->packets[FROM_SERVER];
     struct sided_server *at = client + server < PACKETS_SURE ? NULL : sides_server(s, &flow->server, protocol);
@@ -47,6 +61,7 @@ void sides_note(struct sides *s, const struct flow *flow, enum protocol protocol
     at->connections++;
     at->only[FROM_CLIENT] += server == 0;
     at->only[FROM_SERVER] += client == 0;
+    sight_add(at, sight, flow->first_ns, flow->last_ns);
 }
 
 void sides_add(struct sides *to, const struct sides *from)
@@ -59,6 +74,7 @@ void sides_add(struct sides *to, const struct sides *from)
         at->connections += more->connections;
         at->only[FROM_CLIENT] += more->only[FROM_CLIENT];
         at->only[FROM_SERVER] += more->only[FROM_SERVER];
+        sight_add(at, &more->sight, more->first_ns, more->last_ns);
     }
 }
 

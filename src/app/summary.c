@@ -93,8 +93,10 @@ static void print_protocols(FILE *out, const struct summary *s)
     }
     if (!any)
         fprintf(out, "databases none: no connection spoke a protocol that dbhound decodes\n");
-    uint64_t encrypted = s->counters->value[COUNT_BYTES_ENCRYPTED];
-    if (encrypted)
+    uint64_t encrypted = s->counters->value[COUNT_BYTES_ENCRYPTED], sessions = s->counters->value[COUNT_TLS_DECRYPTED];
+    if (encrypted && sessions)
+        fprintf(out, "tls       %s bytes were encrypted; the key log opens %s session%s\n", grouped(encrypted, a), grouped(sessions, b), sessions == 1 ? "" : "s");
+    else if (encrypted)
         fprintf(out, "tls       %s bytes were encrypted and only counted\n", grouped(encrypted, a));
 }
 
@@ -126,6 +128,25 @@ static void print_one_sided(FILE *out, const struct summary *s)
         fprintf(out, "          and of %zu more servers\n", found - SIDED_SHOWN);
 }
 
+/* What nobody looked at, of database connections that are over. */
+static void print_unread(FILE *out, const struct summary *s)
+{
+    char a[32], b[32], d[32];
+    struct sight all = {0};
+    size_t servers = 0;
+    for (size_t i = 0; i < s->sides->used; i++) {
+        const struct sight *one = &s->sides->servers[i].sight;
+        servers += one->passed || one->lost || one->unsupported;
+        all.passed += one->passed;
+        all.lost += one->lost;
+        all.unsupported += one->unsupported;
+        all.blind_ns += one->blind_ns;
+    }
+    if (servers)
+        fprintf(out, "unread    %s bytes lost + %s passed over + %s not supported, of %zu server%s; connections were blind for %.1f s\n", grouped(all.lost, a),
+                grouped(all.passed, b), grouped(all.unsupported, d), servers, servers == 1 ? "" : "s", (double)all.blind_ns / 1e9);
+}
+
 static void print_alerts(FILE *out, const struct summary *s)
 {
     char a[32], b[32], d[32];
@@ -136,6 +157,8 @@ static void print_alerts(FILE *out, const struct summary *s)
     for (unsigned i = 0; i < COUNTERS; i++)
         if (strncmp(counter_name((enum counter)i), "alerts.dropped.", 15) == 0 && c->value[i])
             fprintf(out, " + %s dropped (%s)", grouped(c->value[i], a), counter_name((enum counter)i) + 15);
+    if (c->value[COUNT_ALERTS_PASSED])
+        fprintf(out, "; pass rules silenced %s more", grouped(c->value[COUNT_ALERTS_PASSED], a));
     fprintf(out, "%s\n", summary_alerts_balance(c) ? "" : "   (DOES NOT ADD UP: please report this)");
     for (unsigned severity = 1; severity <= 4; severity++)
         if (sums->by_severity[severity])
@@ -180,6 +203,7 @@ void summary_print(FILE *out, const struct summary *s)
     print_protocols(out, s);
     print_one_sided(out, s);
     summary_print_others(out, s);
+    print_unread(out, s);
     print_alerts(out, s);
     print_hidden(out, s);
     print_damages(out, s);
@@ -243,7 +267,7 @@ static json_t *alerts_json(const struct summary *s)
                                                     "text", query_json_text(line.text), "reason", query_json_text(line.reason), "count",
                                                     integer(recorder_hidden(s->recorder, i))));
     }
-    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "hidden", hidden, "raised", integer(c->value[COUNT_ALERTS_RAISED]), "stored",
+    return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "passed", integer(c->value[COUNT_ALERTS_PASSED]), "hidden", hidden, "raised", integer(c->value[COUNT_ALERTS_RAISED]), "stored",
                      integer(c->value[COUNT_ALERTS_STORED]), "folded", integer(c->value[COUNT_ALERTS_FOLDED]), "dropped",
                      integer(sum_of(c, "alerts.dropped.")), "dropped_by", by_prefix(c, "alerts.dropped."), "by_class", by_class,
                      "by_severity", by_severity, "by_sid", by_sid);

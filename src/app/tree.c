@@ -70,6 +70,17 @@ static bool is_named(const json_t *nodes, const char *field, int64_t length)
     return false;
 }
 
+/* A value that nobody read from bytes, such as how long a connection lasted. */
+static size_t find_told(const json_t *nodes, const char *field)
+{
+    size_t i;
+    const json_t *node;
+    json_array_foreach((json_t *)(uintptr_t)nodes, i, node)
+        if (strcmp(text_of(node, "field"), field) == 0 && !json_integer_value(json_object_get(node, "length")))
+            return i;
+    return json_array_size(nodes);
+}
+
 static void print_expected(const struct screen *s, const char *expected)
 {
     if (*expected)
@@ -82,6 +93,8 @@ void tree_print(const struct screen *s, const json_t *nodes, bool is_cut, const 
     size_t i, wrong = find_wrong(nodes, mark);
     const json_t *node;
     unsigned wide = 0;
+    if (wrong == json_array_size(nodes) && *mark->field && !mark->length && !mark->offset)
+        wrong = find_told(nodes, mark->field);
     json_array_foreach((json_t *)(uintptr_t)nodes, i, node) {
         unsigned columns = indent_of(node) + (unsigned)strlen(text_of(node, "field"));
         wide = columns > wide ? columns : wide;

@@ -6,15 +6,17 @@
 #include <unistd.h>
 
 #include "app/pipeline.h"
+#include "proto/keylog.h"
 
 static const volatile bool never;
 
-static bool run(struct trial *t, struct source *source, struct counters *counters, struct error *why)
+static bool run(struct trial *t, struct source *source, struct keylog *keylog, struct counters *counters, struct error *why)
 {
     const struct pipeline_options options = {
         .memory_bytes = (size_t)64 << 20,
         .check_checksums = t->check_checksums,
         .ignore_checksums = t->ignore_checksums,
+        .keylog = keylog,
     };
     struct recorder *recorder = recorder_open(t->rules, NULL, counters);
     if (!recorder)
@@ -34,6 +36,11 @@ static bool run(struct trial *t, struct source *source, struct counters *counter
     return pipeline != NULL;
 }
 
+static void take_secrets(void *context, struct view text, uint64_t packets)
+{
+    keylog_add(context, text, packets);
+}
+
 bool trial_files(struct trial *t, const char *const *paths, size_t count, struct error *why)
 {
     struct counters counters = {{0}};
@@ -41,8 +48,14 @@ bool trial_files(struct trial *t, const char *const *paths, size_t count, struct
     struct source *source = source_open_files(paths, count, &options, why);
     if (!source)
         return false;
-    const bool done = run(t, source, &counters, why);
+    struct keylog *keylog = keylog_open(why);
+    bool done = keylog && (!t->keylog || keylog_read(keylog, t->keylog, false, why));
+    if (done) {
+        source_on_secrets(source, take_secrets, keylog);
+        done = run(t, source, keylog, &counters, why);
+    }
     source_close(source);
+    keylog_close(keylog);
     return done;
 }
 

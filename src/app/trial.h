@@ -11,6 +11,7 @@
 struct trial {
     const struct rule_set *rules;
     const char *filter;    /* BPF, or NULL */
+    const char *keylog;    /* of TLS sessions, or NULL */
     bool check_checksums, ignore_checksums;
     /* Every alert that a run would keep. */
     void (*told)(void *context, const struct alert *alert, const struct rule_facts *rule);

@@ -4,6 +4,7 @@
 #include <assert.h>
 #include <stdlib.h>
 
+#include "detect/event.h"
 #include "detect/habits.h"
 
 enum { BATCH = 32, IDLE_SECONDS = 3600, INCOMPLETE_SECONDS = 30, BY_TIME_SHIFT = 56, SMALL_THINGS = 12 * 1024 * 1024, SERVERS_FOLLOWED = 1024, FLIGHT_ENTRY = 48 };
@@ -29,11 +30,13 @@ struct worker {
     const struct geo *geo;
     struct habits *habits; /* learned; NULL: nothing is */
     const struct habits *known;
+    struct memos *memos;   /* NULL: none are made */
     const struct spread *spread;
     struct turns *turns;
     struct outlet outlet;
     struct sides sides;
     struct others others;
+    struct event_room event;
     unsigned index;
     int64_t now_ns;
     int64_t clock_ns; /* of the last lot, for everybody the same */
@@ -78,10 +81,13 @@ static void raise_alert(void *context, const struct alert *found, const struct m
     uint64_t key = ++w->alerts;
     bool may_store = outlet_may_store(&w->outlet, &alert);
     /* Secrets are masked by their place in a stream: a datagram has none. */
-    if (!message->datagram || !message->findings->secret)
+    if (!message->bare && !alert.quiet && (!message->datagram || !message->findings->secret))
         alert.sample = evidence_alert(w->evidence, message->flow, key, where->ticket, comment.chars, may_store);
     outlet_alert(&w->outlet, &alert, key);
-    pulse_alert(w->pulse, message, key, alert.severity);
+    if (w->memos && !alert.quiet)
+        memos_alert(w->memos, message->flow);
+    if (alert.event == EVENT_MESSAGE && !alert.quiet)
+        pulse_alert(w->pulse, message, key, alert.severity);
 }
 
 static void say_verdict(struct worker *w, const struct message *message, const struct fact *fact)
@@ -145,30 +151,48 @@ static void take_message(void *context, const struct message *message)
         take_facts(w, message);
     if (w->habits && message->decoder)
         habits_message(w->habits, w->known, message);
+    if (w->memos)
+        memos_message(w->memos, message);
     detector_message(w->now.detector, message, raise_alert, w);
+}
+
+static void take_memo(void *context, const struct memo *memo)
+{
+    struct worker *w = context;
+    outlet_memo(&w->outlet, memo);
 }
 
 static void take_pulse(void *context, const struct utterance *heard)
 {
     struct worker *w = context;
-    worker_place(w, heard->flow);
     pulse_message(w->pulse, heard);
 }
 
 static bool wants_messages(void *context, enum protocol protocol, enum side from)
 {
     struct worker *w = context;
-    return (w->habits && protocol != PROTOCOL_NONE) || detector_wants(w->now.detector, protocol, from);
+    return ((w->habits || w->memos) && protocol != PROTOCOL_NONE) || detector_wants(w->now.detector, protocol, from);
+}
+
+static void take_opened(void *context, struct flow *flow, const struct segment *where)
+{
+    struct worker *w = context;
+    if (!detector_asks(w->now.detector, EVENT_FLOW_START))
+        return;
+    worker_place(w, flow);
+    detector_event(w->now.detector, event_flow_start(&w->event, flow, where), raise_alert, w);
 }
 
 static void take_closed(void *context, struct flow *flow, enum flow_end end, enum side by, const struct segment *where)
 {
     struct worker *w = context;
     worker_place(w, flow);
+    if (detector_asks(w->now.detector, EVENT_FLOW_END) && dialogue_decoder(flow))
+        detector_event(w->now.detector, event_flow_end(&w->event, flow, end, where), raise_alert, w);
     pulse_closed(w->pulse, flow, end, by, where);
     const struct decoder *decoder = dialogue_decoder(flow);
     if (decoder)
-        sides_note(&w->sides, flow, decoder->protocol);
+        sides_note(&w->sides, flow, decoder->protocol, dialogue_sight(flow));
     if (!flow->sample)
         return;
     if (by == FROM_SERVER && (end == END_RESET || end == END_FIN))
@@ -207,6 +231,8 @@ static void take_sign(void *context, const struct sign *sign, size_t length)
     struct worker *w = context;
     if (sign->kind == SIGN_TIME)
         w->outlet.moment.place = (uint64_t)BY_TIME_TOLD << BY_TIME_SHIFT;
+    else if (sign->flow_id && sign->kind != SIGN_WAITS) /* that is told with the beat */
+        w->outlet.moment.place = w->by_time ? w->by_time << BY_TIME_SHIFT | sign->flow_id : 0;
     outlet_sign(&w->outlet, sign, length);
 }
 
@@ -224,7 +250,9 @@ enum share {
     SHARE_INFLATERS = 25,
     SHARE_HELD = 20,
     SHARE_PULSES = 60,
-    SHARE_ALL = 1160,
+    SHARE_TLS_SESSIONS = 10,
+    SHARE_TLS_RECORDS = 20,
+    SHARE_ALL = 1190,
 };
 
 static size_t share_of(const struct worker_options *options, enum share share, size_t cost)
@@ -243,6 +271,7 @@ static bool open_rooms(struct worker *w, const struct worker_options *options)
         .wants = wants_messages,
         .message = take_message,
         .unclaimed = take_unclaimed,
+        .opened = take_opened,
         .closed = take_closed,
         .finished = take_finished,
         .gap = take_gap,
@@ -259,6 +288,9 @@ static bool open_rooms(struct worker *w, const struct worker_options *options)
         .message_buffers = share_of(options, SHARE_MESSAGES, costs.message_buffer),
         .note_blocks = share_of(options, SHARE_NOTES, costs.note_block),
         .inflaters = share_of(options, SHARE_INFLATERS, costs.inflater),
+        .keylog = options->keylog,
+        .tls_sessions = share_of(options, SHARE_TLS_SESSIONS, costs.tls_session),
+        .tls_records = share_of(options, SHARE_TLS_RECORDS, costs.tls_record),
         .directory = options->directory,
         .worker = options->index,
         .classify = true,
@@ -270,6 +302,7 @@ static bool open_rooms(struct worker *w, const struct worker_options *options)
         .check_checksums = options->check_checksums,
         .ignore_checksums = options->ignore_checksums,
         .flight_reach = options->flight_packets,
+        .hosts = options->hosts && options->hosts->count ? options->hosts : NULL,
         .idle_ns = IDLE_SECONDS * INT64_C(1000000000),
     };
     struct evidence_options evidence = options->evidence;
@@ -284,6 +317,8 @@ static bool open_rooms(struct worker *w, const struct worker_options *options)
     if (!sides_open(&w->sides, &w->arena) || !others_open(&w->others, &w->arena) || !(w->datagram = arena_take(&w->arena, DATAGRAM_BYTES_MAX)) ||
         (options->fragment_bytes && !(w->fragments = fragments_open(&w->arena, options->fragment_bytes, w->counters))))
         return false;
+    if (w->fragments)
+        fragments_know_hosts(w->fragments, net.hosts);
     net.flight = w->flight;
     streams.watcher = w;
     streams.sign = take_segment;
@@ -317,6 +352,11 @@ struct worker *worker_open(const struct worker_options *options, const struct ou
         error_set(why, EXIT_INTERNAL, "out of memory");
         return NULL;
     }
+    if (options->memos && !(w->memos = memos_open(take_memo, w))) {
+        worker_close(w);
+        error_set(why, EXIT_INTERNAL, "out of memory");
+        return NULL;
+    }
     if (!open_rooms(w, options)) {
         error_set(why, EXIT_USAGE, "--memory is too small: 64 MiB for each worker are enough");
         worker_close(w);
@@ -333,6 +373,7 @@ void worker_close(struct worker *w)
     arena_close(&w->arena);
     worker_forget_rules(w);
     habits_close(w->habits);
+    memos_close(w->memos);
     arena_close(&w->now.arena);
     free(w);
 }
@@ -362,6 +403,8 @@ void worker_forget_rules(struct worker *w)
 
 void worker_change_rules(struct worker *w)
 {
+    if (w->now.detector)
+        count_many(w->counters, COUNT_ALERTS_PASSED, detector_passed(w->now.detector));
     arena_close(&w->now.arena);
     w->now = w->next;
     w->next = (struct generation){0};
@@ -470,6 +513,8 @@ static void process_whole(struct worker *w, const struct datagram *datagram, con
 static void time_passes(struct worker *w, uint64_t when, int64_t now_ns)
 {
     worker_at(w, when, now_ns);
+    if (w->memos)
+        memos_at(w->memos, now_ns);
     w->by_time = BY_TIME_NET;
     net_tick(w->net);
     w->by_time = BY_TIME_DIALOGUE;
@@ -481,8 +526,9 @@ static void time_passes(struct worker *w, uint64_t when, int64_t now_ns)
         turns_pass(w->turns, w->index, when);
 }
 
-void worker_tick(struct worker *w, int64_t now_ns)
+void worker_tick(struct worker *w, uint64_t latest, int64_t now_ns)
 {
+    w->outlet.latest = latest;
     time_passes(w, w->outlet.latest * 2 + 1, now_ns);
 }
 
@@ -537,6 +583,8 @@ void worker_take(struct worker *w, const struct lot *lot)
             int64_t before = at ? lot->clock_ns[at - 1] : w->clock_ns;
             if (lot->clock_ns[at] < before) /* a step back: every worker makes it from the same time */
                 worker_at(w, lot->packets[at].number * 2, before);
+            if (w->memos)
+                memos_at(w->memos, lot->clock_ns[at]);
             if (next < used && w->own[next] == at) {
                 if (w->what[next] == WHAT_SEGMENT)
                     process(w, &w->packets[next], lot->stable, lot->clock_ns[at]);
@@ -574,6 +622,8 @@ void worker_finish(struct worker *w, uint64_t latest)
     w->outlet.moment.place = (uint64_t)BY_TIME_PULSE << BY_TIME_SHIFT;
     pulse_time(w->pulse, w->now_ns, true);
     w->by_time = 0;
+    count_many(w->counters, COUNT_ALERTS_PASSED, detector_passed(w->now.detector));
+    count_many(w->counters, COUNT_FACTS_SHED, memos_shed(w->memos));
     if (w->turns)
         turns_pass(w->turns, w->index, WHEN_FINISHED);
 }

@@ -7,6 +7,7 @@
 
 #include "app/evidence.h"
 #include "app/feed.h"
+#include "app/memos.h"
 #include "app/outlet.h"
 #include "app/others.h"
 #include "app/sides.h"
@@ -17,10 +18,13 @@ struct worker_options {
     size_t memory_bytes;
     size_t flight_packets;  /* how far back samples may look, in packets of the run */
     bool check_checksums, ignore_checksums;
+    const struct host_rules *hosts;
     struct evidence_options evidence;
     const struct rule_set *rules;
     const struct geo *geo; /* may be NULL */
+    struct keylog *keylog; /* may be NULL */
     const struct habits *known; /* what servers are used to; NULL: nothing is learned */
+    bool memos; /* of messages are made */
     struct directory *directory;
     unsigned index;
     struct turns *turns;    /* NULL with a worker alone */
@@ -35,8 +39,9 @@ struct worker *worker_open(const struct worker_options *options, const struct ou
                            struct error *why) MUST_CHECK;
 /* Decodes what is its own of a lot, and looks at the time where the lot says so. */
 void worker_take(struct worker *w, const struct lot *lot);
-/* Packet time has come to this without a packet. */
-void worker_tick(struct worker *w, int64_t now_ns);
+/* Packet time has come to this without a packet; `latest` is the last one's number, whoever it belonged to: what happens now happens
+ * to all workers at the same moment. */
+void worker_tick(struct worker *w, uint64_t latest, int64_t now_ns);
 /* Delivers what is held and closes every connection; `latest` is the number of the run's last packet. */
 void worker_finish(struct worker *w, uint64_t latest);
 uint64_t worker_flows(const struct worker *w, enum protocol protocol);

@@ -4,7 +4,8 @@
 #include <sched.h>
 #include <time.h>
 
-enum { BUSY_ROUNDS = 256, POLITE_ROUNDS = 512, NAP_NS = 50000 };
+/* A nap is longer, up to 32 times, the longer the wait lasts already: live, it lasts until somebody sends something. */
+enum { BUSY_ROUNDS = 256, POLITE_ROUNDS = 512, NAP_NS = 50000, NAPS_ALIKE_SHIFT = 6, NAP_DOUBLINGS = 5 };
 
 bool turns_open(struct turns *t, struct arena *from, unsigned count)
 {
@@ -35,6 +36,8 @@ void wait_a_little(unsigned round)
         pause_processor();
     else if (round < POLITE_ROUNDS)
         sched_yield();
-    else
-        nanosleep(&(struct timespec){.tv_nsec = NAP_NS}, NULL);
+    else {
+        unsigned doublings = (round - POLITE_ROUNDS) >> NAPS_ALIKE_SHIFT;
+        nanosleep(&(struct timespec){.tv_nsec = (long)NAP_NS << (doublings < NAP_DOUBLINGS ? doublings : NAP_DOUBLINGS)}, NULL);
+    }
 }

@@ -15,7 +15,7 @@ static bool is_pcap_magic(uint32_t magic)
 
 void format_begin(struct format *f)
 {
-    *f = (struct format){.number = f->number, .section.interfaces = f->section.interfaces};
+    *f = (struct format){.number = f->number, .section.interfaces = f->section.interfaces, .secrets = f->secrets};
 }
 
 static enum outcome format_recognise(struct format *f, const struct span *s)

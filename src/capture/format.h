@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/view.h"
 #include "capture/packet.h"
 
 enum {
@@ -82,6 +83,12 @@ struct pcapng_section {
 
 enum format_kind { FORMAT_NOT_SEEN, FORMAT_PCAP, FORMAT_PCAPNG };
 
+/* Who is given the key logs that stand in a file: the text, valid during the call, and the number of the packet before it. */
+struct secrets_sink {
+    void (*take)(void *context, struct view text, uint64_t packets); /* NULL: nobody */
+    void *context;
+};
+
 struct format {
     enum format_kind kind;
     bool swapped;          /* against this machine's byte order */
@@ -91,9 +98,10 @@ struct format {
     uint64_t number;       /* of the last packet; goes on from file to file */
     struct pcap_header pcap;
     struct pcapng_section section;
+    struct secrets_sink secrets; /* the caller's */
 };
 
-/* A new file begins: forgets all but the packet number and the memory for interfaces. */
+/* A new file begins: forgets all but the packet number, the memory for interfaces and who takes secrets. */
 void format_begin(struct format *f);
 /* Reads packets from the span into the batch. */
 enum outcome format_read(struct format *f, struct span *s, struct batch *out);

@@ -1,14 +1,11 @@
 /*
- * Live capture: see live.h. pcap_dispatch hands packets out of the kernel's ring; each is copied once into a buffer, since
- * the ring's block goes back to the kernel when the call returns.
- *
- * Every packet that the kernel counted for a handle is delivered, or counted as dropped when the handle goes. The kernel
- * hands over a block that is not full only after a while, also when the interface is gone meanwhile; so a handle is kept
- * for that long.
+ * Live capture: see live.h. One ring, or several that share the interface by flow; then their packets are put in one order, by
+ * their times: a packet waits until no ring can still bring an earlier one. The kernel hands over a block that is not full only
+ * after a while, also when the interface is gone meanwhile; so the rings of one are kept for that long.
  */
 #include "capture/live.h"
 
-#include <pcap/pcap.h>
+#include <errno.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,39 +13,36 @@
 #include <time.h>
 
 #include "base/log.h"
+#include "capture/live_ring.h"
 #include "capture/live_socket.h"
 
 enum {
-    SNAPLEN = 262144, /* as tcpdump: more than any frame, offloaded ones included */
     READ_TIMEOUT_MS = 100,
-    BUFFER = 4 * 1024 * 1024,
-    RING_DEFAULT = 64 * 1024 * 1024,
+    RINGS_DEFAULT = 64 * 1024 * 1024, /* of one, or of all: */
+    RINGS_ALL = 128 * 1024 * 1024,
+    RINGS_LEAST = 16 * 1024 * 1024,
     RETRY_NS = 500000000,
     LOOK_NS = 1000000000, /* while packets come: every look stops the threads that decode */
-    /* A block that is not full is handed over by a timer that looks at it twice, READ_TIMEOUT_MS apart. What a read that began
-     * so long after the last packet came does not find is not there. */
+    /* What a read that began so long after the last packet came does not find is not there. */
     DRAIN_NS = 300000000,
+    /* The same while packets come: who is later than that is out of order, and no harm done. */
+    HOLD_NS = 2 * RING_BLOCK_MS * 1000000 + 5000000,
+    GRAIN_NS = 5000000, /* a ring that has nothing is asked so often, not for every packet that waits for it */
+    STRANGE_NS = 1000000000, /* a packet's time is so much after the clock's: one of them was set */
 };
 
 struct live {
     struct live_options options;
-    pcap_t *handle; /* NULL: the interface is away */
-    bool nanoseconds;
-    uint16_t link_type;
-    struct pcap_stat stat;                /* of this handle, as last read */
-    uint64_t offered, delivered;          /* of this handle: put into the ring, taken out of it */
-    uint64_t lost_kernel, lost_interface; /* not counted yet */
+    struct live_ring *rings;
+    size_t rings_used;
+    bool attached;       /* else the interface is away */
+    struct ring_lost lost;                /* not counted yet */
     uint64_t went;                        /* times the interface went down or away, not counted yet */
-    uint64_t taken;                       /* packets of all handles */
-    bool loopback, down, refusal_told;
-    bool leaving;        /* the interface is gone, the handle still holds packets */
+    uint64_t taken;                       /* packets handed on, of all rings */
+    bool down, refusal_told;
+    bool leaving;        /* the interface is gone, the rings still hold packets */
     bool stopped, over;
     int64_t retried_ns, looked_ns, ended_ns; /* monotonic; the last: stopped or leaving */
-    /* The batch that is being filled. */
-    struct raw_packet *batch;
-    size_t used, most, bytes_used;
-    uint64_t *number;
-    uint8_t buffer[BUFFER];
 };
 
 static int64_t monotonic_ns(void)
@@ -58,85 +52,80 @@ static int64_t monotonic_ns(void)
     return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
 }
 
+static void sleep_ms(long milliseconds)
+{
+    nanosleep(&(struct timespec){.tv_nsec = milliseconds * 1000000}, NULL);
+}
+
 /* Whether the kernel counts only packets that we are to have: one may slip into the ring before the filter is set, and
  * libpcap takes away the second copy that passes a loopback. */
 static bool counts_are_ours(const struct live *l)
 {
-    return (!l->options.filter || !*l->options.filter) && !l->options.packets_most && !l->loopback;
+    return (!l->options.filter || !*l->options.filter) && !l->options.packets_most && !l->rings[0].loopback;
 }
 
-static bool open_failed(struct live *l, pcap_t *handle, int status, struct error *why)
+static size_t ring_bytes(const struct live *l)
 {
-    const char *text = handle ? pcap_geterr(handle) : "";
-    enum exit_code code = status == PCAP_ERROR_NO_SUCH_DEVICE ? EXIT_NO_INPUT
-                          : status == PCAP_ERROR_PERM_DENIED  ? EXIT_NO_PERMISSION
-                                                              : EXIT_NO_CAPTURE;
-    const char *hint = code == EXIT_NO_PERMISSION ? "; run it as root, or give it the right: setcap cap_net_raw+ep $(which dbhound)" : "";
-    error_set(why, code, "cannot capture on %s: %s%s%s%s", l->options.interface, pcap_statustostr(status), *text ? ": " : "", text, hint);
-    if (handle)
-        pcap_close(handle);
-    return false;
+    size_t each = RINGS_ALL / l->rings_used;
+    if (l->options.ring_bytes)
+        return l->options.ring_bytes;
+    return l->rings_used == 1 ? RINGS_DEFAULT : each > RINGS_LEAST ? each : RINGS_LEAST;
 }
 
-static bool set_filter(struct live *l, pcap_t *handle, struct error *why)
+static void close_rings(struct live *l)
 {
-    struct bpf_program program;
-    if (!l->options.filter || !*l->options.filter)
-        return true;
-    if (pcap_compile(handle, &program, l->options.filter, 1, PCAP_NETMASK_UNKNOWN) != 0)
-        return error_set(why, EXIT_USAGE, "the filter \"%s\" is not valid: %s", l->options.filter, pcap_geterr(handle));
-    int status = pcap_setfilter(handle, &program);
-    pcap_freecode(&program);
-    return status == 0 || error_set(why, EXIT_NO_CAPTURE, "the kernel refuses the filter: %s", pcap_geterr(handle));
+    for (size_t i = 0; i < l->rings_used; i++)
+        ring_close(&l->rings[i]);
+    l->attached = false;
+}
+
+/* Until all have joined, each ring gets every packet: so nothing is let in before. */
+static bool share(struct live *l, struct error *why)
+{
+    int descriptors[LIVE_RINGS_MAX];
+    for (size_t i = 0; i < l->rings_used; i++)
+        descriptors[i] = pcap_fileno(l->rings[i].handle);
+    if (!live_socket_share(descriptors, l->rings_used))
+        return error_set(why, EXIT_NO_CAPTURE, "cannot share %s among %zu rings: %s", l->options.interface, l->rings_used, strerror(errno));
+    sleep_ms(2 * RING_BLOCK_MS + 5);
+    for (size_t i = 0; i < l->rings_used; i++)
+        ring_discard(&l->rings[i]);
+    return true;
 }
 
 static bool attach(struct live *l, struct error *why)
 {
-    char text[PCAP_ERRBUF_SIZE];
-    pcap_t *handle = pcap_create(l->options.interface, text);
-    if (!handle)
-        return error_set(why, EXIT_NO_CAPTURE, "cannot capture on %s: %s", l->options.interface, text);
-    pcap_set_snaplen(handle, SNAPLEN);
-    pcap_set_promisc(handle, 1);
-    pcap_set_timeout(handle, READ_TIMEOUT_MS);
-    pcap_set_buffer_size(handle, l->options.ring_bytes ? (int)l->options.ring_bytes : RING_DEFAULT);
-    l->nanoseconds = pcap_set_tstamp_precision(handle, PCAP_TSTAMP_PRECISION_NANO) == 0;
-    int status = pcap_activate(handle);
-    if (status < 0)
-        return open_failed(l, handle, status, why);
-    if (!set_filter(l, handle, why)) {
-        pcap_close(handle);
+    const bool several = l->rings_used > 1;
+    bool good = true;
+    for (size_t i = 0; good && i < l->rings_used; i++)
+        good = ring_attach(&l->rings[i], &l->options, ring_bytes(l), several, why);
+    good = good && (!several || share(l, why));
+    for (size_t i = 0; good && i < l->rings_used; i++)
+        good = ring_let_in(&l->rings[i], &l->options, why);
+    if (!good) {
+        close_rings(l);
         return false;
     }
-    if (l->options.fanout_group && !live_socket_join(pcap_fileno(handle), l->options.fanout_group)) {
-        pcap_close(handle);
-        return error_set(why, EXIT_NO_CAPTURE, "cannot share %s: the kernel refuses the group %u", l->options.interface,
-                         l->options.fanout_group);
-    }
-    /* libpcap waits without end for a first packet (TPACKET_V3), so the waiting is ours. */
-    if (pcap_setnonblock(handle, 1, text) != 0) {
-        pcap_close(handle);
-        return error_set(why, EXIT_NO_CAPTURE, "cannot capture on %s: %s", l->options.interface, text);
-    }
-    l->link_type = (uint16_t)pcap_datalink(handle);
-    l->loopback = live_socket_is_loopback(pcap_fileno(handle), l->options.interface);
-    l->stat = (struct pcap_stat){0};
-    l->offered = l->delivered = 0;
     l->down = l->refusal_told = l->leaving = false;
-    l->handle = handle;
+    l->attached = true;
     return true;
 }
 
 struct live *live_open(const struct live_options *options, struct error *why)
 {
     struct live *l = calloc(1, sizeof *l);
-    if (!l) {
+    if (l) {
+        l->options = *options;
+        l->rings_used = options->rings > 1 ? options->rings : 1;
+        l->rings = l->rings_used <= LIVE_RINGS_MAX ? calloc(l->rings_used, sizeof *l->rings) : NULL;
+    }
+    if (!l || !l->rings) {
         error_set(why, EXIT_INTERNAL, "no memory to capture");
+        live_close(l);
         return NULL;
     }
-    l->options = *options;
     if (!attach(l, why)) {
-        free(l);
+        live_close(l);
         return NULL;
     }
     return l;
@@ -146,83 +135,61 @@ void live_close(struct live *l)
 {
     if (!l)
         return;
-    if (l->handle)
-        pcap_close(l->handle);
+    if (l->rings)
+        close_rings(l);
+    free(l->rings);
     free(l);
 }
 
 bool live_is_away(const struct live *l)
 {
-    return !l->handle || l->leaving;
-}
-
-/* Called by pcap_dispatch. A packet that has no room left is never asked for: see live_read. */
-static void take_packet(u_char *context, const struct pcap_pkthdr *header, const u_char *bytes)
-{
-    struct live *l = (struct live *)(void *)context;
-    int64_t part = l->nanoseconds ? header->ts.tv_usec : header->ts.tv_usec * INT64_C(1000);
-    uint32_t captured = header->caplen < SNAPLEN ? header->caplen : SNAPLEN;
-    memcpy(l->buffer + l->bytes_used, bytes, captured);
-    l->batch[l->used++] = (struct raw_packet){
-        .bytes = l->buffer + l->bytes_used,
-        .captured = captured,
-        .length = header->len > captured ? header->len : captured,
-        .time_ns = (int64_t)header->ts.tv_sec * 1000000000 + part,
-        .number = ++*l->number,
-        .link_type = l->link_type,
-    };
-    l->bytes_used += captured;
-    if (BUFFER - l->bytes_used < SNAPLEN)
-        pcap_breakloop(l->handle);
+    return !l->attached || l->leaving;
 }
 
 static void read_drops(struct live *l)
 {
-    struct pcap_stat now;
-    if (!l->handle || pcap_stats(l->handle, &now) != 0)
-        return;
-    /* What the kernel received includes what it dropped. All three wrap. */
-    unsigned received = now.ps_recv - l->stat.ps_recv, dropped = now.ps_drop - l->stat.ps_drop;
-    l->offered += received - dropped;
-    l->lost_kernel += dropped;
-    l->lost_interface += now.ps_ifdrop - l->stat.ps_ifdrop;
-    l->stat = now;
+    struct ring_lost others = {0};
+    for (size_t i = 0; i < l->rings_used; i++) /* what the interface lost is told to each ring alike */
+        ring_read_drops(&l->rings[i], i ? &others : &l->lost);
+    l->lost.kernel += others.kernel;
 }
 
-/* Nothing more is read from this handle. */
+/* Nothing more is read from these rings. */
 static void settle(struct live *l)
 {
     read_drops(l);
-    if (counts_are_ours(l) && l->offered > l->delivered)
-        l->lost_kernel += l->offered - l->delivered;
-    l->offered = l->delivered;
+    for (size_t i = 0; i < l->rings_used; i++) {
+        struct live_ring *r = &l->rings[i];
+        if (counts_are_ours(l) && r->offered > r->delivered)
+            l->lost.kernel += r->offered - r->delivered;
+        r->offered = r->delivered;
+    }
 }
 
 /* Down is not away: the socket stays bound and delivers again once the interface is up. Away is a new interface later. */
-static void look_at_trouble(struct live *l, int64_t now)
+static void look_at_trouble(struct live *l, const struct live_ring *r, int64_t now)
 {
     if (l->leaving) {
-        nanosleep(&(struct timespec){.tv_nsec = READ_TIMEOUT_MS * 1000000L / 2}, NULL);
+        sleep_ms(READ_TIMEOUT_MS / 2);
         return;
     }
     l->leaving = true;
     l->ended_ns = now;
     l->went += !l->down;
-    log_notice("%s: %s; waiting for it to come back", l->options.interface, pcap_geterr(l->handle));
+    log_notice("%s: %s; waiting for it to come back", l->options.interface, pcap_geterr(r->handle));
 }
 
 static void leave(struct live *l)
 {
     settle(l);
-    pcap_close(l->handle);
-    l->handle = NULL;
+    close_rings(l);
     l->retried_ns = 0;
 }
 
 static void look_at_link(struct live *l, int64_t now)
 {
     l->looked_ns = now;
-    bool down = !live_socket_link_is_up(pcap_fileno(l->handle), l->options.interface);
+    bool down = !live_socket_link_is_up(pcap_fileno(l->rings[0].handle), l->options.interface);
     if (l->leaving || down == l->down)
         return;
     l->down = down;
@@ -234,7 +201,7 @@ static void try_to_return(struct live *l, int64_t now)
 {
     struct error why;
     if (now - l->retried_ns < RETRY_NS) {
-        nanosleep(&(struct timespec){.tv_nsec = READ_TIMEOUT_MS * 1000000L}, NULL);
+        sleep_ms(READ_TIMEOUT_MS);
         return;
     }
     l->retried_ns = now;
@@ -246,40 +213,105 @@ static void try_to_return(struct live *l, int64_t now)
     }
 }
 
-static int dispatch(struct live *l, size_t most)
-{
-    int status = pcap_dispatch(l->handle, (int)most, take_packet, (u_char *)l);
-    if (status != 0)
-        return status;
-    struct pollfd ready = {.fd = pcap_get_selectable_fd(l->handle), .events = POLLIN};
-    return poll(&ready, 1, READ_TIMEOUT_MS) > 0 ? pcap_dispatch(l->handle, (int)most, take_packet, (u_char *)l) : 0;
-}
+/* ---- reading */
 
 static size_t room(const struct live *l, size_t most)
 {
     if (l->options.packets_most && l->options.packets_most - l->taken < most)
         most = (size_t)(l->options.packets_most - l->taken);
-    return most < BUFFER / 65536 ? most : BUFFER / 65536;
+    return most;
 }
 
-static void end_batch(struct live *l, int64_t began)
+/* Every ring that has nothing in its queue is asked, if it was not just now or we have waited. False: the interface is in
+ * trouble. */
+static bool fill(struct live *l, size_t most, int64_t now, bool waited)
 {
-    l->delivered += l->used;
-    l->taken += l->used;
-    bool drained = l->used == 0 && began - l->ended_ns >= DRAIN_NS;
+    bool trouble = false;
+    for (size_t i = 0; i < l->rings_used; i++) {
+        struct live_ring *r = &l->rings[i];
+        bool asked = !waited && r->drained && now - r->filled_ns < GRAIN_NS;
+        if (!ring_is_empty(r) || asked || ring_fill(r, most))
+            continue;
+        if (!trouble)
+            look_at_trouble(l, r, now);
+        trouble = true;
+    }
+    return !trouble;
+}
+
+/* Can this ring, which has nothing in its queue, still bring something that belongs before the packet? */
+static bool may_precede(const struct live_ring *r, const struct live_ring *first)
+{
+    int64_t time_ns = first->queue[first->at].time_ns;
+    if (r->latest_ns >= time_ns)
+        return false;
+    if (!r->drained)
+        return true;
+    return r->filled_wall_ns - time_ns < HOLD_NS && time_ns - r->filled_wall_ns < STRANGE_NS && r->filled_ns - first->filled_ns < HOLD_NS;
+}
+
+/* The ring whose next packet is the earliest of all; NULL when there is none, or an earlier one may come. */
+static struct live_ring *earliest(struct live *l)
+{
+    struct live_ring *first = NULL;
+    for (size_t i = 0; i < l->rings_used; i++) {
+        struct live_ring *r = &l->rings[i];
+        if (!ring_is_empty(r) && (!first || r->queue[r->at].time_ns < first->queue[first->at].time_ns))
+            first = r;
+    }
+    for (size_t i = 0; first && i < l->rings_used; i++)
+        if (ring_is_empty(&l->rings[i]) && may_precede(&l->rings[i], first))
+            return NULL;
+    return first;
+}
+
+static size_t take(struct live *l, struct raw_packet *batch, size_t most, uint64_t *number)
+{
+    size_t used = 0;
+    for (struct live_ring *r; used < most && (r = earliest(l)); used++) {
+        batch[used] = r->queue[r->at++];
+        batch[used].number = ++*number;
+    }
+    return used;
+}
+
+static bool holds_something(const struct live *l)
+{
+    for (size_t i = 0; i < l->rings_used; i++)
+        if (!ring_is_empty(&l->rings[i]))
+            return true;
+    return false;
+}
+
+/* Until a ring that has nothing in its queue gets something; not long, when another has. */
+static void wait_for_packets(const struct live *l)
+{
+    struct pollfd wait[LIVE_RINGS_MAX];
+    nfds_t used = 0;
+    for (size_t i = 0; i < l->rings_used; i++)
+        if (ring_is_empty(&l->rings[i]))
+            wait[used++] = (struct pollfd){.fd = pcap_get_selectable_fd(l->rings[i].handle), .events = POLLIN};
+    (void)poll(wait, used, holds_something(l) ? GRAIN_NS / 1000000 : READ_TIMEOUT_MS);
+}
+
+static void end_batch(struct live *l, size_t used, int64_t began)
+{
+    l->taken += used;
+    bool drained = used == 0 && !holds_something(l) && began - l->ended_ns >= DRAIN_NS;
     if (l->leaving && drained)
         leave(l);
-    else if (l->used == 0)
+    else if (used == 0)
         look_at_link(l, monotonic_ns());
-    l->over |= (l->stopped && (drained || !l->handle)) || (l->options.packets_most && l->taken == l->options.packets_most);
+    l->over |= (l->stopped && (drained || !l->attached)) || (l->options.packets_most && l->taken == l->options.packets_most);
 }
 
 size_t live_read(struct live *l, struct raw_packet *batch, size_t most, uint64_t *number)
 {
     int64_t now = monotonic_ns();
+    size_t used;
     if (l->over)
         return 0;
-    if (!l->handle) {
+    if (!l->attached) {
         try_to_return(l, now);
         return 0;
     }
@@ -287,22 +319,24 @@ size_t live_read(struct live *l, struct raw_packet *batch, size_t most, uint64_t
         look_at_link(l, now);
         return 0;
     }
-    l->batch = batch;
-    l->used = l->bytes_used = 0;
-    l->most = room(l, most);
-    l->number = number;
-    if (dispatch(l, l->most) == PCAP_ERROR)
-        look_at_trouble(l, now);
-    end_batch(l, now);
-    return l->used;
+    most = room(l, most);
+    bool good = fill(l, most, now, false);
+    used = take(l, batch, most, number);
+    for (bool waits = good; used == 0 && waits; waits = good && used == 0 && holds_something(l)) {
+        wait_for_packets(l);
+        good = fill(l, most, now, true);
+        used = take(l, batch, most, number);
+    }
+    end_batch(l, used, now);
+    return used;
 }
 
 void live_stop(struct live *l)
 {
     l->stopped = true;
-    l->over |= !l->handle;
-    if (l->handle)
-        live_socket_shut(pcap_fileno(l->handle));
+    l->over |= !l->attached;
+    for (size_t i = 0; l->attached && i < l->rings_used; i++)
+        live_socket_shut(pcap_fileno(l->rings[i].handle));
     l->ended_ns = monotonic_ns();
 }
 
@@ -322,10 +356,11 @@ void live_count_drops(struct live *l, struct counters *counters)
         settle(l);
     else
         read_drops(l);
-    count_many(counters, COUNT_PACKETS_KERNEL_DROPS, l->lost_kernel);
-    count_many(counters, COUNT_INTERFACE_DROPS, l->lost_interface);
+    count_many(counters, COUNT_PACKETS_KERNEL_DROPS, l->lost.kernel);
+    count_many(counters, COUNT_INTERFACE_DROPS, l->lost.interface);
     count_many(counters, COUNT_INTERFACE_WENT, l->went);
-    l->lost_kernel = l->lost_interface = l->went = 0;
+    l->lost = (struct ring_lost){0};
+    l->went = 0;
 }
 
 bool source_print_interfaces(struct error *why)

@@ -6,12 +6,16 @@
 #define DBHOUND_SRC_CAPTURE_LIVE_SOCKET_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* From now on the kernel puts nothing into the ring, and counts nothing either. */
 bool live_socket_shut(int descriptor);
-/* Every packet goes to one socket of the group, those of a flow to the same one in both directions. */
-bool live_socket_join(int descriptor, uint16_t group);
+/* What live_socket_shut did, if anything, is undone. */
+bool live_socket_open(int descriptor);
+/* Every packet of their interface goes to one of these sockets from now on: a TCP segment that lies right behind a link header to
+ * one by its addresses and ports, both directions alike; all else (tunnels, fragments, a second VLAN tag) to the first. */
+bool live_socket_share(const int *descriptors, size_t count);
 /* True when that cannot be told. */
 bool live_socket_link_is_up(int descriptor, const char *interface);
 

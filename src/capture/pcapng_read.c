@@ -1,5 +1,5 @@
 /*
- * Reads the pcapng format: draft-ietf-opsawg-pcapng, sections 4.1 to 4.4 and the obsolete Packet Block of appendix A.
+ * Reads the pcapng format: draft-ietf-opsawg-pcapng, sections 4.1 to 4.4, 4.7 (secrets) and the obsolete Packet Block of appendix A.
  *
  * Every block says its length at both ends. While the two agree, a block whose contents make no sense is passed over
  * and reported once; when they do not, the file ends there.
@@ -14,6 +14,7 @@ enum block_type {
     BLOCK_PACKET_OBSOLETE = 2,
     BLOCK_PACKET_SIMPLE = 3,
     BLOCK_PACKET_ENHANCED = 6,
+    BLOCK_SECRETS = 10,
 };
 
 /* Bytes of a block up to its first variable part, and its trailer. */
@@ -24,7 +25,10 @@ enum {
     INTERFACE_HEAD = 16,
     SIMPLE_HEAD = 12,
     PACKET_HEAD = 28, /* enhanced and obsolete */
+    SECRETS_HEAD = 16,
 };
+
+#define SECRETS_TLS_KEY_LOG UINT32_C(0x544c534b)
 
 enum option_code { OPT_ENDOFOPT = 0, IF_TSRESOL = 9, IF_TSOFFSET = 14 };
 enum { VERSION_MAJOR = 1, RESOLUTION_IS_BINARY = 0x80, RESOLUTION_USUAL = 6 };
@@ -191,6 +195,17 @@ static bool read_packet(struct format *f, const struct span *s, const uint8_t *b
     return true;
 }
 
+/* Those of TLS are a key log; others are passed over. */
+static void read_secrets(struct format *f, const struct span *s, const uint8_t *block, uint32_t total)
+{
+    if (total < SECRETS_HEAD + BLOCK_TAIL || octets_32(block + 12, f->swapped) > total - SECRETS_HEAD - BLOCK_TAIL) {
+        format_odd(f, s, "secrets longer than their block");
+        return;
+    }
+    if (f->secrets.take && octets_32(block + 8, f->swapped) == SECRETS_TLS_KEY_LOG)
+        f->secrets.take(f->secrets.context, view_of(block + SECRETS_HEAD, octets_32(block + 12, f->swapped)), f->number);
+}
+
 /* The type and length of the block at the span's position, which is whole and whose two lengths agree. */
 static enum outcome read_block_head(struct format *f, const struct span *s, uint32_t *type, uint32_t *total)
 {
@@ -232,6 +247,9 @@ enum outcome pcapng_read(struct format *f, struct span *s, struct batch *out)
             switch (type) {
             case BLOCK_INTERFACE:
                 read_interface(f, s, block, total);
+                break;
+            case BLOCK_SECRETS:
+                read_secrets(f, s, block, total);
                 break;
             case BLOCK_PACKET_ENHANCED:
             case BLOCK_PACKET_SIMPLE:

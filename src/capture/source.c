@@ -301,6 +301,11 @@ size_t source_read(struct source *s, struct raw_packet *batch, size_t most)
     return out.count;
 }
 
+void source_on_secrets(struct source *s, void (*take)(void *context, struct view text, uint64_t packets), void *context)
+{
+    s->format.secrets = (struct secrets_sink){take, context};
+}
+
 bool source_is_stable(const struct source *s)
 {
     return s->stable;
@@ -335,6 +340,11 @@ struct source *source_open_live(const struct live_options *options, struct error
         return NULL;
     }
     return s;
+}
+
+bool source_is_live(const struct source *s)
+{
+    return s->live != NULL;
 }
 
 void source_stop(struct source *s)

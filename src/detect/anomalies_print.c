@@ -45,7 +45,10 @@ static void print_row(const struct anomaly_row *row, struct text *out)
     text_add(out, "alert %s any any -> any any (msg:\"", proto_of(row));
     print_escaped(row->title, out);
     text_add(out, "\"; anomaly:%s; ", row->name);
-    if (row->class == CLASS_UNDECODED)
+    /* What dbhound itself cannot do is the same for all clients of a server. */
+    if (strncmp(row->name, "engine.", 7) == 0)
+        text_add(out, "threshold:type limit, track by_server, count 1, seconds 3600; ");
+    else if (row->class == CLASS_UNDECODED)
         text_add(out, "threshold:type limit, track by_both, count 1, seconds 3600; ");
     /* What is new is new again and again: some of it an hour is enough to look. */
     if (strncmp(row->name, "habits.", 7) == 0)
@@ -72,7 +75,7 @@ void rules_print_anomalies(struct text *out)
 {
     text_add(out, "# One rule for each anomaly that a decoder reports, printed from the catalogue by dbhound: edit a copy.\n"
                   "# The sid is 9000000 plus the anomaly's permanent number; priority is its severity, 1 high to 4 information.\n"
-                  "# not-suspicious rules tell what was not looked at: once an hour for each pair of hosts.\n");
+                  "# not-suspicious rules tell what was not looked at: once an hour for each pair of hosts, or for each server.\n");
     for (unsigned i = 0; i < PROTOCOLS; i++)
         print_group((enum protocol)i, out);
 }

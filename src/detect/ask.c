@@ -117,6 +117,9 @@ bool ask_derived(const struct asked *a, enum field field, uint64_t *value, bool 
     case FIELD_DB_LENGTH:
         *value = a->findings->message_length;
         return true;
+    case FIELD_DB_DECRYPTED:
+        *value = a->message->decrypted;
+        return true;
     case FIELD_DB_PHASE:
     case FIELD_DB_TLS:
     case FIELD_DB_COMPRESSION:

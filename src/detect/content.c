@@ -199,6 +199,7 @@ static struct ends match_step(struct search *search, const struct rule *rule, co
     case STEP_BYTE_JUMP:
         return match_byte_jump(search, &rule->readings[s->at], b, s, in, room);
     case STEP_BYTE_EXTRACT:
+    case STEP_BYTE_MATH:
         break;
     }
     return out;
@@ -247,7 +248,7 @@ bool content_match(struct search *search, const struct rule *rule, const struct 
     for (;;) {
         while (step < test->parts.count && ends.count) {
             const struct step *s = step_now(search, &rule->steps[test->parts.first + step], &memory);
-            if (s->kind == STEP_BYTE_EXTRACT)
+            if (s->kind == STEP_BYTE_EXTRACT || s->kind == STEP_BYTE_MATH)
                 break;
             /* Each level has two rooms: what goes in is in the one, what comes out goes to the other. */
             uint16_t *room = search->ends[2 * level + (ends.at == search->ends[2 * level])];

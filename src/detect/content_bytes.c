@@ -1,4 +1,4 @@
-/* byte_test, byte_jump, byte_extract at work: numbers read from the buffer, binary or in digits. */
+/* byte_test, byte_jump, byte_extract, byte_math at work: numbers read from the buffer, binary or in digits. */
 #include "detect/content.h"
 
 /* Digits after spaces, as strtoull reads them; false when there are none or too many. */
@@ -39,8 +39,21 @@ static bool read_number(const struct search *search, const struct reading *r, co
         return false;
     for (size_t i = 0; !r->base && i < count; i++)
         *value |= (uint64_t)bytes[i] << 8 * (r->little ? i : count - 1 - i);
-    if (r->mask)
-        *value = (*value & r->mask) >> __builtin_ctzll(r->mask);
+    return true;
+}
+
+static uint64_t masked(const struct reading *r, uint64_t value)
+{
+    return r->mask ? (value & r->mask) >> __builtin_ctzll(r->mask) : value;
+}
+
+/* The number at the reading's place, as the rule wants it. */
+static bool read_masked(const struct search *search, const struct reading *r, const struct buffer *b, bool relative, uint16_t from,
+                        uint64_t *value, uint32_t *end)
+{
+    if (!read_number(search, r, b, relative, from, value, end))
+        return false;
+    *value = masked(r, *value);
     return true;
 }
 
@@ -81,9 +94,9 @@ struct ends match_byte_test(struct search *search, const struct reading *r, cons
     uint64_t value;
     uint32_t end;
     if (!s->relative)
-        return read_number(search, r, b, false, 0, &value, &end) && compares(r, value, to) ? in : out;
+        return read_masked(search, r, b, false, 0, &value, &end) && compares(r, value, to) ? in : out;
     for (size_t i = 0; i < in.count; i++)
-        if (read_number(search, r, b, true, in.at[i], &value, &end) && compares(r, value, to))
+        if (read_masked(search, r, b, true, in.at[i], &value, &end) && compares(r, value, to))
             room[out.count++] = in.at[i];
     return out;
 }
@@ -96,7 +109,7 @@ struct ends match_byte_jump(struct search *search, const struct reading *r, cons
     for (size_t i = 0; i < tries; i++) {
         uint64_t value, product;
         uint32_t end;
-        if (!read_number(search, r, b, s->relative, in.at[i], &value, &end) ||
+        if (!read_masked(search, r, b, s->relative, in.at[i], &value, &end) ||
             __builtin_mul_overflow(value, (uint64_t)r->multiplier, &product) || product > MESSAGE_BYTES_MAX)
             continue;
         if (r->align)
@@ -109,12 +122,37 @@ struct ends match_byte_jump(struct search *search, const struct reading *r, cons
     return ends_of_marks(search, room);
 }
 
+/* byte_math: 64 bits that wrap, as in Suricata; the mask comes last. A division by zero and a shift past the number have no
+ * result. */
+static bool calculate(const struct search *search, const struct reading *r, uint64_t *value)
+{
+    const uint64_t by = r->value_of ? search->values[r->value_of - 1] : r->value;
+    const enum reading_math operator = (enum reading_math)r->operator;
+    if ((operator == MATH_DIVIDED && by == 0) || ((operator == MATH_LEFT || operator == MATH_RIGHT) && by > 63))
+        return false;
+    *value = operator == MATH_PLUS      ? *value + by
+             : operator == MATH_MINUS   ? *value - by
+             : operator == MATH_TIMES   ? *value * by
+             : operator == MATH_DIVIDED ? *value / by
+             : operator == MATH_LEFT    ? *value << by
+                                        : *value >> by;
+    *value = masked(r, *value);
+    return true;
+}
+
 bool extract_value(struct search *search, const struct reading *r, const struct buffer *b, const struct step *s, uint16_t from,
                    uint16_t *end)
 {
     uint64_t value;
     uint32_t after;
-    if (!read_number(search, r, b, s->relative, from, &value, &after) ||
+    if (s->kind == STEP_BYTE_MATH) {
+        if (!read_number(search, r, b, s->relative, from, &value, &after) || !calculate(search, r, &value))
+            return false;
+        search->values[r->result] = value;
+        *end = (uint16_t)after;
+        return true;
+    }
+    if (!read_masked(search, r, b, s->relative, from, &value, &after) ||
         __builtin_mul_overflow(value, (uint64_t)r->multiplier, &value))
         return false;
     if (r->align && value <= UINT64_MAX - r->align)

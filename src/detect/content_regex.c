@@ -13,7 +13,7 @@
  * that meets it is cut, down to the one start that is costly, and that start gets larger limits until it ends or the
  * search has used what its length allows. The work is linear in the bytes, and the same on every machine.
  */
-enum { WINDOW = 512, WINDOW_CUT = 8, WINDOW_CHARGE = 8, SMALL_LIMIT = 8, LARGER = 4, BUDGET = 2000, BUDGET_PER_BYTE = 3 };
+enum { WINDOW = 4096, WINDOW_CUT = 8, WINDOW_CHARGE = 8, SMALL_LIMIT = 8, LARGER = 4, BUDGET = 2000, BUDGET_PER_BYTE = 2, MATCH_CHARGED = 4 };
 enum { DEPTH_LIMIT = 1000, HEAP_LIMIT_KIB = 100 };
 
 /* While opening: pieces of an arena. Afterwards two halves, for the interpreter's frames and the larger ones that replace
@@ -135,6 +135,13 @@ static bool find(struct search *search, const struct step *s, struct view in, si
     return true;
 }
 
+/* A match costs what it is long: many long ones, one from each byte, would be quadratic. */
+static void charge_match(struct search *search, uint32_t length)
+{
+    const uint64_t charge = length / MATCH_CHARGED;
+    search->budget -= charge < search->budget ? charge : search->budget;
+}
+
 /* Marks where the expression can end in the part of the buffer from `begin` on; only the first when nobody asks for more,
  * and none when it must not match. */
 static bool mark_matches(struct search *search, const struct buffer *b, const struct step *s, size_t begin, struct place *where)
@@ -152,6 +159,7 @@ static bool mark_matches(struct search *search, const struct buffer *b, const st
         mark_end(search, begin + found.offset + found.length);
         if (!s->chained)
             break;
+        charge_match(search, found.length);
         from = (found.offset > from ? found.offset : from) + 1;
     }
     return any;

@@ -42,13 +42,14 @@ struct draft {
 
     struct rule rule; /* its pointers point into this draft */
     bool has_sid, has_gid, has_rev, has_msg, has_on;
+    size_t on_at;         /* where `on` is written */
     bool proto_later;     /* a protocol of a later build: loads, never matches */
     uint16_t buffer;      /* the sticky buffer that content looks at */
     int open_test;        /* the buffer test that takes more steps, or -1 */
     int last_content;     /* the step that modifiers change, or -1 */
     const char *class_word; /* metadata dbhound_class */
     size_t regexes_before;  /* the set's, when this rule began: a refused rule takes its own back */
-    unsigned bits_before;
+    unsigned bits_before, xbits_before;
 
     struct wide_range ranges[DRAFT_RANGES_MAX];
     size_t ranges_used;
@@ -131,6 +132,8 @@ bool draft_items(struct draft *d, struct view text, enum field field, struct spa
 struct step *draft_add_step(struct draft *d, enum step_kind kind, const struct option *o);
 /* The bits of protocols that go by this name or service name; false: none that this build decodes. */
 bool protocols_named(struct view name, uint32_t *bits);
+/* Keeps an option that asks nothing, for printing. */
+bool draft_keep_words(struct draft *d, const struct option *o, const char *keyword);
 bool draft_track(struct draft *d, struct view value, uint8_t *out);
 /* The variable of this name + 1, or 0. */
 unsigned draft_variable(const struct draft *d, struct view name);
@@ -139,6 +142,7 @@ bool draft_compared(struct draft *d, struct view number, const char *operator, b
 struct test *draft_add_test(struct draft *d, enum test_kind kind, enum field field, const void *at);
 /* What can only be judged when all options are read. */
 bool draft_content_good(struct draft *d);
+bool draft_event_good(struct draft *d);
 /* Forgets what a refused rule brought to the set. */
 void draft_forget(struct draft *d);
 

@@ -246,6 +246,9 @@ void alert_fill(struct alert *alert, const struct rule_set *set, uint32_t rule, 
     alert->from = (uint8_t)message->from;
     alert->protocol = (uint8_t)protocol;
     alert->datagram = message->datagram;
+    alert->event = message->event;
+    alert->quiet = r->quiet;
+    alert->decrypted = message->decrypted;
     if (message->flow) {
         alert->flow_id = message->flow->id;
         alert->client = message->flow->client;

@@ -5,22 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "detect/ask.h"
+#include "detect/explainer.h"
 #include "detect/tuning.h"
 
-enum { TERM_TEXT = 4096, SHOWN_VALUES = 6, SHOWN_BYTES = 40, SEARCH_BYTES = 2 << 20 };
-
-struct explainer {
-    const struct rule_set *set;
-    struct arena arena;
-    struct asker asker;
-    char text[TERM_TEXT];
-    /* of the rule that is asked */
-    const struct rule *rule;
-    bool stored;
-    term_sink tell;
-    void *context;
-};
+enum { SHOWN_VALUES = 6, SHOWN_BYTES = 40, SEARCH_BYTES = 2 << 20 };
 
 struct explainer *explainer_open(const struct rule_set *set)
 {
@@ -115,7 +103,7 @@ static void add_field(struct text *t, const struct asked *a, enum field field)
 /* The store keeps what the message said, not what the connection was. */
 static bool of_connection(enum field field)
 {
-    return field == FIELD_DB_PHASE || field == FIELD_DB_TLS || field == FIELD_DB_COMPRESSION || field == FIELD_FLOW_MIDSTREAM ||
+    return field == FIELD_DB_PHASE || field == FIELD_DB_TLS || field == FIELD_DB_DECRYPTED || field == FIELD_DB_COMPRESSION || field == FIELD_FLOW_MIDSTREAM ||
            field == FIELD_DB_ERROR_CODE || field == FIELD_DB_ROWS;
 }
 
@@ -130,6 +118,14 @@ static bool explain_header(struct explainer *e, const struct asked *a)
     term.truth = (r->protocols >> a->protocol & 1) != 0;
     text_add(&value, "%s", protocol_name(a->protocol));
     all = tell_term(e, &term);
+    if (r->event != EVENT_MESSAGE || a->message->event != EVENT_MESSAGE) {
+        TEXT_ON_STACK(on, 32);
+        text_add(&on, "on:%s", event_name((enum event)r->event));
+        term = (struct term){.text = on.chars, .truth = r->event == a->message->event};
+        value = text_in(term.value, sizeof term.value);
+        text_add(&value, "%s", event_name((enum event)a->message->event));
+        all &= tell_term(e, &term);
+    }
     term = (struct term){.text = "direction", .truth = (r->sides >> a->message->from & 1) != 0};
     value = text_in(term.value, sizeof term.value);
     text_add(&value, "%s", a->message->from == FROM_CLIENT ? "to_server" : "to_client");
@@ -258,6 +254,15 @@ bool explainer_rule(struct explainer *e, uint32_t rule, const struct message *me
     const bool cut = message->findings->message_length > message->head.length || message->findings->fields_cut;
     for (unsigned i = 0; i < e->rule->tests.count; i++)
         all &= explain_test(e, &a, &e->rule->all_tests[i], cut);
+    for (unsigned i = 0; i < e->rule->xbits_used; i++) {
+        struct text text = text_in(e->text, sizeof e->text);
+        struct term term = {.text = e->text, .truth = e->rule->xbits[i].verb >= XBIT_IS_SET ? TERM_UNKNOWN : TERM_TRUE};
+        struct text value = text_in(term.value, sizeof term.value);
+        rule_print_xbit(e->rule, &e->rule->xbits[i], &text);
+        if (term.truth == TERM_UNKNOWN)
+            text_add(&value, "(of the hosts, not of the message)");
+        (void)tell_term(e, &term);
+    }
     return all;
 }
 

@@ -15,7 +15,8 @@ enum {
     SHAPE_SLOTS = 4096,
     TEXT_LOOKED_AT = 512,
     PER_MILLE = 1, /* of the messages may be longer than the quantile */
-    BYTES_VERSION = 1,
+    BYTES_VERSION = 2, /* 1: without rates */
+    RATE_FLOOR = 20,   /* fewer in a second are never unusual */
 };
 
 /* Lengths of one kind of message of a server. */
@@ -32,7 +33,12 @@ struct seen {
     bool full;
 };
 
+/* What is counted by the second. */
+static const uint16_t rate_fields[] = {FIELD_SERVER_REQUESTS, FIELD_SERVER_ERRORS, FIELD_SERVER_LOGINS_FAILED, FIELD_SERVER_OPENED};
+enum { RATES = sizeof rate_fields / sizeof rate_fields[0] };
+
 struct server_habits {
+    struct sketch rates[RATES]; /* lengths: how many in a second */
     struct endpoint endpoint;
     uint8_t protocol;
     uint16_t sketches; /* the first, + 1 */
@@ -331,6 +337,50 @@ void habits_message(struct habits *h, const struct habits *known, const struct m
         k->longest = out->message_length;
 }
 
+/* ---- a second of a server */
+
+static void add_to_sketch(struct sketch *k, uint64_t value)
+{
+    k->total++;
+    if (k->buckets[bucket_of(value)] < UINT32_MAX)
+        k->buckets[bucket_of(value)]++;
+    if (value > k->longest)
+        k->longest = value;
+}
+
+static void judge_rate(struct habits *h, const struct sketch *k, uint16_t field, uint64_t value, struct findings *out)
+{
+    if (k->total < HABITS_LEAST_SECONDS || value < RATE_FLOOR || value <= k->longest)
+        return;
+    const uint64_t usual = quantile(k);
+    if (value / 2 <= usual || out->reports_used)
+        return; /* the first that is broken says enough */
+    struct text note = text_in(h->note, sizeof h->note);
+    text_add(&note, "as 99.9 %% of ");
+    text_add_number(&note, k->total);
+    text_add(&note, " seconds before; the busiest had ");
+    text_add_number(&note, k->longest);
+    report(out, (struct report){.anomaly = ANOMALY_HABITS_RATE, .field = field, .relation = MUST_NOT_EXCEED, .got = value, .expected = usual, .note = h->note});
+}
+
+void habits_second(struct habits *h, const struct habits *known, const struct message *second)
+{
+    struct findings *out = (struct findings *)(uintptr_t)second->findings;
+    const uint8_t protocol = (uint8_t)second->decoder->protocol;
+    const struct server_habits *before = known ? find_server(known, &second->flow->server, protocol) : NULL;
+    struct server_habits *s = get_server(h, &second->flow->server, protocol);
+    for (unsigned i = 0; i < out->fields_used; i++) {
+        for (unsigned rate = 0; rate < RATES; rate++) {
+            if (out->fields[i].field != rate_fields[rate])
+                continue;
+            if (before)
+                judge_rate(h, &before->rates[rate], rate_fields[rate], out->fields[i].value, out);
+            if (s)
+                add_to_sketch(&s->rates[rate], out->fields[i].value);
+        }
+    }
+}
+
 /* ---- merging */
 
 static void merge_seen(struct seen *seen, uint32_t *hashes, uint32_t slots, const struct seen *from, const uint32_t *more)
@@ -359,6 +409,8 @@ void habits_merge(struct habits *into, struct habits *from)
         if (!to)
             continue;
         to->messages += s->messages;
+        for (unsigned rate = 0; rate < RATES; rate++)
+            merge_sketch(&to->rates[rate], &s->rates[rate]);
         merge_seen(&to->clients, to->client_hashes, CLIENT_SLOTS, &s->clients, s->client_hashes);
         merge_seen(&to->shapes, to->shape_hashes, SHAPE_SLOTS, &s->shapes, s->shape_hashes);
         for (uint16_t at = s->sketches; at; at = from->sketches[at - 1].next) {
@@ -432,6 +484,12 @@ static void put_server(struct writer *w, const struct habits *h, const struct se
     put(w, count);
     for (uint16_t at = s->sketches; at; at = h->sketches[at - 1].next)
         put_sketch(w, &h->sketches[at - 1]);
+    put(w, RATES);
+    for (uint32_t rate = 0; rate < RATES; rate++) {
+        struct sketch k = s->rates[rate];
+        k.kind = (uint16_t)rate;
+        put_sketch(w, &k);
+    }
 }
 
 bool habits_save(const struct habits *h, size_t i, struct endpoint *server, enum protocol *protocol, void **bytes, size_t *length)
@@ -487,19 +545,36 @@ static void get_seen(struct reader *r, struct seen *seen, uint32_t *hashes, uint
     seen->full |= full;
 }
 
-static void get_sketch_bytes(struct reader *r, struct habits *h, struct server_habits *s)
+static uint32_t get_sketch_words(struct reader *r, struct sketch *read)
 {
-    struct sketch read = {0};
     const uint32_t name = get(r);
-    read.total = get_long(r);
-    read.longest = get_long(r);
+    read->total = get_long(r);
+    read->longest = get_long(r);
     const uint32_t count = get(r);
     r->failed |= name > 0x1ffff || count > BUCKETS;
     for (uint32_t i = 0; i < count && !r->failed; i++) {
         const uint32_t bucket = get(r);
         r->failed |= bucket >= BUCKETS;
-        read.buckets[bucket % BUCKETS] = get(r);
+        read->buckets[bucket % BUCKETS] = get(r);
     }
+    return name;
+}
+
+static void get_rates(struct reader *r, struct server_habits *s)
+{
+    const uint32_t count = get(r);
+    for (uint32_t i = 0; i < count && !r->failed; i++) {
+        struct sketch read = {0};
+        const uint32_t rate = get_sketch_words(r, &read);
+        if (!r->failed && rate < RATES)
+            merge_sketch(&s->rates[rate], &read);
+    }
+}
+
+static void get_sketch_bytes(struct reader *r, struct habits *h, struct server_habits *s)
+{
+    struct sketch read = {0};
+    const uint32_t name = get_sketch_words(r, &read);
     struct sketch *k = r->failed ? NULL : get_sketch(h, s, (uint16_t)name, (uint8_t)(name >> 16));
     if (k)
         merge_sketch(k, &read);
@@ -508,7 +583,8 @@ static void get_sketch_bytes(struct reader *r, struct habits *h, struct server_h
 bool habits_load(struct habits *h, const struct endpoint *server, enum protocol protocol, struct view bytes)
 {
     struct reader r = {bytes, false};
-    if (get(&r) != BYTES_VERSION)
+    const uint32_t version = get(&r);
+    if (version < 1 || version > BYTES_VERSION)
         return false;
     const uint64_t messages = get_long(&r);
     struct server_habits *s = get_server(h, server, (uint8_t)protocol);
@@ -520,7 +596,11 @@ bool habits_load(struct habits *h, const struct endpoint *server, enum protocol 
     const uint32_t count = r.failed ? 0 : get(&r);
     for (uint32_t i = 0; i < count && !r.failed; i++)
         get_sketch_bytes(&r, h, s);
-    if (r.failed)
+    if (version >= 2 && !r.failed)
+        get_rates(&r, s);
+    if (r.failed) {
         s->messages = 0; /* not judged until it is known well */
+        memset(s->rates, 0, sizeof s->rates);
+    }
     return !r.failed;
 }

@@ -79,6 +79,14 @@ static uint32_t evict_oldest(struct limit_table *t)
     return at;
 }
 
+const struct limit_entry *limit_table_find(const struct limit_table *t, const struct limit_key *key)
+{
+    for (uint32_t at = t->size ? t->heads[hash(t, key)] : 0; at; at = t->entries[at - 1].chain)
+        if (memcmp(&t->entries[at - 1].key, key, sizeof *key) == 0)
+            return &t->entries[at - 1];
+    return NULL;
+}
+
 struct limit_entry *limit_table_get(struct limit_table *t, const struct limit_key *key, bool *fresh)
 {
     uint32_t slot = hash(t, key);

@@ -31,6 +31,8 @@ struct limit_table {
 
 bool limit_table_open(struct limit_table *t, uint32_t size); /* a power of two */
 void limit_table_close(struct limit_table *t);
+/* The entry of a key, or NULL; it does not count as a use. */
+const struct limit_entry *limit_table_find(const struct limit_table *t, const struct limit_key *key);
 /* The entry of a key; *fresh when it was made just now (zeroed but for the key). */
 struct limit_entry *limit_table_get(struct limit_table *t, const struct limit_key *key, bool *fresh);
 

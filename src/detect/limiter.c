@@ -7,6 +7,7 @@
 
 #include "detect/detect.h"
 #include "detect/limit_rate.h"
+#include "detect/limit_xbits.h"
 #include "detect/tuning.h"
 #include "detect/rule.h"
 
@@ -16,6 +17,7 @@ struct limiter {
     const struct rule_set *rules;
     struct limit_table thresholds, connections, kinds;
     struct rate_table rates;
+    struct limit_table xbits;    /* opened when the rules have some */
     struct limit_table filters;  /* rate_filter: opened when the rules have one */
     uint64_t *hidden;            /* by line of threshold.config */
 };
@@ -36,6 +38,7 @@ struct limiter *limiter_open(const struct rule_set *rules)
     l->rules = rules;
     if (!limit_table_open(&l->thresholds, KINDS_MAX) || !limit_table_open(&l->connections, KINDS_MAX) ||
         !limit_table_open(&l->kinds, KINDS_MAX) || !rate_table_open(&l->rates, rules) ||
+        !xbits_open(&l->xbits, rules) ||
         !(l->hidden = calloc(rules->tunings_used + 1, sizeof *l->hidden)) || !open_filters(l, rules)) {
         limiter_close(l);
         return NULL;
@@ -54,7 +57,7 @@ static uint64_t hidden_by(const struct limiter *l, const char *text)
 bool limiter_change(struct limiter *l, const struct rule_set *rules)
 {
     uint64_t *hidden = calloc(rules->tunings_used + 1, sizeof *hidden);
-    if (!hidden || !open_filters(l, rules) || !rate_table_open(&l->rates, rules)) {
+    if (!hidden || !open_filters(l, rules) || !rate_table_open(&l->rates, rules) || !xbits_open(&l->xbits, rules)) {
         free(hidden);
         return false;
     }
@@ -74,6 +77,7 @@ void limiter_close(struct limiter *l)
     limit_table_close(&l->connections);
     limit_table_close(&l->kinds);
     rate_table_close(&l->rates);
+    limit_table_close(&l->xbits);
     if (l->filters.size)
         limit_table_close(&l->filters);
     free(l->hidden);
@@ -214,6 +218,8 @@ uint64_t limiter_hidden(const struct limiter *l, size_t tuning)
 enum limited limiter_alert(struct limiter *l, const struct alert *alert, uint64_t key, uint64_t *earlier)
 {
     const struct rule *rule = alert->rule < l->rules->rules_used ? &l->rules->rules[alert->rule] : NULL;
+    if (rule && rule->xbits_used && (!xbits_match(&l->xbits, rule, alert) || rule->quiet))
+        return LIMIT_XBITS;
     if (alert->exception && alert->exception <= l->rules->tunings_used) {
         l->hidden[alert->exception - 1]++;
         return LIMIT_EXCEPTED;
@@ -252,6 +258,8 @@ bool limiter_may_store(struct limiter *l, const struct alert *alert)
     const struct rule *rule = alert->rule < l->rules->rules_used ? &l->rules->rules[alert->rule] : NULL;
     if (alert->exception)
         return false;
+    if (rule && rule->xbits_used)
+        return !rule->quiet; /* bits depend on all connections, too */
     if (rule && (rule->threshold.type != THRESHOLD_NONE || rule->rate.kind != RATE_NONE))
         return true; /* which ones it lets through depends on all connections */
     struct limit_key connection = {{rule_word(l, alert), alert->flow_id}};

@@ -117,6 +117,8 @@ static void lint_tests(struct linter *l, const struct rule *r)
 static void lint_breadth(struct linter *l, const struct rule *r)
 {
     const bool any = !r->addresses[0].count && !r->addresses[1].count && !r->ports[0].count && !r->ports[1].count;
+    if (r->event != EVENT_MESSAGE)
+        return;
     if (r->tests.count == 0 && r->action != ACTION_PASS)
         say(l, r, false, any ? "too broad: it is true of every message" : "broad: it is true of every message of these addresses");
     else if (rule_key_choose(r).kind == KEY_EVERY && r->action != ACTION_PASS)

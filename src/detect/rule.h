@@ -15,6 +15,7 @@
 #include "detect/literals.h"
 #include "detect/rules.h"
 #include "model/anomaly.h"
+#include "model/event.h"
 #include "model/field.h"
 #include "model/protocol.h"
 
@@ -52,7 +53,8 @@ enum step_kind {
     STEP_REGEX,   /* pcre */
     STEP_BYTE_TEST,
     STEP_BYTE_JUMP,
-    STEP_BYTE_EXTRACT
+    STEP_BYTE_EXTRACT,
+    STEP_BYTE_MATH
 };
 
 enum step_fast { FAST_NO, FAST_YES, FAST_ONLY, FAST_PART };
@@ -82,12 +84,13 @@ struct value_name {
 };
 
 enum reading_operator { READ_EQUAL, READ_GREATER, READ_LESS, READ_AT_LEAST, READ_AT_MOST, READ_AND, READ_OR };
+enum reading_math { MATH_PLUS, MATH_MINUS, MATH_TIMES, MATH_DIVIDED, MATH_LEFT, MATH_RIGHT };
 
-/* What byte_test, byte_jump and byte_extract do with a number in the buffer. The *_of fields: variable + 1. */
+/* What byte_test, byte_jump, byte_extract and byte_math do with a number in the buffer. The *_of fields: variable + 1. */
 struct reading {
     uint8_t count;        /* bytes, 0 to 23 */
     uint8_t base;         /* 0: binary; 8, 10, 16: digits */
-    uint8_t operator;     /* enum reading_operator */
+    uint8_t operator;     /* enum reading_operator; of byte_math: enum reading_math */
     uint8_t align;        /* round up to 2 or 4 */
     uint8_t result;       /* variable that takes the value */
     uint8_t count_of, offset_of, value_of;
@@ -176,6 +179,17 @@ enum flow_word {
     FLOW_NO_STREAM = 64
 };
 
+/* What a match asks of the bits of hosts, and does to them. Verbs from XBIT_IS_SET on ask. */
+enum xbit_verb { XBIT_SET, XBIT_UNSET, XBIT_TOGGLE, XBIT_IS_SET, XBIT_IS_NOT_SET, XBIT_VERBS };
+enum xbit_track { XBIT_SRC, XBIT_DST, XBIT_PAIR, XBIT_TRACKS };
+enum { XBITS_MAX = 256, XBITS_PER_RULE = 4, XBIT_EXPIRE_DEFAULT = 30 };
+
+struct xbit {
+    uint8_t verb, track;
+    uint16_t name;   /* of the set's xbits */
+    uint32_t expire; /* seconds */
+};
+
 /* What a match does to the flowbits of its connection. */
 struct bit_changes {
     uint64_t set, unset, toggle;
@@ -193,10 +207,13 @@ struct rule {
     uint8_t target;          /* 0 none, 1 src_ip, 2 dest_ip */
     uint8_t evidence;        /* the test that says why, when no anomaly does */
     bool both_ways;          /* <> */
+    uint8_t event;           /* enum event: when it is asked */
     bool never;              /* loads, and can never match */
     bool quiet;              /* noalert: only the flowbits change */
     bool gap_ok, raw;        /* as written */
     struct bit_changes bits;
+    struct xbit xbits[XBITS_PER_RULE];
+    uint8_t xbits_used;
     uint16_t items_used;
     struct span tunings;     /* of the set's tuning_list: lines that hide alerts of this rule */
     void *tuned;             /* memory of items that a line of threshold.config changed */
@@ -282,10 +299,14 @@ struct rule_set {
     struct note_list problems, warnings;
     struct variable *variables;
     size_t variables_used;
+    uint32_t *event_list;        /* rules that are asked about events, passes first, readers last */
+    struct index_list events[EVENTS];
     struct rule_index *passes, *alerts, *readers; /* readers: alerts that ask about flowbits, asked last */
     struct regex_list regexes;
     char bits[FLOWBITS_MAX][VARIABLE_NAME_MAX * 2]; /* names of flowbits */
     unsigned bits_used;
+    char xbits[XBITS_MAX][VARIABLE_NAME_MAX * 2]; /* names of xbits */
+    unsigned xbits_used;
     struct tuning *tunings;      /* lines of threshold.config */
     size_t tunings_used;
     uint16_t *tuning_list;
@@ -300,7 +321,7 @@ void rule_note(struct rule_set *set, struct note_list *list, const struct rule_p
 const char *rule_variable(const struct rule_set *set, const char *name, size_t length);
 /* The rule with these numbers, or NULL. */
 const struct rule *rule_find(const struct rule_set *set, uint32_t gid, uint32_t sid);
-/* Takes over the rule; false: no memory, or the numbers are taken. */
+/* Takes over the rule, in the place of an older revision of it; false: no memory, or the numbers are taken. */
 bool rule_keep(struct rule_set *set, const struct rule *rule);
 
 /* A rule in canonical form: parsing the print gives the same rule. */
@@ -313,6 +334,8 @@ void rule_print_test(const struct rule *rule, const struct test *test, struct te
 /* What `on` calls these facts (bits 1 << enum fact_kind). */
 const char *rule_when_name(uint64_t facts);
 void rule_print_bits(const struct rule *rule, const char *verb, uint64_t bits, bool any, struct text *out);
+void rule_print_xbit(const struct rule *rule, const struct xbit *bit, struct text *out);
+bool rule_asks_xbits(const struct rule *rule);
 void rule_print_ranges(const struct rule *rule, struct span ranges, struct text *out);
 void rule_print_quoted(const char *text, struct text *out);
 void rule_print_regex_flags(uint16_t written, struct text *out);
@@ -330,6 +353,8 @@ bool items_contain(const struct item *items, size_t count, uint64_t value, enum 
 
 /* The message names of a protocol (db.message). */
 enum name_set rule_message_names(enum protocol protocol);
+/* At which events a field has a value: bits 1 << enum event. */
+unsigned rule_field_events(enum field field);
 /* A field that the connection answers, not one message: cannot be an index key. */
 bool rule_field_is_derived(enum field field);
 

@@ -1,4 +1,4 @@
-/* byte_test, byte_jump and byte_extract: numbers in the bytes, and the names under which later options use them. */
+/* byte_test, byte_jump, byte_extract and byte_math: numbers in the bytes, and the names under which later options use them. */
 #include <string.h>
 
 #include "detect/draft.h"
@@ -171,6 +171,24 @@ static bool read_first(struct draft *d, enum read_kind kind, const struct option
     return place_or_name(d, parts[kind == READ_TEST ? 3 : 1], &r->offset, &r->offset_of);
 }
 
+/* The step that reads; `name`, if it has one, takes the value. */
+static bool add_reading(struct draft *d, const struct option *o, enum step_kind step, struct reading *r, bool relative, const struct view *name)
+{
+    if (d->readings_used == DRAFT_READINGS_MAX)
+        return draft_refuse(d, o->name.bytes, "more than %d of these in one rule", DRAFT_READINGS_MAX);
+    struct step *s = draft_add_step(d, step, o);
+    if (!s)
+        return false;
+    /* After the step, so that a value cannot depend on itself. */
+    if (name && !add_variable(d, *name, &r->result))
+        return false;
+    s->relative = relative;
+    s->at = (uint32_t)d->readings_used;
+    s->has_named = r->count_of || r->offset_of || r->value_of || name;
+    d->readings[d->readings_used++] = *r;
+    return true;
+}
+
 static bool read_bytes(struct draft *d, const struct option *o, enum read_kind kind, enum step_kind step)
 {
     struct view rest = o->value, word, name = {0};
@@ -181,21 +199,7 @@ static bool read_bytes(struct draft *d, const struct option *o, enum read_kind k
     while (view_split(&rest, ',', &word))
         if (!read_word(d, word, kind, &r, &relative))
             return false;
-    if (!count_good(d, o->value.bytes, kind, &r))
-        return false;
-    if (d->readings_used == DRAFT_READINGS_MAX)
-        return draft_refuse(d, o->name.bytes, "more than %d of these in one rule", DRAFT_READINGS_MAX);
-    struct step *s = draft_add_step(d, step, o);
-    if (!s)
-        return false;
-    /* After the step, so that a value cannot depend on itself. */
-    if (kind == READ_EXTRACT && !add_variable(d, name, &r.result))
-        return false;
-    s->relative = relative;
-    s->at = (uint32_t)d->readings_used;
-    s->has_named = r.count_of || r.offset_of || r.value_of || kind == READ_EXTRACT;
-    d->readings[d->readings_used++] = r;
-    return true;
+    return count_good(d, o->value.bytes, kind, &r) && add_reading(d, o, step, &r, relative, kind == READ_EXTRACT ? &name : NULL);
 }
 
 bool keyword_byte_test(struct draft *d, const struct option *o)
@@ -211,4 +215,88 @@ bool keyword_byte_jump(struct draft *d, const struct option *o)
 bool keyword_byte_extract(struct draft *d, const struct option *o)
 {
     return read_bytes(d, o, READ_EXTRACT, STEP_BYTE_EXTRACT);
+}
+
+/* ---- byte_math: bytes N, offset N, oper +, rvalue N, result NAME, and more, each with its key, in any order */
+
+enum math_part { PART_BYTES = 1, PART_OFFSET = 2, PART_OPER = 4, PART_RVALUE = 8, PART_RESULT = 16, PARTS_NEEDED = 31 };
+
+static bool math_operator(struct draft *d, struct view value, struct reading *r)
+{
+    static const char *const signs[] = {"+", "-", "*", "/", "<<", ">>"};
+    for (uint8_t i = 0; i < sizeof signs / sizeof signs[0]; i++) {
+        if (view_is(value, signs[i])) {
+            r->operator = i;
+            return true;
+        }
+    }
+    return draft_refuse(d, value.bytes, "oper is one of + - * / << >>");
+}
+
+static bool math_flag(struct draft *d, struct view key, struct view value, struct view word, struct reading *r, bool *relative)
+{
+    uint64_t number;
+    if (view_is(word, "relative"))
+        *relative = true;
+    else if (view_is(key, "endian") && (view_is(value, "big") || view_is(value, "little")))
+        r->little = view_is(value, "little");
+    else if (view_is(key, "string") && (view_is(value, "hex") || view_is(value, "dec") || view_is(value, "oct")))
+        r->base = view_is(value, "hex") ? 16 : view_is(value, "dec") ? 10 : 8;
+    else if (view_is(key, "bitmask") && number_word(d, value, 1, UINT32_MAX, &number))
+        r->mask = number;
+    else
+        return draft_refuse(d, word.bytes, "\"%.*s\" does not stand here", (int)(word.length > 60 ? 60 : word.length), (const char *)word.bytes);
+    return true;
+}
+
+static bool math_word(struct draft *d, struct view word, struct reading *r, bool *relative, unsigned *seen, struct view *name)
+{
+    static const char *const keys[] = {"bytes", "offset", "oper", "rvalue", "result"};
+    struct view value = word, key;
+    int32_t count = 0;
+    unsigned part = 0;
+    (void)view_split(&value, ' ', &key);
+    value = view_trim(value);
+    for (unsigned i = 0; i < 5; i++)
+        part |= view_is(key, keys[i]) ? 1u << i : 0;
+    if (!part)
+        return math_flag(d, key, value, word, r, relative);
+    if (*seen & part || value.length == 0)
+        return draft_refuse(d, key.bytes, value.length ? "%s stands twice" : "%s needs a value", keys[__builtin_ctz(part)]);
+    *seen |= part;
+    switch ((enum math_part)part) {
+    case PART_BYTES:
+        if (!place_or_name(d, value, &count, &r->count_of) || count < 0 || count > DIGITS_MAX)
+            return draft_refuse(d, value.bytes, "a number has at most %d bytes", DIGITS_MAX);
+        r->count = (uint8_t)count;
+        return true;
+    case PART_OFFSET:
+        return place_or_name(d, value, &r->offset, &r->offset_of);
+    case PART_OPER:
+        return math_operator(d, value, r);
+    case PART_RVALUE:
+        return value_or_name(d, value, &r->value, &r->value_of);
+    case PART_RESULT:
+        *name = value;
+        return true;
+    case PARTS_NEEDED:
+        break;
+    }
+    return false;
+}
+
+bool keyword_byte_math(struct draft *d, const struct option *o)
+{
+    struct view rest = o->value, word, name = {0};
+    struct reading r = {.multiplier = 1};
+    bool relative = false;
+    unsigned seen = 0;
+    while (view_split(&rest, ',', &word))
+        if (!math_word(d, word, &r, &relative, &seen, &name))
+            return false;
+    if (seen != PARTS_NEEDED)
+        return draft_refuse(d, o->value.bytes, "byte_math is bytes N, offset N, oper SIGN, rvalue N, result NAME and more");
+    if (!r.value_of && r.operator == MATH_DIVIDED && r.value == 0)
+        return draft_refuse(d, o->value.bytes, "a division by zero has no result");
+    return count_good(d, o->value.bytes, READ_EXTRACT, &r) && add_reading(d, o, STEP_BYTE_MATH, &r, relative, &name);
 }

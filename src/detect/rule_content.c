@@ -85,8 +85,8 @@ static bool read_pattern(struct draft *d, struct view text, struct step *s)
                 c = text.bytes[++i];
             if (c == '\n')
                 continue;
-            if (!c || !strchr("\";:\\|", c))
-                return draft_refuse(d, text.bytes + i, "in content, \\ stands before \" ; : \\ or | only");
+            if (c <= ' ' || c > '~' || isalnum(c)) /* \n may be meant for a line's end, which nobody reads so */
+                return draft_refuse(d, text.bytes + i, "in content, \\ stands before signs like \" ; : \\ or | only: bytes are written |0a|");
         }
         if (!add_byte(d, text.bytes + i, c))
             return false;
@@ -376,7 +376,7 @@ bool draft_content_good(struct draft *d)
         content_hints(d, t);
         unsigned extracts = 0;
         for (unsigned j = 0; j < t->parts.count; j++)
-            extracts += d->steps[t->parts.first + j].kind == STEP_BYTE_EXTRACT;
+            extracts += d->steps[t->parts.first + j].kind == STEP_BYTE_EXTRACT || d->steps[t->parts.first + j].kind == STEP_BYTE_MATH;
         if (extracts > VARIABLES_MAX * 2)
             return draft_refuse(d, text + d->buffer_at[i], "more than %d byte_extract for one buffer", VARIABLES_MAX * 2);
         if (t->absent == ABSENT_MUST ? t->parts.count > 0 : t->parts.count == 0 && t->absent)

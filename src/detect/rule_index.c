@@ -130,6 +130,8 @@ static enum part part_of(const struct rule *r)
     for (unsigned i = 0; i < r->tests.count; i++)
         if (r->all_tests[i].kind == TEST_BITS)
             return PART_READERS;
+    if (rule_asks_xbits(r))
+        return PART_READERS;
     return PART_ALERTS;
 }
 
@@ -165,7 +167,7 @@ static bool make_ready(struct rule_index *index)
 static bool place_all(struct placing *p, const struct rule_set *set, enum part part)
 {
     for (size_t i = 0; i < set->rules_used; i++) {
-        if (set->rules[i].never || part_of(&set->rules[i]) != part)
+        if (set->rules[i].never || set->rules[i].event != EVENT_MESSAGE || part_of(&set->rules[i]) != part)
             continue;
         place_rule(p, &set->rules[i], (uint32_t)i);
         p->index->rules += !p->fill;
@@ -193,10 +195,26 @@ static struct rule_index *build(const struct rule_set *set, enum part part)
     return NULL;
 }
 
+/* Events are few, and so are the rules about them: a list of each kind is enough. */
+static bool build_events(struct rule_set *set)
+{
+    uint32_t used = 0;
+    set->event_list = calloc(set->rules_used + 1, sizeof *set->event_list);
+    for (unsigned event = EVENT_MESSAGE + 1; set->event_list && event < EVENTS; event++) {
+        set->events[event].first = used;
+        for (enum part part = PART_PASSES; part <= PART_READERS; part++)
+            for (size_t i = 0; i < set->rules_used; i++)
+                if (set->rules[i].event == event && !set->rules[i].never && part_of(&set->rules[i]) == part)
+                    set->event_list[used++] = (uint32_t)i;
+        set->events[event].count = used - set->events[event].first;
+    }
+    return set->event_list != NULL;
+}
+
 bool index_build(struct rule_set *set)
 {
     set->passes = build(set, PART_PASSES);
     set->alerts = build(set, PART_ALERTS);
     set->readers = build(set, PART_READERS);
-    return set->passes && set->alerts && set->readers;
+    return set->passes && set->alerts && set->readers && build_events(set);
 }

@@ -83,9 +83,33 @@ static void lex_set_limit(struct lexer *l)
     l->limit = line;
 }
 
+static bool line_says(struct view text, size_t at, const char *word)
+{
+    const size_t end = line_after(text, at);
+    return view_equal(view_trim(view_of(text.bytes + at, end - at)), view_text(word));
+}
+
+/* Snort 3: #begin on a line makes a comment of everything to the line #end. Without one it is a comment like others. */
+static bool lex_block_comment(struct lexer *l)
+{
+    struct view text = l->source->text;
+    if (l->no_end || !line_says(text, l->at, "#begin"))
+        return false;
+    for (size_t line = line_after(text, l->at); line < text.length; line = line_after(text, line)) {
+        if (line_says(text, line, "#end")) {
+            l->at = line_after(text, line);
+            return true;
+        }
+    }
+    l->no_end = true;
+    return false;
+}
+
 static void lex_comment(struct lexer *l)
 {
     struct view text = l->source->text;
+    if (lex_block_comment(l))
+        return;
     for (;;) {
         size_t next = line_after(text, l->at);
         size_t end = next;

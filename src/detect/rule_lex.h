@@ -9,6 +9,7 @@ struct lexer {
     struct source *source;
     size_t at;
     size_t limit;     /* a rule that is not closed ends here: the next line that begins like a rule */
+    bool no_end;      /* no #end follows any more */
     const char *wrong;/* after LEX_BROKEN: what, */
     size_t wrong_at;  /* and where */
 };

@@ -62,7 +62,8 @@ static bool rule_matches(struct detector *d, const struct asked *a, uint32_t num
     const struct rule *r = &d->rules->rules[number];
     struct evidence now, chosen = {0};
     d->stats[number].evaluated++;
-    if (!(r->protocols & UINT32_C(1) << a->protocol) || !(r->sides & 1u << a->message->from) ||
+    const bool reported = a->message->event != EVENT_MESSAGE && r->event == EVENT_MESSAGE && a->findings->reports_used;
+    if ((r->event != a->message->event && !reported) || !(r->protocols & UINT32_C(1) << a->protocol) || !(r->sides & 1u << a->message->from) ||
         (a->message->datagram ? r->only_tcp : r->only_udp))
         return false;
     const struct report *report = NULL;
@@ -128,7 +129,7 @@ static void ask_rule(struct round *round, uint32_t rule)
         return;
     const struct rule *r = &d->rules->rules[rule];
     change_bits(r, round->asked.findings->session);
-    if (r->quiet)
+    if (r->quiet && !r->xbits_used)
         return;
     round->matched++;
     if (round->outcome == OUTCOME_SUPPRESS) {
@@ -253,6 +254,34 @@ __attribute__((noinline)) static unsigned ask_all(struct detector *d, const stru
     if (d->rules->readers->rules)
         matched += ask_index(&round, d->rules->readers, lane);
     return passed ? 0 : matched;
+}
+
+bool detector_asks(const struct detector *d, enum event event)
+{
+    return d->rules->events[event].count > 0;
+}
+
+unsigned detector_event(struct detector *d, const struct message *event, alert_sink raise, void *context)
+{
+    const struct index_list *list = &d->rules->events[event->event];
+    struct round round = {.detector = d, .asked = ask_begin(&d->asker, event), .raise = raise, .context = context};
+    bool passed = false;
+    for (uint32_t i = 0; i < list->count; i++) {
+        const uint32_t rule = d->rules->event_list[list->first + i];
+        const unsigned before = round.matched;
+        const bool passes = d->rules->rules[rule].action == ACTION_PASS;
+        round.outcome = passes ? OUTCOME_COUNT : passed ? OUTCOME_SUPPRESS : OUTCOME_RAISE;
+        ask_rule(&round, rule);
+        passed |= passes && round.matched > before;
+    }
+    /* What was reported of it is told by the rules about anomalies. */
+    round.outcome = passed ? OUTCOME_SUPPRESS : OUTCOME_RAISE;
+    for (unsigned i = 0; i < event->findings->reports_used; i++) {
+        const struct index_list *about = &d->rules->alerts->by_anomaly[event->findings->reports[i].anomaly % ANOMALIES];
+        for (uint32_t k = 0; k < about->count; k++)
+            ask_rule(&round, d->rules->alerts->list[about->first + k]);
+    }
+    return passed ? 0 : round.matched;
 }
 
 unsigned detector_message(struct detector *d, const struct message *message, alert_sink raise, void *context)

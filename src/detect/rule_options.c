@@ -192,7 +192,9 @@ static void add_anomaly(struct draft *d, unsigned anomaly)
  * protocols that change is that a database's port speaks another. */
 static bool foreign_event(struct draft *d, struct view name, uint32_t *protocols)
 {
-    static const char *const words[] = {"malformed_request", "malformed_response", "malformed_data", "invalid_length", "parser_error"};
+    enum { EVENTS_OF_FORM = 5 };
+    static const char *const words[] = {"malformed_request", "malformed_response", "malformed_data", "invalid_length", "parser_error",
+                                        "too_many_transactions"};
     struct view word = name, owner;
     if (name.length > 9 && memcmp(name.bytes, "applayer_", 9) == 0) {
         add_anomaly(d, ANOMALY_DB_WRONG_PROTOCOL);
@@ -205,9 +207,13 @@ static bool foreign_event(struct draft *d, struct view name, uint32_t *protocols
     for (size_t i = 0; i < sizeof words / sizeof words[0]; i++) {
         if (!view_equal(word, view_text(words[i])))
             continue;
-        for (unsigned a = 1; a < ANOMALIES; a++)
+        for (unsigned a = 1; i < EVENTS_OF_FORM && a < ANOMALIES; a++)
             if (anomaly_row((enum anomaly)a)->class == CLASS_MALFORMED && bits & UINT32_C(1) << anomaly_row((enum anomaly)a)->protocol)
                 add_anomaly(d, a);
+        if (i >= EVENTS_OF_FORM) {
+            d->rule.never = true;
+            draft_warn(d, name.bytes, "never matches: requests that wait are not limited here, as they are in Suricata");
+        }
         *protocols |= bits;
         return true;
     }
@@ -241,6 +247,10 @@ bool keyword_anomaly(struct draft *d, const struct option *o)
             return draft_refuse(d, part.bytes, "more than %d anomalies in one rule", DRAFT_NAMES_MAX);
         d->names[d->names_used++] = (uint16_t)found;
         t->parts.count++;
+    }
+    if (d->rule.never && t->parts.count == 0) { /* only events that nothing here says */
+        d->rule.tests.count--;
+        return draft_keep_words(d, o, "app-layer-event");
     }
     /* `db` is any decoded protocol; a report is made for a database connection even before its protocol is certain. */
     if (strcmp(d->proto, "db") == 0)

@@ -93,6 +93,21 @@ static bool parse_action(struct draft *d, struct view word)
                         (const char *)word.bytes, nearest_hint(&near, hint, sizeof hint));
 }
 
+/* Application protocols of Suricata and Snort 3 that no database speaks: such a rule loads and never matches. */
+static bool protocol_of_others(struct view word)
+{
+    static const char *const names[] = {
+        "http",  "http1", "http2", "http3", "doh2",  "tls",  "ssl",    "ssh",    "smtp",  "imap", "pop3",  "dns",  "mdns",      "ftp",
+        "ftp-data", "smb", "nfs", "dcerpc", "tftp", "krb5", "ntp",  "dhcp",   "ike",    "snmp",  "sip",  "rdp",   "rfb",  "mqtt",      "modbus",
+        "dnp3",  "enip",  "telnet", "websocket", "quic", "bittorrent-dht", "ldap", "rtmp", "msn",   "jabber", "irc", "netflow", "arp", "ether",
+        "sunrpc", "netbios", "radius", "template",
+    };
+    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++)
+        if (view_equal(word, view_text(names[i])))
+            return true;
+    return false;
+}
+
 static bool parse_proto(struct draft *d, struct view word)
 {
     static const char *const later[] = {"redis", "memcached", "mongodb", "tds", "tns", "cql", "drda", "icmp", "sctp", "oracle",
@@ -119,6 +134,8 @@ static bool parse_proto(struct draft *d, struct view word)
         d->proto_later |= view_equal(word, view_text(later[i]));
         nearest_offer(&near, later[i]);
     }
+    if (!d->rule.protocols)
+        d->proto_later |= protocol_of_others(word);
     nearest_offer(&near, "tcp");
     nearest_offer(&near, "udp");
     nearest_offer(&near, "db");
@@ -222,10 +239,15 @@ static bool draft_finish(struct draft *d, const uint8_t *start)
         draft_warn(d, start, "never matches: %s is not decoded by this build", d->proto);
     else if (r->flow & FLOW_NOT_ESTABLISHED)
         draft_warn(d, start, "never matches: messages are only seen on established connections");
+    if (!draft_event_good(d))
+        return false;
     draft_grade(d, start);
     draft_choose_evidence(d);
-    if (rule_find(d->set, r->gid, r->sid))
-        return draft_refuse(d, start, "sid %u is taken by an earlier rule (gid %u)", r->sid, r->gid);
+    const struct rule *earlier = rule_find(d->set, r->gid, r->sid);
+    if (earlier && earlier->rev >= r->rev)
+        return draft_refuse(d, start, "sid %u is taken by an earlier rule (gid %u, revision %u)", r->sid, r->gid, earlier->rev);
+    if (earlier)
+        draft_warn(d, start, "sid %u: this revision %u replaces revision %u", r->sid, r->rev, earlier->rev);
     return true;
 }
 
@@ -377,6 +399,7 @@ void rules_add_text(struct rule_set *set, const char *file, struct view text)
         d->source = &source;
         d->regexes_before = set->regexes.used;
         d->bits_before = set->bits_used;
+        d->xbits_before = set->xbits_used;
         if (!parse_rule(d, &lexer)) {
             draft_note(d);
             draft_forget(d);

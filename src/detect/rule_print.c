@@ -122,11 +122,17 @@ void rule_print(const struct rule *r, struct text *out)
         text_add(out, ";");
     }
     print_flow(r, out);
+    if (r->event != EVENT_MESSAGE)
+        text_add(out, " on:%s;", event_name((enum event)r->event));
     for (unsigned i = 0; i < r->tests.count; i++)
         rule_print_test(r, &r->all_tests[i], out);
     rule_print_bits(r, "set", r->bits.set, false, out);
     rule_print_bits(r, "unset", r->bits.unset, false, out);
     rule_print_bits(r, "toggle", r->bits.toggle, false, out);
+    for (unsigned i = 0; i < r->xbits_used; i++) {
+        text_add(out, " ");
+        rule_print_xbit(r, &r->xbits[i], out);
+    }
     text_add(out, "%s%s%s%s", r->packet, r->quiet ? " noalert;" : "", r->raw ? " raw;" : "", r->gap_ok ? " gap:ok;" : "");
     print_rate(&r->rate, out);
     print_threshold(&r->threshold, out);

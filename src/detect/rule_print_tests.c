@@ -117,11 +117,31 @@ static void print_named(const struct rule *r, uint8_t named, int64_t number, str
         text_add(out, "%" PRId64, number);
 }
 
+static void print_math(const struct rule *r, const struct step *s, const struct reading *n, struct text *out)
+{
+    static const char *const operators[] = {"+", "-", "*", "/", "<<", ">>"};
+    text_add(out, "byte_math:bytes ");
+    print_named(r, n->count_of, n->count, out);
+    text_add(out, ",offset ");
+    print_named(r, n->offset_of, n->offset, out);
+    text_add(out, ",oper %s,rvalue ", operators[n->operator]);
+    n->value_of ? print_named(r, n->value_of, 0, out) : text_add(out, "%" PRIu64, n->value);
+    text_add(out, ",result %s%s%s%s", r->variables[n->result].name, s->relative ? ",relative" : "", n->little ? ",endian little" : "",
+             n->base == 16 ? ",string hex" : n->base == 8 ? ",string oct" : n->base ? ",string dec" : "");
+    if (n->mask)
+        text_add(out, ",bitmask 0x%" PRIx64, n->mask);
+    text_add(out, ";");
+}
+
 static void print_reading(const struct rule *r, const struct step *s, struct text *out)
 {
     static const char *const operators[] = {"=", ">", "<", ">=", "<=", "&", "^"};
     static const char *const names[] = {"byte_test:", "byte_jump:", "byte_extract:"};
     const struct reading *n = &r->readings[s->at];
+    if (s->kind == STEP_BYTE_MATH) {
+        print_math(r, s, n, out);
+        return;
+    }
     text_add(out, "%s", names[s->kind - STEP_BYTE_TEST]);
     print_named(r, n->count_of, n->count, out);
     if (s->kind == STEP_BYTE_TEST) {
@@ -168,6 +188,7 @@ void rule_print_step(const struct rule *r, const struct step *s, struct text *ou
     case STEP_BYTE_TEST:
     case STEP_BYTE_JUMP:
     case STEP_BYTE_EXTRACT:
+    case STEP_BYTE_MATH:
         print_reading(r, s, out);
         return;
     }

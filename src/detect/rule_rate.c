@@ -7,17 +7,17 @@
 static const struct {
     const char *name;
     uint32_t facts; /* 0: every message */
-    bool later;
+    uint8_t event;  /* enum event */
 } whens[] = {
-    {"message", 0, false},
-    {"reply", 1u << FACT_REPLY | 1u << FACT_ERROR | 1u << FACT_LOGIN_OK | 1u << FACT_LOGIN_FAILED, false},
-    {"error", 1u << FACT_ERROR | 1u << FACT_VERDICT, false},
-    {"login", 1u << FACT_LOGIN, false},
-    {"login_ok", 1u << FACT_LOGIN_OK, false},
-    {"login_failed", 1u << FACT_LOGIN_FAILED, false},
-    {"flow_start", 0, true},
-    {"flow_end", 0, true},
-    {"second", 0, true},
+    {"message", 0, EVENT_MESSAGE},
+    {"reply", 1u << FACT_REPLY | 1u << FACT_ERROR | 1u << FACT_LOGIN_OK | 1u << FACT_LOGIN_FAILED, EVENT_MESSAGE},
+    {"error", 1u << FACT_ERROR | 1u << FACT_VERDICT, EVENT_MESSAGE},
+    {"login", 1u << FACT_LOGIN, EVENT_MESSAGE},
+    {"login_ok", 1u << FACT_LOGIN_OK, EVENT_MESSAGE},
+    {"login_failed", 1u << FACT_LOGIN_FAILED, EVENT_MESSAGE},
+    {"flow_start", 0, EVENT_FLOW_START},
+    {"flow_end", 0, EVENT_FLOW_END},
+    {"second", 0, EVENT_SECOND},
 };
 
 const char *rule_when_name(uint64_t facts)
@@ -35,18 +35,18 @@ bool keyword_on(struct draft *d, const struct option *o)
     if (d->has_on)
         return draft_refuse(d, o->name.bytes, "on stands twice");
     d->has_on = true;
+    d->on_at = (size_t)(o->name.bytes - d->source->text.bytes);
     for (size_t i = 0; i < sizeof whens / sizeof whens[0]; i++) {
         nearest_offer(&near, whens[i].name);
         if (!view_is(o->value, whens[i].name))
             continue;
-        if (whens[i].later)
-            return draft_refuse(d, o->value.bytes, "on:%s cannot be asked in this build: rules are asked about messages", whens[i].name);
+        d->rule.event = whens[i].event;
         struct test *t = whens[i].facts ? draft_add_test(d, TEST_FACTS, FIELD_NONE, o->name.bytes) : NULL;
         if (t)
             t->bits = whens[i].facts;
         return !d->refused;
     }
-    return draft_refuse(d, o->value.bytes, "on is message, reply, error, login, login_ok or login_failed%s", nearest_hint(&near, hint, sizeof hint));
+    return draft_refuse(d, o->value.bytes, "on is message, reply, error, login, login_ok, login_failed, flow_start, flow_end or second%s", nearest_hint(&near, hint, sizeof hint));
 }
 
 /* What can be summed or told apart when the message is gone: what an alert carries. */

@@ -109,6 +109,7 @@ void draft_forget(struct draft *d)
     while (list->used > d->regexes_before)
         pcre2_code_free(list->codes[--list->used]);
     d->set->bits_used = d->bits_before;
+    d->set->xbits_used = d->xbits_before;
 }
 
 void regexes_free(struct regex_list *list)
@@ -118,13 +119,51 @@ void regexes_free(struct regex_list *list)
     free(list->codes);
 }
 
+/* [\w-.] and [.-\w]: the first PCRE reads a hyphen that cannot be a range as itself, the second refuses it, at the hyphen or
+ * behind the escape; so it is written \-. */
+static bool plain_hyphen(struct draft *d, struct step *s, int code, size_t where)
+{
+    const uint8_t *text = d->bytes + s->pattern.first;
+    if (code != PCRE2_ERROR_CLASS_INVALID_RANGE || where > s->pattern.count || d->bytes_used == DRAFT_BYTES_MAX)
+        return false;
+    if (where >= 3 && text[where - 3] == '-' && text[where - 2] == '\\')
+        where -= 3;
+    if (where == s->pattern.count || text[where] != '-')
+        return false;
+    uint8_t *at = d->bytes + s->pattern.first + where;
+    memmove(at + 1, at, s->pattern.count - where);
+    *at = '\\';
+    s->pattern.count++;
+    d->bytes_used++;
+    return true;
+}
+
+/* As rules written for the first PCRE expect: an escape that means nothing is its letter. */
+static pcre2_code *compile_as_written(struct draft *d, struct step *s, uint32_t options, int *code, PCRE2_SIZE *where)
+{
+    enum { HYPHENS_MAX = 16 };
+    pcre2_compile_context *context = pcre2_compile_context_create(NULL);
+    pcre2_code *regex = NULL;
+    *code = PCRE2_ERROR_HEAP_FAILED;
+    if (!context)
+        return NULL;
+    (void)pcre2_set_compile_extra_options(context, PCRE2_EXTRA_BAD_ESCAPE_IS_LITERAL);
+    options |= PCRE2_NEVER_UTF | PCRE2_NEVER_UCP | PCRE2_USE_OFFSET_LIMIT;
+    for (unsigned hyphens = 0; !regex && hyphens <= HYPHENS_MAX; hyphens++) {
+        regex = pcre2_compile(d->bytes + s->pattern.first, s->pattern.count, options, code, where, context);
+        if (!regex && !plain_hyphen(d, s, *code, *where))
+            break;
+    }
+    pcre2_compile_context_free(context);
+    return regex;
+}
+
 static bool compile(struct draft *d, const void *at, struct step *s, uint32_t options)
 {
     int code = 0;
     PCRE2_SIZE where = 0;
     char said[128];
-    pcre2_code *regex = pcre2_compile(d->bytes + s->pattern.first, s->pattern.count, options | PCRE2_NEVER_UTF | PCRE2_NEVER_UCP | PCRE2_USE_OFFSET_LIMIT, &code,
-                                      &where, NULL);
+    pcre2_code *regex = compile_as_written(d, s, options, &code, &where);
     if (!regex) {
         pcre2_get_error_message(code, (PCRE2_UCHAR *)said, sizeof said);
         return draft_refuse(d, at, "pcre: %s, at byte %zu of the expression", said, where);

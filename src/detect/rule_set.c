@@ -28,6 +28,13 @@ static const struct {
     {"REDIS_PORTS", "6379"},    {"MEMCACHED_PORTS", "11211"}, {"DB2_PORTS", "50000"}, {"SMTP_PORTS", "25"},
     {"POP_PORTS", "110"},       {"IMAP_PORTS", "143"},    {"RPC_PORTS", "any"},      {"SMB_PORTS", "[139,445]"},
     {"GENEVE_PORTS", "6081"},   {"VXLAN_PORTS", "4789"},  {"TEREDO_PORTS", "3544"},
+    {"POSTGRES_SERVERS", "any"}, {"POSTGRES_PORTS", "5432"}, {"REDIS_SERVERS", "any"}, {"MONGO_SERVERS", "any"},
+    {"MONGODB_SERVERS", "any"}, {"MONGO_PORTS", "27017"}, {"MEMCACHED_SERVERS", "any"}, {"CASSANDRA_PORTS", "9042"},
+    {"CASSANDRA_SERVERS", "any"}, {"DB2_SERVERS", "any"}, {"DATABASE_SERVERS", "any"}, {"MARIADB_PORTS", "3306"},
+    {"RPC_SERVERS", "any"},     {"FINGER_SERVERS", "any"}, {"SNMP_PORTS", "[161,162]"}, {"DNS_PORTS", "53"},
+    {"TELNET_PORTS", "23"},     {"SSL_PORTS", "443"},     {"HTTPS_PORTS", "443"},    {"MAIL_PORTS", "[110,143]"},
+    {"FTP_DATA_PORTS", "20"},   {"GTP_PORTS", "[2123,2152,3386]"}, {"NETBIOS_PORTS", "[137,138,139]"}, {"LDAP_SERVERS", "any"},
+    {"INTERNAL_NET", "any"},    {"ENIP_PORTS", "44818"},  {"S7_PORTS", "102"},       {"NTP_SERVERS", "any"},
 };
 
 struct rule_set *rules_open(void)
@@ -67,6 +74,7 @@ void rules_close(struct rule_set *set)
     index_free(set->passes);
     index_free(set->alerts);
     index_free(set->readers);
+    free(set->event_list);
     regexes_free(&set->regexes);
     free(set->variables);
     free(set->rules);
@@ -229,8 +237,14 @@ bool rule_keep(struct rule_set *set, const struct rule *rule)
         return false;
     }
     size_t slot = id_slot(set, rule->gid, rule->sid);
-    if (set->ids[slot])
-        return false;
+    if (set->ids[slot]) {
+        struct rule *earlier = &set->rules[set->ids[slot] - 1];
+        if (earlier->rev >= rule->rev)
+            return false;
+        free(earlier->block);
+        *earlier = *rule;
+        return true;
+    }
     set->rules[set->rules_used++] = *rule;
     set->ids[slot] = (uint32_t)set->rules_used;
     return true;

@@ -125,7 +125,7 @@ static bool narrow(struct draft *d, uint32_t to, const struct option *o)
 }
 
 /* The words are kept for printing: protocols that a later build decodes must not be lost. */
-static bool keep_words(struct draft *d, const struct option *o, const char *keyword)
+bool draft_keep_words(struct draft *d, const struct option *o, const char *keyword)
 {
     size_t used = strlen(d->packet);
     char plain[256];
@@ -147,7 +147,7 @@ bool keyword_service(struct draft *d, const struct option *o)
             return draft_refuse(d, part.bytes, "the name of a service is missing");
         (void)protocols_named(part, &bits);
     }
-    return keep_words(d, o, "service") && narrow(d, bits, o);
+    return draft_keep_words(d, o, "service") && narrow(d, bits, o);
 }
 
 bool keyword_app_layer_protocol(struct draft *d, const struct option *o)
@@ -162,7 +162,7 @@ bool keyword_app_layer_protocol(struct draft *d, const struct option *o)
         bits = UINT32_C(1) << PROTOCOL_NONE;
     else
         (void)protocols_named(name, &bits);
-    return keep_words(d, o, "app-layer-protocol") && narrow(d, negated ? ~bits : bits, o);
+    return draft_keep_words(d, o, "app-layer-protocol") && narrow(d, negated ? ~bits : bits, o);
 }
 
 bool keyword_ip_proto(struct draft *d, const struct option *o)
@@ -170,7 +170,7 @@ bool keyword_ip_proto(struct draft *d, const struct option *o)
     const bool negated = o->value.bytes[0] == '!';
     struct view name = negated ? view_trim(view_from(o->value, 1)) : o->value;
     const bool tcp = view_is(name, "tcp") || view_is(name, "6");
-    return keep_words(d, o, "ip_proto") && (tcp != negated || narrow(d, 0, o));
+    return draft_keep_words(d, o, "ip_proto") && (tcp != negated || narrow(d, 0, o));
 }
 
 /* ---- the stream */
@@ -200,6 +200,20 @@ bool keyword_stream_size(struct draft *d, const struct option *o)
 
 /* ---- packets, and what changes nothing */
 
+/* flags:A+, PA: what every segment with a message has, so nothing is asked. */
+bool keyword_tcp_flags(struct draft *d, const struct option *o)
+{
+    struct view rest = o->value, wanted = {0};
+    bool ack = false, others = false;
+    (void)view_split(&rest, ',', &wanted);
+    for (size_t i = 0; i < wanted.length; i++) {
+        const uint8_t c = wanted.bytes[i] | 0x20;
+        ack |= c == 'a';
+        others |= c != 'a' && c != 'p' && wanted.bytes[i] != '+';
+    }
+    return ack && !others ? draft_keep_words(d, o, "flags") : keyword_packet(d, o);
+}
+
 bool keyword_packet(struct draft *d, const struct option *o)
 {
     char name[32];
@@ -208,7 +222,7 @@ bool keyword_packet(struct draft *d, const struct option *o)
     if (!d->rule.never)
         draft_warn(d, o->name.bytes, "never matches: %s is about packets, and rules here are asked about messages", name);
     d->rule.never = true;
-    return keep_words(d, o, name);
+    return draft_keep_words(d, o, name);
 }
 
 bool keyword_raw(struct draft *d, const struct option *o)
@@ -233,7 +247,7 @@ bool keyword_requires(struct draft *d, const struct option *o)
         if (!view_is(first, "version"))
             return draft_refuse(d, part.bytes, "requires asks for something of Suricata that is not known here");
     }
-    return keep_words(d, o, "requires");
+    return draft_keep_words(d, o, "requires");
 }
 
 bool keyword_remark(struct draft *d, const struct option *o)

@@ -48,6 +48,20 @@ bool view_size(struct view text, uint64_t *out)
     return true;
 }
 
+/* The same with ms and s, which are nanoseconds as where has them. */
+static bool view_amount(struct view text, uint64_t *out)
+{
+    uint64_t scale = 1;
+    text = view_trim(text);
+    if (text.length > 2 && view_is(view_from(text, text.length - 2), "ms"))
+        scale = 1000000;
+    else if (text.length > 1 && view_is(view_from(text, text.length - 1), "s"))
+        scale = 1000000000;
+    if (scale == 1)
+        return view_size(text, out);
+    return view_number(view_trim(view_head(text, text.length - (scale == 1000000 ? 2 : 1))), out) && !__builtin_mul_overflow(*out, scale, out);
+}
+
 bool draft_quoted(struct draft *d, struct view value, char *out, size_t size)
 {
     size_t used = 0;
@@ -141,7 +155,7 @@ static unsigned add_named(struct draft *d, struct view word, bool negated, enum 
 static bool add_range(struct draft *d, struct view text, struct view low, struct view high, bool negated)
 {
     uint64_t from, to;
-    if (!view_size(view_trim(low), &from) || !view_size(view_trim(high), &to))
+    if (!view_amount(low, &from) || !view_amount(high, &to))
         return draft_refuse(d, text.bytes, "a range is N-M or N<>M");
     if (to < 2 || from > to - 2)
         return draft_refuse(d, text.bytes, "nothing lies between %.*s: ranges leave out both ends",
@@ -156,8 +170,8 @@ static bool add_operator(struct draft *d, struct view text, struct view number, 
     const bool equal = operator[0] && operator[1] == '=';
     const char first = operator[0];
     uint64_t value;
-    if (!view_size(view_trim(number), &value))
-        return draft_refuse(d, text.bytes, "\"%.*s\" is not N, >N, <N, >=N, <=N, !N, N-M or N<>M (units KiB MiB GiB)",
+    if (!view_amount(number, &value))
+        return draft_refuse(d, text.bytes, "\"%.*s\" is not N, >N, <N, >=N, <=N, !N, N-M or N<>M (units KiB MiB GiB ms s)",
                             (int)(text.length > 60 ? 60 : text.length), (const char *)text.bytes);
     item.low = item.high = value;
     if (first == '>') {
@@ -262,6 +276,7 @@ bool rule_field_is_derived(enum field field)
     case FIELD_DB_LENGTH:
     case FIELD_DB_PHASE:
     case FIELD_DB_TLS:
+    case FIELD_DB_DECRYPTED:
     case FIELD_DB_COMPRESSION:
     case FIELD_DB_USER:
     case FIELD_DB_NAME:

@@ -36,6 +36,7 @@ struct pulse *pulse_open(struct arena *from, const struct pulse_options *options
     p->counters = counters;
     p->beat_ns = INT64_MIN;
     p->beats = 1;
+    p->memo = p->memos;
     uint32_t entries = 16;
     while (entries < options->servers * 2)
         entries *= 2;
@@ -73,32 +74,6 @@ static void user_of(const struct flow *flow, char user[SIGN_USER_MAX])
         text_add_escaped(&text, view_of(session->user, session->user_length));
 }
 
-/* ---- who waits */
-
-static void waiting_leave(struct pulse_flow *f)
-{
-    struct pulse_server *s = f->server;
-    if (!f->waiting)
-        return;
-    *(f->older ? &f->older->newer : &s->oldest) = f->newer;
-    *(f->newer ? &f->newer->older : &s->newest) = f->older;
-    f->waiting = false;
-    s->beat.waiting--;
-}
-
-static void waiting_join(struct pulse_flow *f, int64_t since_ns)
-{
-    struct pulse_server *s = f->server;
-    struct pulse_flow *before = s->newest;
-    f->since_ns = since_ns;
-    f->older = before;
-    f->newer = NULL;
-    *(before ? &before->newer : &s->oldest) = f;
-    s->newest = f;
-    f->waiting = true;
-    s->beat.waiting++;
-}
-
 /* ---- joining and leaving */
 
 static struct pulse_flow *flow_join(struct pulse *p, struct flow *flow, const struct decoder *decoder, const struct segment *where)
@@ -112,6 +87,7 @@ static struct pulse_flow *flow_join(struct pulse *p, struct flow *flow, const st
     f->flow = flow;
     f->server = s;
     f->decoder = decoder;
+    f->in_parts = decoder->protocol == PROTOCOL_PGSQL || decoder->protocol == PROTOCOL_TDS || decoder->protocol == PROTOCOL_DRDA;
     flow->health = f;
     s->beat.connections++;
     s->beat.opened++;
@@ -123,67 +99,9 @@ static struct pulse_flow *flow_join(struct pulse *p, struct flow *flow, const st
     return f;
 }
 
-enum { REPLIES_PER_SUM = 64 }; /* sums of long connections are told that often */
-
-static void count_bytes(struct pulse_flow *f)
-{
-    for (int side = FROM_CLIENT; side <= FROM_SERVER; side++) {
-        f->server->beat.bytes[side] += f->flow->bytes[side] - f->bytes_told[side];
-        f->bytes_told[side] = f->flow->bytes[side];
-    }
-}
-
-/* ---- requests and replies */
-
-static void request(struct pulse_flow *f, const struct utterance *m)
-{
-    int64_t now_ns = sane_ns(m->last->time_ns);
-    struct beat *beat = &f->server->beat;
-    beat->requests++;
-    beat->last_request_ns = now_ns;
-    f->server->stirred = true;
-    if (f->minute != f->server->minute)
-        pulse_count_client(f);
-    if (f->times_used < OPEN_TIMES && pulse_open_requests(f) == f->times_used)
-        f->times_ns[(f->times_first + f->times_used++) % OPEN_TIMES] = now_ns;
-    f->asked++;
-    if (!f->waiting)
-        waiting_join(f, now_ns);
-}
-
-static void reply(struct pulse_flow *f, const struct utterance *m)
-{
-    int64_t now_ns = sane_ns(m->first->time_ns);
-    struct pulse_server *s = f->server;
-    s->beat.replies++;
-    s->beat.last_reply_ns = now_ns;
-    s->stirred = true;
-    f->reply_ns = now_ns;
-    if (f->asked == f->answered)
-        return;
-    if (f->answered % REPLIES_PER_SUM == 0)
-        count_bytes(f);
-    f->answered++;
-    if (f->times_used) {
-        pulse_latency(s, now_ns - f->times_ns[f->times_first], now_ns);
-        f->times_first = (uint8_t)((f->times_first + 1) % OPEN_TIMES);
-        f->times_used--;
-    }
-    waiting_leave(f);
-    if (f->asked != f->answered)
-        waiting_join(f, f->times_used ? f->times_ns[f->times_first] : now_ns);
-}
-
-static void forget_open(struct pulse_flow *f)
-{
-    f->answered = f->asked;
-    f->times_used = 0;
-    waiting_leave(f);
-}
-
 /* ---- endings */
 
-static struct sign ending_of(struct pulse_flow *f, enum sign_kind kind, enum side by, const struct segment *where)
+static struct sign ending_of(const struct pulse_flow *f, enum sign_kind kind, enum side by, const struct segment *where)
 {
     struct sign sign = sign_of(f, kind, where);
     struct unfinished unfinished;
@@ -191,16 +109,16 @@ static struct sign ending_of(struct pulse_flow *f, enum sign_kind kind, enum sid
     sign.from = (uint8_t)by;
     sign.ending.requests = f->asked;
     sign.ending.opened_ns = sane_ns(f->flow->first_ns);
-    sign.ending.last_reply_ns = f->reply_ns;
+    sign.ending.last_reply_ns = sane_ns(f->reply_ns);
     sign.ending.open = open > UINT32_MAX ? UINT32_MAX : (uint32_t)open;
-    sign.ending.open_since_ns = f->since_ns;
+    sign.ending.open_since_ns = pulse_open_since(f);
     if (!dialogue_is_read(f->flow)) { /* whoever spoke last waits for the other */
         sign.ending.open = f->flow->last_data == FROM_CLIENT;
         sign.ending.open_since_ns = 0;
     }
     sign.ending.farewell = f->farewell;
     sign.ending.midstream = f->flow->midstream;
-    sign.ending.check = f->asked <= 1 && open == 0 && !f->flow->midstream;
+    sign.ending.check = !f->works && f->asked <= CHECK_REQUESTS && open == 0 && !f->flow->midstream;
     sign.ending.pending = dialogue_unfinished(f->flow, FROM_CLIENT, &unfinished);
     sign.ending.acknowledged = net_acknowledged(f->flow, FROM_CLIENT);
     sign.ending.server_first = by == FROM_SERVER && !f->client_ended;
@@ -208,6 +126,13 @@ static struct sign ending_of(struct pulse_flow *f, enum sign_kind kind, enum sid
     user_of(f->flow, sign.ending.user);
     pulse_last_words(f, &sign);
     return sign;
+}
+
+void pulse_tell_waits(struct pulse *p, const struct pulse_flow *f, int64_t now_ns)
+{
+    const struct segment where = {.time_ns = now_ns};
+    struct sign sign = ending_of(f, SIGN_WAITS, FROM_CLIENT, &where);
+    pulse_tell(p, &sign);
 }
 
 static void client_leaves(struct pulse *p, struct pulse_flow *f, const struct segment *where)
@@ -319,16 +244,29 @@ static void verdict(struct pulse_flow *f)
         f->words[(f->words_next + WORDS_MAX - 1) % WORDS_MAX].word.flags |= WORD_VERDICT;
 }
 
+static void user_says(struct pulse *p, struct pulse_flow *f, const struct utterance *m, bool refused)
+{
+    struct sign sign = sign_of(f, SIGN_USER, m->first);
+    sign.manner = refused;
+    user_of(f->flow, sign.user.user);
+    if (sign.user.user[0])
+        pulse_tell(p, &sign);
+}
+
 static void server_says(struct pulse *p, struct pulse_flow *f, const struct utterance *m)
 {
     const struct findings *found = m->findings;
-    f->spoke_ns = sane_ns(m->first->time_ns);
+    f->spoke_ns = m->first->time_ns;
+    if (!found) {
+        pulse_replies(p, f, m, m->replies);
+        return;
+    }
     f->server->stirred = true;
     for (unsigned i = 0; i < found->facts_used; i++) {
         const struct fact *fact = &found->facts[i];
         switch (fact->kind) {
         case FACT_REPLY:
-            reply(f, m);
+            pulse_replies(p, f, m, 1);
             break;
         case FACT_ERROR:
             error(p, f, m, fact);
@@ -339,9 +277,11 @@ static void server_says(struct pulse *p, struct pulse_flow *f, const struct utte
         case FACT_LOGIN_OK:
             f->logged_in = true;
             f->server->beat.logins++;
+            user_says(p, f, m, false);
             break;
         case FACT_LOGIN_FAILED:
             f->server->beat.logins_failed++;
+            user_says(p, f, m, true);
             error(p, f, m, fact);
             if (f->farewell == FAREWELL_NONE)
                 f->farewell = FAREWELL_SESSION;
@@ -364,6 +304,13 @@ static void client_says(struct pulse *p, struct pulse_flow *f, const struct utte
     bool asks = found->facts_seen & 1u << FACT_REQUEST;
     uint16_t stop = p->stop_message[f->decoder->protocol];
     f->lost_ns = 0;
+    if (found->facts_used == 1 && found->facts_seen == 1u << FACT_REQUEST && found->message != stop) {
+        pulse_word(p, f, m, true);
+        p->last_is_word = true;
+        pulse_request(f, m);
+        return;
+    }
+    f->server->stirred = true;
     if (asks || found->reports_used || found->facts_seen & 1u << FACT_LOGIN) {
         pulse_word(p, f, m, asks);
         p->last_is_word = true;
@@ -372,20 +319,25 @@ static void client_says(struct pulse *p, struct pulse_flow *f, const struct utte
         farewell(p, f, m, FAREWELL_COMMAND, view_text(name_of(f->decoder->messages, stop)));
     for (unsigned i = 0; asks && i < found->facts_used; i++)
         if (found->facts[i].kind == FACT_REQUEST)
-            request(f, m);
+            pulse_request(f, m);
     if (found->facts_seen & 1u << FACT_QUIT)
         client_leaves(p, f, m->first);
+}
+
+/* Its first message of which anybody wants to know. */
+__attribute__((noinline)) static struct pulse_flow *flow_meet(struct pulse *p, const struct utterance *m)
+{
+    bool tells = !m->findings || m->findings->facts_seen & pulse_facts() || m->findings->reports_used;
+    return tells && dialogue_session(m->flow) ? flow_join(p, m->flow, m->decoder, m->first) : NULL;
 }
 
 void pulse_message(struct pulse *p, const struct utterance *m)
 {
     struct pulse_flow *f = m->flow->health;
-    p->last = NULL;
-    p->last_is_word = false;
-    bool tells = m->findings->facts_seen & pulse_facts() || m->findings->reports_used;
-    if (!f && (!tells || !dialogue_session(m->flow) || !(f = flow_join(p, m->flow, m->decoder, m->first))))
-        return;
     p->last = f;
+    p->last_is_word = false;
+    if (!f && !(p->last = f = flow_meet(p, m)))
+        return;
     if (m->from == FROM_CLIENT)
         client_says(p, f, m);
     else
@@ -411,10 +363,10 @@ void pulse_gap(struct pulse *p, struct flow *flow, enum side from, const struct 
     (void)p;
     if (!f)
         return;
-    forget_open(f);
+    pulse_forget_open(f);
     if (from == FROM_SERVER)
         return;
-    f->lost_ns = sane_ns(where->time_ns);
+    f->lost_ns = where->time_ns;
     f->lost_packet = where->packet_number;
 }
 
@@ -462,9 +414,9 @@ void pulse_closed(struct pulse *p, struct flow *flow, enum flow_end end, enum si
     f->server->beat.unanswered += sign.ending.open;
     f->server->beat.checks += sign.ending.check && by == FROM_CLIENT;
     f->server->stirred = true;
-    count_bytes(f);
+    pulse_count_bytes(f);
     pulse_tell(p, &sign);
-    waiting_leave(f);
+    pulse_leave_list(f);
     if (p->last == f)
         p->last = NULL;
     flow->health = NULL;

@@ -13,6 +13,10 @@ size_t sign_length(const struct sign *sign)
         return LENGTH_WITH(beat);
     case SIGN_MINUTE:
         return LENGTH_WITH(minute);
+    case SIGN_KINDS:
+        return offsetof(struct sign, kinds.kinds) + sign->kinds.used * sizeof sign->kinds.kinds[0];
+    case SIGN_USER:
+        return LENGTH_WITH(user);
     case SIGN_DOOR:
         return LENGTH_WITH(door);
     case SIGN_OPENED:
@@ -26,6 +30,7 @@ size_t sign_length(const struct sign *sign)
         return LENGTH_WITH(shape);
     case SIGN_ENDING:
     case SIGN_LEFT:
+    case SIGN_WAITS:
     case SIGN_CLOSED:
         return offsetof(struct sign, ending.words) + sign->ending.words_used * sizeof(struct word);
     case SIGN_TIME:
@@ -56,6 +61,13 @@ void pulse_count_client(struct pulse_flow *f)
     client.port = 0;
     uint32_t bit = endpoint_hash(&client) % CLIENT_BITS;
     f->server->clients[bit / 8] |= (uint8_t)(1u << bit % 8);
+    const struct session *session = dialogue_session(f->flow);
+    uint32_t hash = 0;
+    for (unsigned i = 0; session && i < session->user_length; i++)
+        hash = mix32(hash, (uint8_t)session->user[i]);
+    bit = hash % CLIENT_BITS;
+    if (session && session->user_length)
+        f->server->users[bit / 8] |= (uint8_t)(1u << bit % 8);
     f->server->minute_used = true;
     f->minute = f->server->minute;
 }
@@ -74,28 +86,6 @@ struct pulse_server *pulse_server_of(struct pulse *p, const struct endpoint *end
     s->protocol = protocol;
     s->minute = 1;
     return s;
-}
-
-/* Log-linear: LATENCY_STEPS buckets for each doubling of microseconds. */
-static unsigned spread_bucket(uint64_t us)
-{
-    if (us < LATENCY_STEPS)
-        return (unsigned)us;
-    unsigned high = 63 - (unsigned)__builtin_clzll(us);
-    unsigned bucket = (high - 2) * LATENCY_STEPS + (unsigned)(us >> (high - 3) & (LATENCY_STEPS - 1));
-    return bucket < LATENCY_BUCKETS ? bucket : LATENCY_BUCKETS - 1;
-}
-
-void pulse_latency(struct pulse_server *s, int64_t latency_ns, int64_t now_ns)
-{
-    uint64_t ns = latency_ns > 0 ? (uint64_t)latency_ns : 0;
-    (void)now_ns;
-    s->spread[spread_bucket(ns / 1000)]++;
-    s->minute_used = true;
-    s->beat.sum_us += ns / 1000;
-    uint64_t units = ns >> 8;
-    if (units > s->beat.slow_ns_256)
-        s->beat.slow_ns_256 = units > UINT32_MAX ? UINT32_MAX : (uint32_t)units;
 }
 
 bool pulse_shape_is_new(struct pulse_server *s, uint32_t shape)
@@ -157,21 +147,27 @@ static bool is_owed_nothing(const struct pulse_flow *f)
 }
 
 /* The waiting ones are in the order in which they began to wait, except a few whose oldest request was answered. */
-static void look_at_waiting(struct pulse_server *s, int64_t now_ns)
+static void look_at_waiting(struct pulse *p, struct pulse_server *s, int64_t now_ns)
 {
+    bool silent = now_ns - sane_ns(s->beat.last_reply_ns) >= WAIT_IS_LONG_NS;
     unsigned looked = 0;
     s->beat.waiting_long = s->beat.unacked = s->beat.unserved = 0;
     s->beat.oldest_ns = 0;
-    for (const struct pulse_flow *f = s->oldest; f && looked < UNACKED_LOOKED_AT; f = f->newer, looked++) {
+    for (struct pulse_flow *f = s->lists[LIST_WAITING].oldest; f && looked < UNACKED_LOOKED_AT; f = f->newer, looked++) {
         if (f->flow->last_data == FROM_SERVER) /* an answer has begun, or a stream goes on */
             continue;
-        if (now_ns - f->since_ns >= WAIT_IS_LONG_NS && is_owed_nothing(f))
+        int64_t since_ns = pulse_open_since(f);
+        if (now_ns - since_ns >= WAIT_IS_LONG_NS && is_owed_nothing(f))
             continue;
-        if (!s->beat.oldest_ns || f->since_ns < s->beat.oldest_ns)
-            s->beat.oldest_ns = f->since_ns;
-        if (now_ns - f->since_ns < WAIT_IS_LONG_NS)
+        if (!s->beat.oldest_ns || since_ns < s->beat.oldest_ns)
+            s->beat.oldest_ns = since_ns;
+        if (now_ns - since_ns < WAIT_IS_LONG_NS)
             continue;
         s->beat.waiting_long++;
+        if (silent && f->waits_told_ns <= sane_ns(s->beat.last_reply_ns)) {
+            f->waits_told_ns = now_ns;
+            pulse_tell_waits(p, f, now_ns);
+        }
         s->beat.unacked += !net_acknowledged(f->flow, FROM_CLIENT);
         s->beat.unserved += f->spoke_ns == 0 && !f->flow->midstream;
     }
@@ -179,11 +175,21 @@ static void look_at_waiting(struct pulse_server *s, int64_t now_ns)
 
 static void tell_beat(struct pulse *p, struct pulse_server *s, int64_t now_ns)
 {
-    if (!s->stirred && !s->beat.waiting)
+    pulse_settle_lists(s);
+    if (!s->stirred && !s->beat.waiting && !s->beat.requests && !s->beat.replies)
         return;
     struct sign sign = {.kind = SIGN_BEAT, .protocol = (uint8_t)s->protocol, .server = s->endpoint, .time_ns = now_ns};
-    look_at_waiting(s, now_ns);
+    look_at_waiting(p, s, now_ns);
+    uint64_t slow_units = (uint64_t)s->slow_ns >> 8;
+    s->beat.slow_ns_256 = slow_units > UINT32_MAX ? UINT32_MAX : (uint32_t)slow_units;
+    s->beat.sum_us = s->sum_us;
+    s->beat.request_us = s->request_us;
+    s->beat.reply_us = s->reply_us;
+    s->sum_us = s->request_us = s->reply_us = 0;
+    s->slow_ns = 0;
     sign.beat = s->beat;
+    sign.beat.last_reply_ns = sane_ns(s->beat.last_reply_ns);
+    sign.beat.last_request_ns = sane_ns(s->beat.last_request_ns);
     pulse_tell(p, &sign);
     const struct beat *b = &sign.beat;
     s->beat = (struct beat){.connections = b->connections, .waiting = b->waiting, .last_reply_ns = b->last_reply_ns,
@@ -191,24 +197,68 @@ static void tell_beat(struct pulse *p, struct pulse_server *s, int64_t now_ns)
     s->stirred = false;
 }
 
-static void tell_minute(struct pulse *p, struct pulse_server *s, int64_t minute_ns)
+static struct sign minute_sign(const struct pulse *p, const struct pulse_server *s, enum sign_kind kind)
 {
-    if (!s->minute_used)
-        return;
     struct sign sign;
     memset(&sign, 0, offsetof(struct sign, minute));
-    sign.kind = SIGN_MINUTE;
+    sign.kind = (uint8_t)kind;
     sign.protocol = (uint8_t)s->protocol;
     sign.server = s->endpoint;
     sign.time_ns = p->now_ns;
-    sign.minute.minute_ns = minute_ns;
-    memcpy(sign.minute.spread, s->spread, sizeof s->spread);
-    memcpy(sign.minute.clients, s->clients, sizeof s->clients);
-    memset(s->spread, 0, sizeof s->spread);
+    return sign;
+}
+
+static bool has_times(const uint32_t times[LATENCY_BUCKETS])
+{
+    uint32_t any = 0;
+    for (unsigned i = 0; i < LATENCY_BUCKETS; i++)
+        any |= times[i];
+    return any;
+}
+
+static void tell_kinds(struct pulse *p, struct pulse_server *s, int64_t minute_ns)
+{
+    for (unsigned i = 0; i < KINDS_OF_SERVER;) {
+        struct sign sign = minute_sign(p, s, SIGN_KINDS);
+        sign.kinds.minute_ns = minute_ns;
+        sign.kinds.used = 0;
+        sign.kinds.others = s->other_kinds.count;
+        s->other_kinds.count = 0;
+        for (; i < KINDS_OF_SERVER && sign.kinds.used < KINDS_TOLD; i++) {
+            if (!s->kinds[i].count)
+                continue;
+            sign.kinds.kinds[sign.kinds.used].count = s->kinds[i].count;
+            memcpy(sign.kinds.kinds[sign.kinds.used++].name, s->kinds[i].name, KIND_NAME_MAX);
+        }
+        if (sign.kinds.used || sign.kinds.others)
+            pulse_tell(p, &sign);
+    }
+    pulse_forget_kinds(p, s);
+}
+
+/* `over`: the minute is; else what came of it since it was last told. */
+static void tell_minute(struct pulse *p, struct pulse_server *s, int64_t minute_ns, bool over)
+{
+    if (s->kinds_used)
+        tell_kinds(p, s, minute_ns);
+    for (unsigned i = 0; i < TIMES; i++) {
+        if (!has_times(s->times[i]) && !(i == TIMES_WHOLE && s->minute_used))
+            continue;
+        struct sign sign = minute_sign(p, s, SIGN_MINUTE);
+        sign.manner = (uint8_t)i;
+        sign.minute.minute_ns = minute_ns;
+        memcpy(sign.minute.spread, s->times[i], sizeof s->times[i]);
+        memcpy(sign.minute.clients, s->clients, sizeof s->clients);
+        memcpy(sign.minute.users, s->users, sizeof s->users);
+        memset(s->times[i], 0, sizeof s->times[i]);
+        pulse_tell(p, &sign);
+    }
+    if (!over)
+        return;
     memset(s->clients, 0, sizeof s->clients);
+    memset(s->users, 0, sizeof s->users);
     s->minute_used = false;
     s->minute++;
-    pulse_tell(p, &sign);
 }
 
 static void tell_doors(struct pulse *p, int64_t now_ns)
@@ -231,12 +281,13 @@ static int64_t minute_of(int64_t time_ns)
 /* A beat may end some milliseconds after its minute: what came in these belongs to the minute that is told. */
 void pulse_beat(struct pulse *p, int64_t now_ns, bool last)
 {
+    enum { BEATS_PER_TELLING = 10 };
     int64_t minute_ns = minute_of(p->beat_ns == INT64_MIN ? now_ns : p->beat_ns); /* no packet came yet */
     bool over = last || minute_of(now_ns) != minute_ns;
     for (uint32_t i = 0; i < p->servers_used; i++) {
         tell_beat(p, &p->servers[i], now_ns);
-        if (over)
-            tell_minute(p, &p->servers[i], minute_ns);
+        if (over || (p->beats % BEATS_PER_TELLING == 0 && p->servers[i].kinds_used))
+            tell_minute(p, &p->servers[i], minute_ns, over);
     }
     tell_doors(p, now_ns);
     p->beats++;

@@ -19,6 +19,11 @@ void ward_close(struct ward *w)
     free(w);
 }
 
+void ward_go_live(struct ward *w)
+{
+    w->live = true;
+}
+
 uint64_t ward_shed(const struct ward *w)
 {
     return w->shed;
@@ -178,6 +183,8 @@ static void take_beat(struct chart *c, const struct beat *b)
     sum->unserved += b->unserved;
     sum->repeating += b->repeating;
     sum->sum_us += b->sum_us;
+    sum->request_us += b->request_us;
+    sum->reply_us += b->reply_us;
     if (b->slow_ns_256 > sum->slow_ns_256)
         sum->slow_ns_256 = b->slow_ns_256;
     if (b->oldest_ns && (!sum->oldest_ns || b->oldest_ns < sum->oldest_ns))
@@ -260,8 +267,32 @@ static void take_left(struct chart *c, const struct sign *sign)
     c->left[c->left_newest].ended = false;
 }
 
+/* In the same order for any number of workers; those that waited before the last reply had their answer since, or are told again. */
+static void take_waits(struct chart *c, const struct sign *sign)
+{
+    unsigned kept = 0;
+    for (unsigned i = 0; i < c->waits_used; i++)
+        if (c->waits[i].packet > (uint64_t)c->last_reply_ns && c->waits[i].flow_id != sign->flow_id)
+            c->waits[kept++] = c->waits[i];
+    unsigned at = kept;
+    int64_t since_ns = sign->ending.open_since_ns;
+    while (at > 0 && (c->waits[at - 1].time_ns > since_ns || (c->waits[at - 1].time_ns == since_ns && c->waits[at - 1].flow_id > sign->flow_id)))
+        at--;
+    c->waits_used = kept;
+    if (at == CHART_WAITS)
+        return;
+    c->waits_used = kept < CHART_WAITS ? kept + 1 : CHART_WAITS;
+    memmove(&c->waits[at + 1], &c->waits[at], (c->waits_used - at - 1) * sizeof c->waits[0]);
+    words_keep(&c->waits[at], sign);
+    c->waits[at].ended = false;
+    c->waits[at].time_ns = since_ns;
+    c->waits[at].packet = (uint64_t)sign->time_ns; /* when it was told */
+}
+
 static void take_closed(struct chart *c, const struct sign *sign)
 {
+    if (sign->manner != END_CAPTURE)
+        visitor_closed(c, sign);
     if (sign->manner != END_CAPTURE && !sign->ending.counted && c->connections)
         c->connections--;
 }
@@ -294,8 +325,10 @@ static void time_passes(struct ward *w, const struct sign *sign)
     w->over = sign->manner;
     for (uint32_t i = 0; i < w->charts_used; i++)
         look(w, &w->charts[i]);
-    for (uint32_t i = 0; w->over && i < w->charts_used; i++)
+    for (uint32_t i = 0; w->over && i < w->charts_used; i++) {
         vitals_tell(w, &w->charts[i]);
+        visitors_tell(w, &w->charts[i]);
+    }
 }
 
 void ward_take(struct ward *w, const struct sign *sign)
@@ -320,6 +353,12 @@ void ward_take(struct ward *w, const struct sign *sign)
         break;
     case SIGN_MINUTE:
         vitals_minute(w, c, sign);
+        break;
+    case SIGN_KINDS:
+        vitals_kinds(c, sign);
+        break;
+    case SIGN_USER:
+        visitor_user(c, sign);
         break;
     case SIGN_DOOR:
         take_door(c, sign);
@@ -348,6 +387,9 @@ void ward_take(struct ward *w, const struct sign *sign)
         break;
     case SIGN_LEFT:
         take_left(c, sign);
+        break;
+    case SIGN_WAITS:
+        take_waits(c, sign);
         break;
     case SIGN_CLOSED:
         take_closed(c, sign);

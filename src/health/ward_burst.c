@@ -51,6 +51,7 @@ static struct burst *burst_begin(struct ward *w, struct chart *c, const struct s
     c->asked = c->accepted = c->refused = 0;
     for (uint32_t i = 0; i < c->clients_used; i++)
         c->clients[i].lost = c->clients[i].moved = false;
+    visitors_forget_lost(c);
     return b;
 }
 
@@ -96,6 +97,7 @@ void burst_add(struct ward *w, struct chart *c, const struct sign *sign)
     struct seen_client *client = chart_client(c, sign->client.address);
     if (client)
         client->lost = true;
+    visitor_lost(c, sign->ending.user);
     keep_words(b, sign);
 }
 
@@ -121,12 +123,20 @@ static uint32_t replies_before(const struct chart *c, int64_t at_ns)
     return replies;
 }
 
+/* In this minute so far and the one before. */
+static uint64_t requests_before(const struct chart *c)
+{
+    return c->requests_last_minute + c->minute.sum.requests;
+}
+
 /* What became of the clients: for impact and for the reason "new client". */
 static void count_impact(const struct chart *c, const struct burst *b, struct incident *out)
 {
-    out->clients = c->clients_used;
-    for (uint32_t i = 0; i < c->clients_used; i++)
-        out->clients_affected += c->clients[i].lost;
+    out->clients = chart_workers(c, false);
+    out->clients_affected = chart_workers(c, true);
+    out->users = c->users_used;
+    out->users_affected = visitors_lost(c);
+    out->requests_before = requests_before(c);
     out->connections = b->before;
     out->connections_lost = b->endings - b->late;
     out->requests_lost = b->requests_lost;

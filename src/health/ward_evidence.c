@@ -19,7 +19,7 @@ void evidence_say(struct incident *i, enum evidence_about about, bool against, c
 
 void evidence_before(const struct chart *c, int64_t from_ns, int64_t to_ns, struct incident *i)
 {
-    uint64_t requests = 0, replies = 0, repeated = 0, slow_us = 0;
+    uint64_t requests = 0, replies = 0, repeated = 0, slow_us = 0, spread_us = 0;
     int64_t first_ns = to_ns;
     for (uint32_t n = 0; n < c->past_used; n++) {
         int64_t at = c->past[n].time_ns;
@@ -32,6 +32,8 @@ void evidence_before(const struct chart *c, int64_t from_ns, int64_t to_ns, stru
         repeated += c->past[n].repeated;
         if (c->past[n].mean_us > slow_us)
             slow_us = c->past[n].mean_us;
+        if (c->past[n].spread_us > spread_us)
+            spread_us = c->past[n].spread_us;
     }
     double seconds = (double)(to_ns - first_ns) / 1e9;
     if (seconds <= 0 || !requests)
@@ -41,4 +43,7 @@ void evidence_before(const struct chart *c, int64_t from_ns, int64_t to_ns, stru
     evidence_say(i, ABOUT_WORKLOAD, slow_us < 4 * c->usual_us + 1000,
                  "%llu of %llu requests were answered in the last %.1f s before; the mean time of a reply was at most %.1f ms (usually %.1f ms)",
                  (unsigned long long)replies, (unsigned long long)requests, seconds, (double)slow_us / 1e3, (double)c->usual_us / 1e3);
+    evidence_say(i, ABOUT_NETWORK, spread_us < 4 * c->usual_spread_us + 1000,
+                 "of that time at most %.1f ms lay between the first and the last segment of a request or a reply (usually %.1f ms); the rest was the server's",
+                 (double)spread_us / 1e3, (double)c->usual_spread_us / 1e3);
 }

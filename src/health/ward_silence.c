@@ -113,7 +113,12 @@ static void silence_judge(struct ward *w, struct chart *c, struct patient_incide
         i->confidence = confidence;
         silence_say(w, c, i);
     }
-    p->dirty |= before != i->verdict;
+    uint8_t suspects = i->suspects_used;
+    if (i->verdict == CAUSE_SERVER_HANG || i->verdict == CAUSE_UNKNOWN)
+        suspects_wait(w, c, i);
+    else
+        i->suspects_used = 0;
+    p->dirty |= before != i->verdict || suspects != i->suspects_used;
     if (c->beat.waiting > i->requests_lost)
         i->requests_lost = c->beat.waiting;
     silence_sum(i);
@@ -130,13 +135,19 @@ static void silence_begin(struct ward *w, struct chart *c)
     i->confidence = 0;
     i->clients_affected = 0;
     i->began_ns = i->last_reply_ns = c->last_reply_ns;
-    i->clients = c->clients_used;
     i->connections = c->connections;
     for (uint32_t n = 0; n < c->clients_used; n++) {
         c->clients[n].lost = c->clients[n].last_ns > c->last_reply_ns - SECONDS(60);
         c->clients[n].moved = false;
-        i->clients_affected += c->clients[n].lost;
     }
+    i->clients = chart_workers(c, false);
+    i->clients_affected = chart_workers(c, true);
+    i->requests_before = c->requests_last_minute + c->minute.sum.requests;
+    i->users = c->users_used;
+    visitors_forget_lost(c);
+    for (uint32_t n = 0; n < c->waits_used; n++)
+        visitor_lost(c, c->waits[n].user);
+    i->users_affected = visitors_lost(c);
     p->dirty = true;
     silence_judge(w, c, p);
 }
@@ -178,8 +189,28 @@ static bool is_slow(const struct ward *w, const struct chart *c)
         return true;
     if (w->now_ns - c->last_reply_ns < SLOW_REPLY_NS && b->waiting_long >= SLOW_WAITING_LEAST && b->waiting_long * 2 >= b->waiting && b->waiting_long * 2 >= c->connections)
         return true;
-    uint64_t mean_us = b->replies ? b->sum_us / b->replies : 0;
+    uint64_t mean_us = beat_mean_us(b);
     return b->replies > 1 && c->usual_beats > SLOW_BEATS && mean_us > SLOW_LEAST_US && mean_us > c->usual_us * SLOW_TIMES_USUAL;
+}
+
+/* Most of the time lies between the segments of requests and replies, and they are no larger than usual. */
+static bool is_spread(const struct chart *c)
+{
+    const struct beat *b = &c->beat;
+    uint64_t spread_us = beat_spread_us(b), bytes = b->replies ? (b->bytes[FROM_CLIENT] + b->bytes[FROM_SERVER]) / b->replies : 0;
+    return b->replies && spread_us * 3 > beat_mean_us(b) * 2 && spread_us > c->usual_spread_us * 4 + 1000 && bytes < c->usual_bytes * 4 + 1000;
+}
+
+static void say_split(const struct chart *c, bool spread, struct incident *i)
+{
+    const struct beat *b = &c->beat;
+    uint64_t mean_us = beat_mean_us(b), spread_us = beat_spread_us(b);
+    if (!b->replies)
+        return;
+    evidence_say(i, ABOUT_NETWORK, !spread, "of %.1f ms from the first segment of a request to the last one of its reply, %.1f ms lie within the request and the reply (usually %.1f ms)",
+                 (double)mean_us / 1e3, (double)spread_us / 1e3, (double)c->usual_spread_us / 1e3);
+    evidence_say(i, ABOUT_WORKLOAD, spread, "%.1f ms of that pass from the end of the request to the server's first byte: that is its own time (usually %.1f ms)",
+                 (double)(mean_us - spread_us) / 1e3, (double)(c->usual_us > c->usual_spread_us ? c->usual_us - c->usual_spread_us : 0) / 1e3);
 }
 
 static void slow_say(const struct ward *w, const struct chart *c, struct patient_incident *p)
@@ -187,20 +218,24 @@ static void slow_say(const struct ward *w, const struct chart *c, struct patient
     struct incident *i = &p->told;
     const struct beat *b = &c->beat;
     uint32_t repeated = b->repeated[FROM_CLIENT] + b->repeated[FROM_SERVER];
-    uint64_t mean_us = b->replies ? b->sum_us / b->replies : 0;
-    bool lossy = is_lossy(w, c);
+    uint64_t mean_us = beat_mean_us(b);
+    bool lossy = is_lossy(w, c), spread = is_spread(c);
     TEXT_ON_STACK(when, 48);
     struct text t = text_in(i->summary, sizeof i->summary);
-    i->verdict = lossy ? CAUSE_NETWORK : CAUSE_WORKLOAD;
-    i->confidence = 70;
+    i->verdict = lossy || spread ? CAUSE_NETWORK : CAUSE_WORKLOAD;
+    i->confidence = spread && !lossy ? 55 : 70;
     i->evidence_used = 0;
     evidence_say(i, ABOUT_WORKLOAD, lossy, "%u of %u requests that wait do so for more than 0.5 s; replies take %.1f ms in the mean, usually %.1f ms", b->waiting_long,
                  b->waiting, (double)mean_us / 1e3, (double)c->usual_us / 1e3);
     evidence_say(i, ABOUT_SERVER, true, "it answers: %u replies in the last 0.2 s, the last one %.1f ms ago", b->replies, (double)(w->now_ns - c->last_reply_ns) / 1e6);
     evidence_say(i, ABOUT_NETWORK, !lossy, "%u segments were sent again in the last 0.2 s, of %u requests", repeated, b->requests);
+    say_split(c, spread, i);
     text_add_time(&when, i->began_ns);
     if (lossy)
         text_add(&t, "Segments are lost between the clients and the server since %.10s %.12s UTC", when.chars, when.chars + 11);
+    else if (spread)
+        text_add(&t, "Requests and replies arrive in pieces since %.10s %.12s UTC: a reply takes %.0f ms instead of %.0f ms, and most of it lies between segments", when.chars,
+                 when.chars + 11, (double)mean_us / 1e3, (double)c->usual_us / 1e3);
     else
         text_add(&t, "The server answers slowly since %.10s %.12s UTC: %u requests wait, a reply takes %.0f ms instead of %.0f ms", when.chars, when.chars + 11, b->waiting,
              (double)mean_us / 1e3, (double)c->usual_us / 1e3);
@@ -218,7 +253,9 @@ static void slow_look(struct ward *w, struct chart *c)
             return;
         p->told.began_ns = w->now_ns - SLOW_BEATS * BEAT_NS;
         p->told.last_reply_ns = c->last_reply_ns;
-        p->told.clients = p->told.clients_affected = c->clients_used;
+        p->told.clients = p->told.clients_affected = chart_workers(c, false);
+        p->told.users = p->told.users_affected = c->users_used;
+        p->told.requests_before = c->requests_last_minute + c->minute.sum.requests;
         p->told.connections = c->connections;
         slow_say(w, c, p);
         p->dirty = true;
@@ -282,7 +319,8 @@ static void limit_begin(struct ward *w, struct chart *c, int64_t began_ns, uint8
     i->last_reply_ns = c->last_reply_ns;
     i->verdict = CAUSE_LIMIT_REACHED;
     i->confidence = confidence;
-    i->clients = c->clients_used;
+    i->clients = chart_workers(c, false);
+    i->users = c->users_used;
     i->connections = c->connections;
     i->refused = c->refusals ? c->refusals : c->beat.unserved;
     if (c->refusals)

@@ -12,7 +12,11 @@ enum {
     CHARTS_MAX = 1024,
     CHART_SHAPES = 1024,   /* a power of two; three quarters are used */
     CHART_CLIENTS = 256,
+    CHART_USERS = 64,
+    CHART_KINDS = 64,
+    MONITOR_CHECKS = 3,    /* who came so often, and for nothing but health checks, is a monitor */
     CHART_LEFT = 16,       /* clients that left lately */
+    CHART_WAITS = 16,      /* clients that wait while the server is silent, those that wait longest */
     CHART_BEATS = 64,      /* of the past: 12.8 seconds */
     DEATHS_KEPT = 64,      /* of all servers */
     MARKED_SCORE = 50,     /* of a suspect: more than the way its connection ended */
@@ -32,8 +36,19 @@ struct seen_client {
     uint8_t address[16];
     int64_t first_ns, last_ns;
     uint32_t connections;  /* opened */
+    uint32_t checks;       /* that were health checks and nothing else, */
+    uint32_t worked;       /* and those that were not, as far as they are over */
+    bool told;             /* as a monitor, since it last came */
     bool lost;             /* a connection of it was ended by the server in the newest burst */
     bool moved;            /* ... and it went to another server */
+};
+
+struct seen_user {
+    char name[SIGN_USER_MAX];
+    uint64_t logins, refused;
+    int64_t first_ns, last_ns;
+    bool lost;             /* as a client's */
+    bool told;
 };
 
 /* Endings by the server of one server's connections, close together. */
@@ -98,10 +113,11 @@ struct chart {
     struct beat beat;      /* the last whole one */
     struct {
         int64_t time_ns;
-        uint32_t requests, replies, repeated, repeating, waiting, mean_us;
+        uint32_t requests, replies, repeated, repeating, waiting, mean_us, spread_us;
     } past[CHART_BEATS];
     uint32_t past_next, past_used;
     uint64_t usual_us;     /* a slow average of the time to a reply */
+    uint64_t usual_spread_us, usual_bytes; /* of a reply, in the same way */
     uint32_t usual_beats;
     /* Since the last beat with a reply. */
     struct quiet {
@@ -113,10 +129,19 @@ struct chart {
     int64_t closed_ns;     /* when its last incident ended */
     struct vitals minute;
     bool minute_used;
-    uint32_t spread[LATENCY_BUCKETS];
-    uint8_t minute_clients[CLIENT_BITS / 8];
+    struct vitals second;  /* of a live ward */
+    uint32_t second_beats;
+    uint32_t times[TIMES][LATENCY_BUCKETS];
+    uint8_t minute_clients[CLIENT_BITS / 8], minute_users[CLIENT_BITS / 8];
+    uint32_t kinds_used, other_requests;
+    struct request_kind kinds[CHART_KINDS];
+    uint64_t requests_last_minute;
+    uint32_t users_used;
+    struct seen_user users[CHART_USERS]; /* a new one takes the place of who came least */
     uint32_t shapes_used, clients_used, left_newest;
     struct last_words left[CHART_LEFT]; /* a ring */
+    uint32_t waits_used;
+    struct last_words waits[CHART_WAITS]; /* by the time of what is not answered, the oldest first; time_ns: since when */
     struct seen_shape shapes[CHART_SHAPES];
     struct seen_client clients[CHART_CLIENTS];
 };
@@ -124,7 +149,7 @@ struct chart {
 struct ward {
     struct ward_sink sink;
     int64_t now_ns;
-    bool over;
+    bool over, live;
     uint64_t numbers, shed;
     struct {
         struct endpoint server;
@@ -143,6 +168,17 @@ static inline bool same_address(const struct endpoint *a, const struct endpoint 
     return __builtin_memcmp(a->address, b->address, sizeof a->address) == 0;
 }
 
+/* From the first segment of a request to the last one of its reply, and what of it lies within these two. */
+static inline uint64_t beat_mean_us(const struct beat *b)
+{
+    return b->replies ? (b->sum_us + b->request_us) / b->replies : 0;
+}
+
+static inline uint64_t beat_spread_us(const struct beat *b)
+{
+    return b->replies ? (b->request_us + b->reply_us) / b->replies : 0;
+}
+
 /* ward.c */
 const struct seen_shape *chart_shape(const struct chart *c, uint32_t shape);
 void words_keep(struct last_words *kept, const struct sign *sign);
@@ -158,6 +194,8 @@ void burst_look(struct ward *w, struct chart *c);
 void death_review(struct ward *w, struct patient_incident *i);
 
 /* ward_suspects.c */
+/* Of a server that fell silent: who waits since then. */
+void suspects_wait(const struct ward *w, const struct chart *c, struct incident *out);
 void suspects_rank(const struct ward *w, const struct chart *c, const struct burst *b, struct incident *out);
 
 /* ward_silence.c: nobody is answered, or late, or nobody is let in */
@@ -173,7 +211,21 @@ void backup_shape(struct ward *w, const struct chart *c, uint32_t shape);
 void vitals_add(struct beat *sum, const struct beat *b);
 void vitals_beat(struct ward *w, struct chart *c);
 void vitals_minute(struct ward *w, struct chart *c, const struct sign *sign);
+void vitals_kinds(struct chart *c, const struct sign *sign);
 void vitals_tell(struct ward *w, struct chart *c);
+
+/* ward_visitors.c */
+bool client_is_monitor(const struct seen_client *client);
+/* Clients that work, all or those that the newest burst cost a connection. */
+uint32_t chart_workers(const struct chart *c, bool lost);
+void visitor_user(struct chart *c, const struct sign *sign);
+void visitor_closed(struct chart *c, const struct sign *sign);
+/* The user of a connection that the server ended. */
+void visitor_lost(struct chart *c, const char *name);
+void visitors_forget_lost(struct chart *c);
+uint32_t visitors_lost(const struct chart *c);
+/* Those that came since they were last told. */
+void visitors_tell(struct ward *w, struct chart *c);
 
 /* ward_evidence.c */
 void evidence_say(struct incident *i, enum evidence_about about, bool against, const char *format, ...) PRINTF_LIKE(4, 5);

@@ -29,12 +29,15 @@ enum {
     POINTS_NEAR = 6,
     POINTS_SEEN_BEFORE = 30,    /* the same shape came before an earlier death */
     SCORE_MOST = 100,
+    POINTS_WAITED_BEFORE = 14,  /* of a silence: it waited when somebody else was answered last */
+    POINTS_FIRST_UNANSWERED = 10, /* ... or was the first that was not answered */
     LONG_MESSAGE = 65536,
 };
 static const int64_t NEW_NS = SECONDS(2);    /* what was first seen so shortly before is new */
 static const int64_t KNOWN_NS = SECONDS(1);  /* ... of a server that was watched for longer than that, */
 static const int64_t WELL_KNOWN_NS = SECONDS(6); /* or much longer */
 static const int64_t LEFT_NS = SECONDS(1);   /* who had left for longer was not there */
+static const int64_t HANG_NS = MILLISECONDS(500); /* the one that hangs it is among those that came so shortly after its last word */
 static const int64_t NEAR_NS = MILLISECONDS(300); /* a crash handler that writes a trace takes up to 200 ms */
 
 struct doubt {
@@ -129,6 +132,22 @@ static bool is_worse(const struct suspect *a, uint32_t a_score, const struct sus
     return a->word.time_ns != b->word.time_ns ? a->word.time_ns > b->word.time_ns : a->flow_id < b->flow_id;
 }
 
+static void keep_suspect(struct incident *out, uint32_t scores[SUSPECTS_MAX], const struct suspect *one, uint32_t score)
+{
+    unsigned at = out->suspects_used;
+    while (score && at > 0 && is_worse(one, score, &out->suspects[at - 1], scores[at - 1]))
+        at--;
+    if (!score || at == SUSPECTS_MAX)
+        return;
+    unsigned last = out->suspects_used < SUSPECTS_MAX ? out->suspects_used++ : SUSPECTS_MAX - 1;
+    for (; last > at; last--) {
+        out->suspects[last] = out->suspects[last - 1];
+        scores[last] = scores[last - 1];
+    }
+    out->suspects[at] = *one;
+    scores[at] = score;
+}
+
 static void rank_one(const struct ward *all, const struct chart *c, const struct burst *b, const struct last_words *w, struct incident *out,
                      uint32_t scores[SUSPECTS_MAX])
 {
@@ -141,18 +160,7 @@ static void rank_one(const struct ward *all, const struct chart *c, const struct
             best = other;
         }
     }
-    unsigned at = out->suspects_used;
-    while (best_score && at > 0 && is_worse(&best, best_score, &out->suspects[at - 1], scores[at - 1]))
-        at--;
-    if (!best_score || at == SUSPECTS_MAX)
-        return;
-    unsigned last = out->suspects_used < SUSPECTS_MAX ? out->suspects_used++ : SUSPECTS_MAX - 1;
-    for (; last > at; last--) {
-        out->suspects[last] = out->suspects[last - 1];
-        scores[last] = scores[last - 1];
-    }
-    out->suspects[at] = best;
-    scores[at] = best_score;
+    keep_suspect(out, scores, &best, best_score);
 }
 
 void suspects_rank(const struct ward *all, const struct chart *c, const struct burst *b, struct incident *out)
@@ -164,4 +172,36 @@ void suspects_rank(const struct ward *all, const struct chart *c, const struct b
     for (uint32_t i = 0; i < CHART_LEFT; i++)
         if (c->left[i].words_used && b->began_ns - c->left[i].time_ns < LEFT_NS && c->left[i].time_ns <= b->last_ns)
             rank_one(all, c, b, &c->left[i], out, scores);
+}
+
+/* A hang: the server had taken it up, perhaps, when it said its last word to anybody, or it was the first that came after. */
+void suspects_wait(const struct ward *all, const struct chart *c, struct incident *out)
+{
+    uint32_t scores[SUSPECTS_MAX];
+    int64_t last_ns = out->last_reply_ns;
+    bool first = true;
+    out->suspects_used = 0;
+    for (uint32_t i = 0; i < c->waits_used; i++) {
+        const struct last_words *w = &c->waits[i];
+        struct suspect one = {.client = w->client, .flow_id = w->flow_id};
+        struct doubt d = {0, &one};
+        unsigned n = 0;
+        while (n + 1 < w->words_used && w->words[n + 1].flags & WORD_OPEN) /* the oldest that is open */
+            n++;
+        bool open = w->words_used && w->words[n].flags & WORD_OPEN && w->packet > (uint64_t)last_ns;
+        if (!open || w->words[n].time_ns > last_ns + HANG_NS) /* what came later found it silent */
+            continue;
+        one.word = w->words[n];
+        memcpy(one.user, w->user, sizeof one.user);
+        by_message(&d, &one.word);
+        suspect_because(&d, POINTS_OPEN, "it waits for its answer");
+        if (one.word.time_ns <= last_ns)
+            suspect_because(&d, POINTS_WAITED_BEFORE, "it came %.1f ms before the last answer to anybody", (double)(last_ns - one.word.time_ns) / 1e6);
+        else if (first)
+            suspect_because(&d, POINTS_FIRST_UNANSWERED, "the first message after the last answer to anybody, %.1f ms after it", (double)(one.word.time_ns - last_ns) / 1e6);
+        first = false;
+        by_history(&d, all, c, w, &one.word);
+        one.score = (uint8_t)(d.score > SCORE_MOST ? SCORE_MOST : d.score);
+        keep_suspect(out, scores, &one, d.score);
+    }
 }

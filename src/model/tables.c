@@ -4,6 +4,7 @@
 
 #include "model/anomaly.h"
 #include "model/counter.h"
+#include "model/event.h"
 #include "model/field.h"
 #include "model/name.h"
 #include "model/protocol.h"
@@ -33,6 +34,21 @@ enum protocol protocol_by_name(const char *name)
         if (strcmp(protocols[i].name, name) == 0)
             return (enum protocol)i;
     return PROTOCOLS;
+}
+
+static const char *const event_names[EVENTS] = {"message", "flow_start", "flow_end", "second"};
+
+const char *event_name(enum event event)
+{
+    return event_names[event < EVENTS ? event : EVENT_MESSAGE];
+}
+
+enum event event_by_name(const char *name)
+{
+    unsigned i = 0;
+    while (i < EVENTS && strcmp(event_names[i], name) != 0)
+        i++;
+    return (enum event)i;
 }
 
 static const struct {

@@ -9,6 +9,7 @@
 #define DBHOUND_NET_CONNECTION_H
 
 #include "net/hash.h"
+#include "net/host_policy.h"
 #include "net/reassembly.h"
 #include "net/stream.h"
 #include "net/wire.h"
@@ -50,7 +51,9 @@ struct half {
     bool started : 1, acked_known : 1, grace : 1, gapped : 1, rewindable : 1;
     bool syn : 1, scaled : 1, stamped : 1, signed_md5 : 1, sack : 1; /* what its SYN said */
     bool fin_received : 1, finished : 1;
+    uint8_t policy : 3;        /* enum host_policy of who receives what this side sends */
 };
+_Static_assert(HOST_POLICIES <= 8, "it fits in its bits");
 
 /* What few connections need: a slot of the memory for early segments, while there is something in it. */
 struct rare {
@@ -195,8 +198,13 @@ void stream_lost(struct net *n, struct connection *c, enum side from, int64_t po
 void stream_finished(struct net *n, struct connection *c, enum side from, const struct segment *where);
 /* Puts a segment whose turn has come behind what waits already. */
 void stream_ready(struct net *n, struct connection *c, enum side from, struct held *h);
-/* Puts an early segment in its place. */
-void stream_queue(struct net *n, struct half *side, struct held *h);
+/* Puts an early segment in its place, or one of which another host may not believe all. False: nothing of it has one. */
+bool stream_queue(struct net *n, struct half *side, struct held *h);
+/* Whether a segment whose turn has come, up to `end`, is compared with early ones first. */
+static inline bool stream_compares(const struct half *h, int64_t end)
+{
+    return h->policy != HOST_LINUX && h->early.first && h->early.first->start < end;
+}
 /* Moves early segments whose turn has come to the ready ones. */
 void stream_absorb(struct net *n, struct connection *c, enum side from);
 /* Everything of a side before `to` that was not seen is lost. */
@@ -228,6 +236,8 @@ static inline void handshake_note_ack(struct half *h, uint32_t ack)
 {
     if (!h->acked_known)
         h->acked_first = ack;
+    else if (!h->started)
+        h->acked += (int32_t)(ack - h->acked_seq);
     h->acked_known = true;
     h->acked_seq = ack;
 }

@@ -39,7 +39,7 @@ static void bits_set(uint64_t *bits, uint32_t from, uint32_t to)
 
 /* ---- bytes */
 
-static bool bytes_keep(struct datagram *d, uint32_t at, struct view bytes, const struct block_source *from)
+bool datagram_keep(struct datagram *d, uint32_t at, struct view bytes, const struct block_source *from)
 {
     while (bytes.length && at < DATAGRAM_LENGTH_MAX) {
         uint8_t **block = &d->blocks[at / FRAGMENT_BLOCK];
@@ -147,6 +147,38 @@ void datagram_clear(struct datagram *d)
     d->congestion = d->mine_length = d->theirs_length = 0;
 }
 
+static void count_in(struct datagram *d, const struct fragment *f)
+{
+    if (f->offset + f->length > d->tail)
+        d->tail = f->offset + f->length;
+    d->congestion |= f->congestion;
+    d->fragments++;
+}
+
+static enum insertion as_far_as_it_is(struct datagram *d)
+{
+    if (!d->first || !d->last || d->come != d->length)
+        return INSERTION_HELD;
+    if (!congestion_agrees(d) || !datagram_fits(d))
+        return INSERTION_CONTRADICTS;
+    d->whole = true;
+    return INSERTION_WHOLE;
+}
+
+/* For a receiver that is another system: an overlap ends nothing. */
+static enum insertion insert_other(struct datagram *d, const struct fragment *f, const struct raw_packet *raw, const struct block_source *from)
+{
+    bool took, took_start;
+    datagram_compare(d, f);
+    if (!datagram_lay(d, f, from, &took, &took_start) || (took_start && !head_keep(d, f, raw, from)))
+        return INSERTION_NO_MEMORY;
+    if (!took)
+        return INSERTION_DUPLICATE;
+    count_in(d, f);
+    d->first |= took_start;
+    return as_far_as_it_is(d);
+}
+
 enum insertion datagram_insert(struct datagram *d, const struct fragment *given, const struct raw_packet *raw,
                                const struct block_source *from)
 {
@@ -157,6 +189,8 @@ enum insertion datagram_insert(struct datagram *d, const struct fragment *given,
     if (!end_agrees(d, f, end))
         return INSERTION_CONTRADICTS;
     f->data = view_head(f->data, f->length);
+    if (d->policy != HOST_LINUX)
+        return insert_other(d, f, raw, from);
     uint32_t first = f->offset / FRAGMENT_UNIT, behind = (end + FRAGMENT_UNIT - 1) / FRAGMENT_UNIT;
     if (bits_any(d->there, first, behind)) {
         bool inside = bits_all(d->there, first, behind) && !bits_any(d->begins, first + 1, behind);
@@ -168,20 +202,12 @@ enum insertion datagram_insert(struct datagram *d, const struct fragment *given,
     bits_set(d->there, first, behind);
     if (f->data.length < f->length && f->offset + f->data.length < d->cut_at)
         d->cut_at = f->offset + (uint32_t)f->data.length;
-    if (end > d->tail)
-        d->tail = end;
     d->come += f->length;
-    d->congestion |= f->congestion;
-    d->fragments++;
-    if (!bytes_keep(d, f->offset, f->data, from) || (f->offset == 0 && !head_keep(d, f, raw, from)))
+    count_in(d, f);
+    if (!datagram_keep(d, f->offset, f->data, from) || (f->offset == 0 && !head_keep(d, f, raw, from)))
         return INSERTION_NO_MEMORY;
     d->first |= f->offset == 0;
-    if (!d->first || !d->last || d->come != d->length)
-        return INSERTION_HELD;
-    if (!congestion_agrees(d) || !datagram_fits(d))
-        return INSERTION_CONTRADICTS;
-    d->whole = true;
-    return INSERTION_WHOLE;
+    return as_far_as_it_is(d);
 }
 
 /* ---- the result */

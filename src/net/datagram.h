@@ -4,7 +4,8 @@
  *
  * Linux keeps runs of fragments. A fragment inside one run is a duplicate, one that touches none is new, any other is an
  * overlap, also where two runs together cover it. A run grows only at the end of the datagram. Two bits for each unit say
- * the same: whether it has come, and whether a run begins there.
+ * the same: whether it has come, and whether a run begins there. For receivers that are said to be another system a run is
+ * what is left of one fragment, and a table says which of two is believed (host_policy.h).
  */
 #ifndef DBHOUND_NET_DATAGRAM_H
 #define DBHOUND_NET_DATAGRAM_H
@@ -65,6 +66,7 @@ struct datagram {
     bool first, last, whole, differs;
     uint8_t congestion;
     uint8_t mine_length, theirs_length;
+    uint8_t policy;                 /* enum host_policy of its receiver */
     uint8_t mine[VARIANT_BYTES], theirs[VARIANT_BYTES];
     uint8_t *head;                  /* a block: link, tunnel and IP headers */
     uint8_t *blocks[FRAGMENT_BLOCKS];
@@ -80,15 +82,20 @@ enum insertion {
     INSERTION_NO_MEMORY,  /* the same */
 };
 
-/* Reads the headers of a frame that decode.h's walk left at a fragment. False: no stack takes it. */
-bool fragment_read(const struct decoding *d, const struct raw_packet *raw, struct fragment *out);
-/* A datagram without anything in it. */
-void datagram_clear(struct datagram *d);
 /* `block` gives FRAGMENT_BLOCK bytes, or NULL. */
 struct block_source {
     void *context;
     uint8_t *(*block)(void *context);
 };
+
+/* Reads the headers of a frame that decode.h's walk left at a fragment. False: no stack takes it. */
+bool fragment_read(const struct decoding *d, const struct raw_packet *raw, struct fragment *out);
+/* datagram_overlap.c: a fragment takes what nobody has, and what its receiver believes it about. False when memory ran out. *took:
+ * anything; *took_start: the datagram's first byte, too. */
+bool datagram_lay(struct datagram *d, const struct fragment *f, const struct block_source *from, bool *took, bool *took_start);
+bool datagram_keep(struct datagram *d, uint32_t at, struct view bytes, const struct block_source *from);
+/* A datagram without anything in it. */
+void datagram_clear(struct datagram *d);
 enum insertion datagram_insert(struct datagram *d, const struct fragment *f, const struct raw_packet *raw,
                                const struct block_source *from);
 

@@ -50,7 +50,7 @@ static void stream_emit(struct net *n, struct connection *c, enum side from, str
     int64_t at = h->begin, data_end = h->end - h->fin;
     if (!h->gap) {
         const struct held_block *block = h->blocks;
-        int64_t block_start = h->start;
+        int64_t block_start = held_first(h);
         while (at < data_end) {
             struct view piece = held_bytes(h, at, &block, &block_start);
             if (piece.length == 0)
@@ -243,8 +243,16 @@ void stream_jump(struct net *n, struct connection *c, enum side from, uint32_t s
     stream_lost(n, c, from, h->received - lost, lost, &where);
 }
 
-void stream_queue(struct net *n, struct half *side, struct held *h)
+bool stream_queue(struct net *n, struct half *side, struct held *h)
 {
+    bool taken = true;
     side->held_bytes += (uint32_t)held_cost(h);
-    side->held_bytes -= (uint32_t)held_insert(&n->held, &side->early, h);
+    if (side->policy == HOST_LINUX) {
+        side->held_bytes -= (uint32_t)held_insert(&n->held, &side->early, h);
+        return true;
+    }
+    if (h->start < side->received)
+        held_trim_front(h, side->received);
+    side->held_bytes += (uint32_t)held_lay(&n->held, &side->early, h, host_segments((enum host_policy)side->policy), &taken);
+    return taken;
 }

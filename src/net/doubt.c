@@ -87,11 +87,11 @@ static void doubt_take(struct net *n, struct connection *c, enum side from, stru
     d->heard = 0; /* it shares its place with the tree's links */
     if (d->doubt == DOUBT_ACK)
         policy_grant(&c->half[other_side(from)], d->ack, 0);
-    if (d->end <= h->received || h->fin_received || (d->start > h->received && held_covers(&h->early, d->start, d->end))) {
+    if (d->end <= h->received || h->fin_received || (h->policy == HOST_LINUX && d->start > h->received && held_covers(&h->early, d->start, d->end))) {
         held_free(&n->held, d);
         return;
     }
-    if (d->start <= h->received)
+    if (d->start <= h->received && !stream_compares(h, d->end))
         stream_ready(n, c, from, d);
     else
         stream_queue(n, h, d);

@@ -33,6 +33,7 @@ struct fragments {
     uint64_t key[HASH_KEYS];
     uint32_t arrivals[SENDERS]; /* fragments by sender and receiver; who shares one waits less long for the other */
     uint8_t *scratch;
+    const struct host_rules *hosts;
 };
 
 struct fragments *fragments_open(struct arena *from, size_t bytes, struct counters *counters)
@@ -50,6 +51,11 @@ struct fragments *fragments_open(struct arena *from, size_t bytes, struct counte
     bool open = f->buckets && f->scratch && pool_open(&f->datagrams, from, DATAGRAM_SLOT, most) &&
                 pool_open(&f->blocks, from, FRAGMENT_BLOCK, most * BLOCKS_PER_DATAGRAM);
     return open ? f : NULL;
+}
+
+void fragments_know_hosts(struct fragments *f, const struct host_rules *hosts)
+{
+    f->hosts = hosts;
 }
 
 /* ---- queues and the table */
@@ -181,6 +187,7 @@ static struct datagram *datagram_begin(struct fragments *f, const struct fragmen
     memset(d, 0, offsetof(struct datagram, there));
     datagram_clear(d);
     d->key = *key;
+    d->policy = (uint8_t)host_rules_find(f->hosts, key->target);
     d->bucket = bucket;
     d->began_ns = now_ns;
     d->chain = f->buckets[bucket];

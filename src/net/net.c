@@ -58,6 +58,11 @@ bool net_acknowledged(const struct flow *flow, enum side from)
     return h->acked >= h->received;
 }
 
+static uint64_t half_unseen(const struct half *h)
+{
+    return !h->started && !h->seen && h->acked > 0 ? (uint64_t)h->acked : 0;
+}
+
 struct segment connection_where(const struct net *n, const struct connection *c)
 {
     return (struct segment){.ticket = c->flow.ticket, .packet_number = c->last_number, .time_ns = n->now_ns};
@@ -80,6 +85,7 @@ static void connection_over(struct net *n, struct connection *c, enum flow_end e
     patience_forget(n, c);
     struct segment where = connection_where(n, c);
     where.stream_offset = (uint64_t)c->half[by].delivered;
+    c->flow.unseen = half_unseen(&c->half[FROM_CLIENT]) + half_unseen(&c->half[FROM_SERVER]);
     if (c->told || c->flow.user)
         n->sink.closed(n->sink.context, &c->flow, end, by, &where);
     c->flow.user = NULL;
@@ -156,6 +162,10 @@ static struct connection *net_add(struct net *n, const struct net_packet *p, uin
     c->flow.id = p->raw->number;
     c->flow.first_ns = c->flow.last_ns = p->raw->time_ns;
     c->flow.midstream = !(p->flags & TCP_SYN);
+    if (n->options.hosts) {
+        c->half[FROM_CLIENT].policy = host_rules_find(n->options.hosts, c->flow.server.address) & 7u;
+        c->half[FROM_SERVER].policy = host_rules_find(n->options.hosts, c->flow.client.address) & 7u;
+    }
     c->half[FROM_CLIENT].scale = c->half[FROM_SERVER].scale = SCALE_UNKNOWN;
     count(n->counters, COUNT_FLOWS);
     if (c->flow.midstream)

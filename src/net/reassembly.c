@@ -20,18 +20,24 @@ bool held_fits(const struct held_store *s, size_t bytes)
     return s->segments.in_use < s->segments.slots && held_blocks_for(bytes) <= s->blocks.slots - s->blocks.in_use;
 }
 
-struct held *held_make(struct held_store *s, int64_t start, uint64_t length, bool fin, struct view captured)
+static struct held *held_empty(struct held_store *s, int64_t start, uint64_t length, bool fin, size_t captured)
 {
-    if (!held_fits(s, captured.length))
+    if (!held_fits(s, captured))
         return NULL;
     struct held *h = pool_take(&s->segments);
     h->start = start;
     h->end = h->reach = start + (int64_t)length + fin;
     h->fin = fin;
     h->parts = 1;
-    h->captured = (uint32_t)captured.length;
-    if (captured.length <= HELD_FEW) {
-        if (captured.length)
+    h->captured = (uint32_t)captured;
+    return h;
+}
+
+struct held *held_make(struct held_store *s, int64_t start, uint64_t length, bool fin, struct view captured)
+{
+    struct held *h = held_empty(s, start, length, fin, captured.length);
+    if (!h || captured.length <= HELD_FEW) {
+        if (h && captured.length)
             memcpy(h->few, captured.bytes, captured.length);
         return h;
     }
@@ -45,6 +51,44 @@ struct held *held_make(struct held_store *s, int64_t start, uint64_t length, boo
     return h;
 }
 
+/* Bytes of one into the room of another, block by block. */
+static void held_copy(struct held_store *s, struct held *to, const struct held *from, int64_t at)
+{
+    const struct held_block *block = from->blocks;
+    int64_t block_start = held_first(from);
+    struct held_block **tail = &to->blocks;
+    for (size_t left = to->captured; left;) {
+        uint8_t *room = to->few;
+        size_t fill = left;
+        if (to->captured > HELD_FEW) {
+            *tail = pool_take(&s->blocks);
+            room = (*tail)->bytes;
+            tail = &(*tail)->next;
+            fill = left < HELD_BLOCK_BYTES ? left : HELD_BLOCK_BYTES;
+        }
+        for (left -= fill; fill;) {
+            struct view piece = view_head(held_bytes(from, at, &block, &block_start), fill);
+            memcpy(room, piece.bytes, piece.length);
+            room += piece.length;
+            at += (int64_t)piece.length;
+            fill -= piece.length;
+        }
+    }
+}
+
+struct held *held_part(struct held_store *s, const struct held *h, int64_t from, int64_t to)
+{
+    int64_t data_end = h->end - h->fin < to ? h->end - h->fin : to;
+    int64_t known = held_first(h) + h->captured < data_end ? held_first(h) + h->captured : data_end;
+    struct held *part = held_empty(s, from, (uint64_t)(data_end - from), to > data_end, known > from ? (size_t)(known - from) : 0);
+    if (!part)
+        return NULL;
+    part->where = h->where;
+    part->ack = h->ack;
+    held_copy(s, part, h, from);
+    return part;
+}
+
 void held_free(struct held_store *s, struct held *h)
 {
     for (struct held_block *b = h->blocks, *next; b; b = next) {
@@ -54,8 +98,7 @@ void held_free(struct held_store *s, struct held *h)
     pool_give(&s->segments, h);
 }
 
-/* The last segment that starts at or before `start`. */
-static struct held *held_before(const struct held_queue *q, int64_t start)
+struct held *held_before(const struct held_queue *q, int64_t start)
 {
     if (q->last && q->last->start <= start)
         return q->last;
@@ -187,11 +230,13 @@ struct held *held_take_first(struct held_queue *q)
 
 struct view held_bytes(const struct held *h, int64_t position, const struct held_block **block, int64_t *block_start)
 {
-    int64_t captured_end = h->start + h->captured;
+    int64_t first = held_first(h), captured_end = first + h->captured;
+    if (captured_end > h->end - h->fin)
+        captured_end = h->end - h->fin;
     if (position >= captured_end)
         return view_of(h->few, 0);
     if (!h->blocks)
-        return view_of(h->few + (position - h->start), (size_t)(captured_end - position));
+        return view_of(h->few + (position - first), (size_t)(captured_end - position));
     while (position - *block_start >= HELD_BLOCK_BYTES) {
         *block = (*block)->next;
         *block_start += HELD_BLOCK_BYTES;
@@ -204,7 +249,7 @@ struct view held_difference(const struct held *h, int64_t start, struct view cap
 {
     int64_t end = start + (int64_t)captured.length, at = start > h->start ? start : h->start;
     const struct held_block *block = h->blocks;
-    int64_t block_start = h->start;
+    int64_t block_start = held_first(h);
     while (at < end) {
         struct view old = held_bytes(h, at, &block, &block_start);
         struct view new = view_head(view_from(captured, (size_t)(at - start)), old.length);

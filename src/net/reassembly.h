@@ -5,7 +5,7 @@
  * O(log n) per segment. Positions are 64-bit offsets in the stream; a FIN takes one.
  * Overlaps are decided as Linux does (tcp_data_queue_ofo): a segment inside another is dropped whatever its age, of the
  * rest the one that starts first provides the bytes. One that begins where another ends becomes part of it, and then it
- * is the sum that others are compared with.
+ * is the sum that others are compared with. Or, for hosts that are said to be others, by the table of host_policy.h.
  */
 #ifndef DBHOUND_NET_REASSEMBLY_H
 #define DBHOUND_NET_REASSEMBLY_H
@@ -44,11 +44,12 @@ struct held {
         int64_t begin;                     /* once ready: the first position that this segment provides */
     };
     int64_t ack;                           /* the other stream must be handed on to here first */
-    uint32_t captured;                     /* bytes kept, from `start` */
+    uint32_t captured;                     /* bytes kept, from `start` - `skip` */
     uint8_t parts;                         /* that are merged, this one included */
     uint8_t fin;                           /* positions at the end that FINs take */
     bool gap, red;
     uint8_t doubt;                         /* enum doubt */
+    uint32_t skip;                         /* bytes kept that lie before `start`: others took their place */
     struct segment where;
     struct held_block *blocks;             /* NULL: the bytes are in `few` */
     uint8_t few[];
@@ -83,6 +84,15 @@ bool held_covers(const struct held_queue *q, int64_t start, int64_t end);
 /* Takes a segment that nothing covers; frees those that it covers and returns what they cost. Linux merges: a FIN in the
  * middle then moves to the end, and what was sent behind it is data. */
 size_t held_insert(struct held_store *s, struct held_queue *q, struct held *h);
+/* The same by a table of cases in which the newer one is believed (host_policy.h); what is queued does not overlap then. Takes
+ * the segment, and returns how much more memory the queue has. *taken: something of it has a place. held_overlap.c */
+int64_t held_lay(struct held_store *s, struct held_queue *q, struct held *h, uint16_t newer_cases, bool *taken);
+/* From here on it provides bytes; those before are another's. */
+void held_trim_front(struct held *h, int64_t to);
+/* A copy of what it has of [from, to), with its FIN if that lies within; NULL when memory ran out. */
+struct held *held_part(struct held_store *s, const struct held *h, int64_t from, int64_t to);
+/* The last that starts at or before `start`, or NULL. */
+struct held *held_before(const struct held_queue *q, int64_t start);
 /* held_tree.c. `side` of the parent, 1 the later one; the queue's only one has none. */
 void held_tree_add(struct held_queue *q, struct held *h, struct held *parent, unsigned side);
 void held_tree_replace(struct held_queue *q, struct held *h, struct held *by);
@@ -94,7 +104,12 @@ const struct held *held_near(const struct held_queue *q, int64_t start);
  * up to the end of its block; empty when none differs. */
 struct view held_difference(const struct held *h, int64_t start, struct view captured, int64_t *where);
 /* Captured bytes at `position` up to the end of their block; empty behind the last. `*block` starts as h->blocks and
- * keeps the place between calls with growing positions; `*block_start` starts as h->start. */
+ * keeps the place between calls with growing positions; `*block_start` starts as held_first(h). */
+static inline int64_t held_first(const struct held *h)
+{
+    return h->start - h->skip;
+}
+
 struct view held_bytes(const struct held *h, int64_t position, const struct held_block **block, int64_t *block_start);
 
 #endif

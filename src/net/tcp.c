@@ -8,8 +8,12 @@ static void segment_note(struct net *n, struct connection *c, enum side from, co
     struct flow *flow = &c->flow;
     flow->packets[from]++;
     flow->bytes[from] += p->payload_length;
-    if (p->payload_length)
+    if (p->payload_length) {
+        if (flow->last_data != from || flow->bytes[from] == p->payload_length)
+            flow->turned_ns[from] = p->raw->time_ns;
         flow->last_data = (uint8_t)from;
+        flow->data_ns[from] = p->raw->time_ns;
+    }
     if (p->raw->time_ns > flow->last_ns || flow->last_ns > n->now_ns)
         flow->last_ns = p->raw->time_ns;
     c->last_number = p->raw->number;
@@ -105,10 +109,9 @@ static void segment_take_early(struct net *n, struct connection *c, enum side fr
 {
     struct half *h = &c->half[from];
     count(n->counters, COUNT_TCP_OUT_OF_ORDER);
-    if (held_covers(&h->early, start, end))
+    bool covered = h->policy == HOST_LINUX && held_covers(&h->early, start, end);
+    if (covered || !stream_queue(n, h, segment_hold(n, c, p, start, ack)))
         segment_count_repeated(n, c, from, p);
-    else
-        stream_queue(n, h, segment_hold(n, c, p, start, ack));
 }
 
 /* All its bytes have their place taken. */
@@ -141,7 +144,8 @@ static void segment_take(struct net *n, struct connection *c, enum side from, co
         return;
     }
     h->rewindable = false;
-    bool direct = start <= h->received && !h->ready_first && half_has_reached(other, ack);
+    const bool compared = stream_compares(h, end);
+    bool direct = start <= h->received && !h->ready_first && half_has_reached(other, ack) && !compared;
     if (!direct && !held_fits(&n->held, p->payload.length)) {
         bool room = patience_make_room(n, c, p->payload.length);
         if (!room) {
@@ -154,7 +158,7 @@ static void segment_take(struct net *n, struct connection *c, enum side from, co
     }
     if (direct)
         segment_hand_on(n, c, from, p);
-    else if (start <= h->received)
+    else if (start <= h->received && !stream_compares(h, end))
         stream_ready(n, c, from, segment_hold(n, c, p, start, ack));
     else
         segment_take_early(n, c, from, p, start, end, ack);

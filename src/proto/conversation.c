@@ -17,7 +17,7 @@ struct findings *findings_clear(struct dialogue *d, uint64_t length)
     struct findings *f = &d->findings;
     f->message_length = length;
     f->message = 0;
-    f->reports_used = f->fields_used = f->facts_used = f->depth = f->announced_used = 0;
+    f->reports_used = f->fields_used = f->facts_used = f->depth = f->shape_field = 0;
     f->facts_seen = 0;
     f->secret = f->fields_cut = false;
     f->opened = view_of(NULL, 0);
@@ -45,6 +45,8 @@ static uint8_t confidence_now(const struct conversation *c)
 
 void secret_keep(struct conversation *c, enum side from, uint64_t stream_offset, uint64_t length)
 {
+    if (c->session.inside) /* on the wire it is encrypted */
+        return;
     uint8_t newest = (uint8_t)((c->secrets_next + SECRETS_MAX - 1) % SECRETS_MAX);
     struct secret_range *last = &c->secrets[newest];
     if (c->secrets_used && last->from == from && last->stream_offset + last->length == stream_offset &&
@@ -106,11 +108,38 @@ static inline bool has_pulse(const struct dialogue *d)
     return d->findings.reports_used || (d->findings.facts_seen & d->sink.pulse_facts);
 }
 
+/* Replies in a pipeline are many and alike. */
+static inline bool is_mere_reply(const struct findings *f, const struct segment *first, const struct segment *last)
+{
+    return f->facts_seen == 1u << FACT_REPLY && f->facts_used == 1 && !f->reports_used && first == last;
+}
+
+static void tell_replies(struct dialogue *d)
+{
+    const struct utterance said = d->replies;
+    d->replies.replies = 0;
+    if (d->sink.pulse)
+        d->sink.pulse(d->sink.context, &said);
+}
+
+static inline void add_reply(const struct conversation *c, enum side from, const struct segment *where)
+{
+    struct utterance *replies = &c->dialogue->replies;
+    if (replies->replies++)
+        return;
+    replies->flow = c->flow;
+    replies->decoder = c->decoder;
+    replies->first = replies->last = where;
+    replies->from = from;
+}
+
 __attribute__((noinline)) static void tell_pulse(const struct conversation *c, enum side from, struct view head, const struct segment *first,
                                                  const struct segment *last)
 {
     struct dialogue *d = c->dialogue;
-    const struct utterance said = {c->flow, c->decoder, &d->findings, first, last, head, from};
+    if (d->replies.replies)
+        tell_replies(d);
+    const struct utterance said = {c->flow, c->decoder, &d->findings, first, last, head, from, 0};
     if (c->tentative)
         d->findings.reports_used = 0;
     if (d->sink.pulse)
@@ -123,6 +152,8 @@ __attribute__((noinline)) static void tell_sink(struct conversation *c, enum sid
 {
     struct dialogue *d = c->dialogue;
     struct findings *f = &d->findings;
+    if (d->replies.replies)
+        tell_replies(d);
     if (f->secret)
         secrets_note(c, from, first->stream_offset + offset, last);
     struct message message = {
@@ -137,6 +168,7 @@ __attribute__((noinline)) static void tell_sink(struct conversation *c, enum sid
         .marks = held ? held->marks : NULL,
         .marks_used = held ? held->marks_used : 0,
         .confidence = confidence_now(c),
+        .decrypted = c->session.inside,
     };
     d->sink.message(d->sink.context, &message);
 }
@@ -235,6 +267,8 @@ static void lose_track(struct conversation *c, enum side from)
     held_give(side);
     side->skip = side->declared = side->arrived = 0;
     side->unsure = UNSURE_MESSAGES;
+    side->passed = 0;
+    side->blind_ns = 0;
     side->reading = c->decoder->resync ? SEARCHING : STOPPED;
 }
 
@@ -275,11 +309,16 @@ static void verdict_apply(struct conversation *c, enum side from, enum verdict v
     case VERDICT_OK:
         return;
     case VERDICT_TLS:
+        if (c->sealed || c->session.inside) { /* TLS inside TLS */
+            c->transport = TRANSPORT_OPAQUE;
+            return;
+        }
         c->transport = TRANSPORT_TLS;
-        c->session.tls = true;
+        c->sealed = c->session.tls = true;
         c->sides[from].skip = c->sides[from].declared = 0;
         return;
     case VERDICT_TLS_OFFERED:
+    case VERDICT_TLS_CARRIED:
         return;
     case VERDICT_COMPRESSED:
         c->transport = c->decoder->wrapper ? TRANSPORT_WRAPPED : TRANSPORT_OPAQUE;
@@ -299,15 +338,21 @@ static void verdict_apply(struct conversation *c, enum side from, enum verdict v
     }
 }
 
-/* A message that is the beginning of TLS itself is read as such. */
-static void record_apply(struct conversation *c, enum side from, enum verdict verdict, struct view record, const struct segment *where)
+/* What the verdict means for the bytes of the message that are here. One that is TLS itself, or carries some, is read as such. */
+static void verdict_take(struct conversation *c, enum side from, enum verdict verdict, struct view message, const struct segment *where)
 {
-    if ((verdict != VERDICT_TLS && verdict != VERDICT_TLS_OFFERED) || !tls_is_record(record))
+    uint32_t carried = verdict == VERDICT_TLS_CARRIED ? c->dialogue->findings.carried_at : 0;
+    bool nested = c->sealed || c->session.inside;
+    verdict_apply(c, from, verdict);
+    bool tls = verdict == VERDICT_TLS || verdict == VERDICT_TLS_OFFERED ? tls_is_record(message) : verdict == VERDICT_TLS_CARRIED;
+    if (!tls || nested)
         return;
+    struct segment here = segment_at(where, carried);
     c->sides[from].tls_seen = TLS_BYTES_JUDGED;
     if (from == FROM_CLIENT && verdict == VERDICT_TLS && where->stream_offset == 0 && !c->flow->midstream)
-        identify_keep(c, SPOKEN_TLS, record, where);
-    tls_read(c, from, record, where);
+        identify_keep(c, SPOKEN_TLS, message, where);
+    c->sides[from].skip_is_tls = true;
+    tls_read(c, from, view_from(message, carried), &here);
 }
 
 /* The rest of a record that the server has not answered yet. */
@@ -389,13 +434,16 @@ static enum verdict decode(struct conversation *c, enum side from, struct view h
     if (c->sides[from].unsure)
         verdict = believe(c, from, verdict, f);
     count(d->counters, COUNT_MESSAGES);
+    c->session.messages[from]++;
     d->messages[c->decoder->protocol]++;
     if (from == FROM_SERVER && !c->confirmed && f->reports_used == 0 && !c->session.midstream) {
         c->confirmed = true;
         c->tentative = false;
         directory_learn(d->directory, &c->flow->server, c->decoder->protocol, d->when);
     }
-    if (has_pulse(d))
+    if (is_mere_reply(f, first, last))
+        add_reply(c, from, first);
+    else if (has_pulse(d))
         tell_pulse(c, from, head, first, last);
     if (is_heard(c, from, f))
         tell_sink(c, from, head, first, offset, last, held);
@@ -418,7 +466,7 @@ static void declare(struct direction *side, const struct frame *frame)
     side->length_excludes = frame->length_excludes;
 }
 
-static void stop_direction(struct conversation *c, enum side from)
+void conversation_stop(struct conversation *c, enum side from)
 {
     lose_track(c, from);
     c->sides[from].reading = STOPPED;
@@ -459,14 +507,14 @@ static size_t continue_held(struct conversation *c, enum side from, struct view 
         taken += more.length;
     }
     if (!frame_is_sane(&frame)) {
-        stop_direction(c, from);
+        conversation_stop(c, from);
         return bytes.length;
     }
     struct held *held = side->held;
     if (held->length > frame.total) {
         size_t excess = (size_t)(held->length - frame.total);
         if (excess > taken) { /* the decoder thinks better of what was given to it long ago */
-            stop_direction(c, from);
+            conversation_stop(c, from);
             return bytes.length;
         }
         taken -= excess;
@@ -481,8 +529,7 @@ static size_t continue_held(struct conversation *c, enum side from, struct view 
     struct segment first = side->first;
     enum verdict verdict = decode(c, from, view_of(held->bytes, frame.wanted), frame.total, &first, 0, where, held);
     if (verdict != VERDICT_OK) {
-        record_apply(c, from, verdict, view_of(held->bytes, held->length), &first);
-        verdict_apply(c, from, verdict);
+        verdict_take(c, from, verdict, view_of(held->bytes, held->length), &first);
     }
     if (verdict == VERDICT_BROKEN)
         taken -= held->length - frame.wanted;
@@ -498,7 +545,7 @@ static size_t begin_message(struct conversation *c, enum side from, struct view 
     enum framing framing = c->decoder->frame(c->state, from, cursor_over(bytes), &frame);
     if (framing == FRAME_READY) {
         if (!frame_is_sane(&frame)) {
-            stop_direction(c, from);
+            conversation_stop(c, from);
             return bytes.length;
         }
         if (frame.wanted <= bytes.length) {
@@ -508,13 +555,12 @@ static size_t begin_message(struct conversation *c, enum side from, struct view 
                 side->first = segment_at(where, offset);
                 declare(side, &frame);
                 side->arrived = here;
-                side->incomplete_told = false;
+                side->incomplete_told = side->skip_is_tls = false;
             }
             enum verdict verdict = decode(c, from, view_of(bytes.bytes, frame.wanted), frame.total, where, offset, where, NULL);
             if (verdict != VERDICT_OK) {
                 struct segment begin = segment_at(where, offset);
-                record_apply(c, from, verdict, view_head(bytes, here), &begin);
-                verdict_apply(c, from, verdict);
+                verdict_take(c, from, verdict, view_head(bytes, here), &begin);
             }
             /* What a broken message says of its length means nothing: the search begins behind its head. */
             return verdict == VERDICT_BROKEN ? frame.wanted : here;
@@ -544,8 +590,9 @@ void conversation_bytes(struct conversation *c, enum side from, struct view byte
     struct dialogue *d = c->dialogue;
     struct direction *side = &c->sides[from];
     uint8_t transport = c->transport;
+    bool sealed = c->sealed;
     size_t done = 0, blind = 0;
-    while (done < bytes.length && side->reading != STOPPED && c->transport == transport) {
+    while (done < bytes.length && side->reading != STOPPED && c->transport == transport && c->sealed == sealed) {
         struct view rest = view_from(bytes, done);
         if (side->reading == SEARCHING) {
             size_t passed = search_boundary(c, from, rest);
@@ -555,10 +602,10 @@ void conversation_bytes(struct conversation *c, enum side from, struct view byte
             done += passed;
         } else if (side->skip) {
             size_t passed = side->skip < rest.length ? (size_t)side->skip : rest.length;
-            if (side->tls_seen)
-                offered_bytes(c, from, view_head(rest, passed), where, done);
             side->skip -= passed;
             side->arrived += passed;
+            if (side->skip_is_tls)
+                offered_bytes(c, from, view_head(rest, passed), where, done);
             done += passed;
         } else {
             size_t place = transport == TRANSPORT_WRAPPED ? 0 : done; /* what is in a frame has the frame's place */
@@ -571,13 +618,17 @@ void conversation_bytes(struct conversation *c, enum side from, struct view byte
             secret_keep(c, from, where->stream_offset + done, bytes.length - done);
         done = bytes.length;
     }
+    if (d->replies.replies)
+        tell_replies(d);
     count_many(d->counters, COUNT_BYTES_DECODED, done - blind);
-    count_many(d->counters, COUNT_BYTES_BLIND, blind);
+    c->sight.decoded += done - blind;
+    if (blind)
+        sight_passed(c, from, blind, where);
     if (direction_is_open(side))
         waiting_join(d, side, where->time_ns);
     if (done < bytes.length) {
         struct segment here = segment_at(where, done);
-        dialogue_route(c, from, view_from(bytes, done), &here);
+        (sealed ? dialogue_inside : dialogue_route)(c, from, view_from(bytes, done), &here);
     }
 }
 

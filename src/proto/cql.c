@@ -139,9 +139,9 @@ static void gap(void *state, enum side from, uint64_t lost)
 static enum verdict tls_message(struct cql_state *s, enum side from, struct findings *out)
 {
     out->message = CQL_TLS_RECORD;
-    s->tls_asked = true;
+    s->tls_asked = from == FROM_CLIENT; /* the answer is the last record that is seen */
     if (from == FROM_CLIENT)
-        return VERDICT_OK;
+        return VERDICT_TLS_OFFERED;
     observe(out, (struct fact){.kind = FACT_TLS});
     return VERDICT_TLS;
 }

@@ -16,8 +16,7 @@ const struct decoder *dialogue_datagram_decoder(uint16_t port)
 {
     for (unsigned p = 1; p < PROTOCOLS; p++) {
         const struct decoder *decoder = decoder_of((enum protocol)p);
-        const uint16_t *ports = decoder->datagram_ports ? decoder->datagram_ports : decoder->ports;
-        for (const uint16_t *at = decoder->datagram ? ports : NULL; at && *at; at++)
+        for (const uint16_t *at = decoder->datagram ? decoder->datagram_ports : NULL; at && *at; at++)
             if (*at == port)
                 return decoder;
     }
@@ -56,11 +55,6 @@ void dialogue_datagram(struct dialogue *d, struct flow *flow, enum side from, st
     f->session = &session;
     f->notes = NULL;
     uint32_t before = decoder->datagram(peers_of(d, flow)->state, from, cursor_over(payload), f);
-    for (unsigned i = 0; i < f->announced_used; i++) {
-        struct endpoint instance = flow->server;
-        instance.port = f->announced[i];
-        directory_learn(d->directory, &instance, decoder->protocol, d->when);
-    }
     d->messages[decoder->protocol]++;
     count(d->counters, COUNT_MESSAGES);
     count_many(d->counters, COUNT_BYTES_DECODED, payload.length);

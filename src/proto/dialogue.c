@@ -1,5 +1,5 @@
 /* Connections as a whole: who claims them, what transport they speak, when they end. See proto/conversation.h. */
-#include "proto/dialogue.h"
+#include "proto/tls_session.h"
 
 enum { ODD_BYTES = 128 }; /* of each variant */
 
@@ -84,12 +84,14 @@ struct dialogue_costs dialogue_costs(void)
         .message_buffer = (sizeof(struct held) + SMALL_BUFFER + 16) * SMALL_PER_LARGE + sizeof(struct held) + MESSAGE_BYTES_MAX + 16,
         .note_block = sizeof(struct note) + 16 + sizeof(struct note_table) / NOTES_PER_TABLE + 16,
         .inflater = unwrap_codec_size() + 16,
+        .tls_session = tls_session_size() + 16,
+        .tls_record = sizeof(struct tls_record) + 16,
     };
 }
 
 void dialogue_ask_wants(struct dialogue *d)
 {
-    for (unsigned p = 0; p < PROTOCOLS && d->sink.wants; p++)
+    for (unsigned p = PROTOCOL_NONE; p < PROTOCOLS && d->sink.wants; p++)
         for (unsigned side = 0; side < 2; side++)
             d->wants[p][side] = d->sink.wants(d->sink.context, (enum protocol)p, (enum side)side);
 }
@@ -114,6 +116,12 @@ struct dialogue *dialogue_open(struct arena *from, const struct dialogue_options
                 pool_open(&d->note_blocks, from, sizeof(struct note), options->note_blocks) &&
                 pool_open(&d->note_tables, from, sizeof(struct note_table), options->note_blocks / NOTES_PER_TABLE) &&
                 unwrap_pool(d, from, options->conversations, options->inflaters) && datagrams_open(d, from);
+    if (fits && options->keylog) {
+        d->keylog = options->keylog;
+        d->plain = arena_take(from, TLS_CIPHERTEXT_MAX);
+        fits = d->plain && tls_keys_ready() && pool_open(&d->tls_sessions, from, sizeof(struct tls_session), options->tls_sessions) &&
+               pool_open(&d->tls_records, from, sizeof(struct tls_record), options->tls_records);
+    }
     d->unpacker = fits ? unpacker_open(from) : NULL;
     if (fits && options->classify)
         fits = (d->classifier = classifier_open(from)) != NULL;
@@ -143,7 +151,7 @@ static void conversation_alone(struct conversation *c, enum side unseen)
     c->decoder->gap(c->state, unseen, 0);
 }
 
-struct conversation *conversation_open(struct dialogue *d, struct flow *flow, const struct decoder *decoder)
+struct conversation *conversation_open(struct dialogue *d, struct flow *flow, const struct decoder *decoder, const struct segment *where)
 {
     struct conversation *c = pool_take(&d->conversations);
     if (!c)
@@ -168,6 +176,8 @@ struct conversation *conversation_open(struct dialogue *d, struct flow *flow, co
     flow->user = c;
     count(d->counters, COUNT_FLOWS_DATABASE);
     d->flows[decoder->protocol]++;
+    if (d->sink.opened)
+        d->sink.opened(d->sink.context, flow, where);
     return c;
 }
 
@@ -178,6 +188,8 @@ static void tls_bytes(struct conversation *c, enum side from, struct view bytes,
     enum { VERSION_MAJOR = 3 };
     struct direction *side = &c->sides[from];
     count_many(c->dialogue->counters, COUNT_BYTES_ENCRYPTED, bytes.length);
+    if (!c->tls) /* else what is opened counts as decoded */
+        c->sight.encrypted += bytes.length;
     size_t at = 0;
     for (; side->tls_seen < TLS_BYTES_JUDGED && at < bytes.length; side->tls_seen++, at++) {
         uint8_t byte = bytes.bytes[at];
@@ -208,6 +220,14 @@ static void tls_bytes(struct conversation *c, enum side from, struct view bytes,
 
 void dialogue_route(struct conversation *c, enum side from, struct view bytes, const struct segment *where)
 {
+    (c->sealed ? tls_bytes : dialogue_inside)(c, from, bytes, where);
+}
+
+void dialogue_inside(struct conversation *c, enum side from, struct view bytes, const struct segment *where)
+{
+    /* A login is lockstep: a server that answers has read the message, and what it declares beyond never comes. */
+    if (from == FROM_SERVER && !c->decoder->pipelined && c->session.phase == PHASE_PRE_AUTH && direction_is_open(&c->sides[FROM_CLIENT]))
+        conversation_incomplete(c, FROM_CLIENT, where);
     switch (c->transport) {
     case TRANSPORT_CLEAR:
         conversation_bytes(c, from, bytes, where);
@@ -215,13 +235,30 @@ void dialogue_route(struct conversation *c, enum side from, struct view bytes, c
     case TRANSPORT_WRAPPED:
         unwrap_bytes(c, from, bytes, where);
         return;
-    case TRANSPORT_TLS:
-        tls_bytes(c, from, bytes, where);
-        return;
     default:
+        if (c->torn) {
+            sight_passed(c, from, bytes.length, where);
+            return;
+        }
         count_many(c->dialogue->counters, COUNT_BYTES_UNSUPPORTED, bytes.length);
+        c->sight.unsupported += bytes.length;
         return;
     }
+}
+
+/* What no decoder claims is told as it comes, a segment at a time, to rules that ask about any connection. */
+void other_bytes(struct dialogue *d, struct flow *flow, enum side from, struct view bytes, const struct segment *where)
+{
+    count_many(d->counters, COUNT_BYTES_OTHER, bytes.length);
+    if (!d->wants[PROTOCOL_NONE][from])
+        return;
+    struct session session = {.phase = PHASE_UNKNOWN};
+    struct findings *f = findings_clear(d, bytes.length);
+    f->session = &session;
+    f->notes = NULL;
+    const struct message message = {.flow = flow, .from = from, .findings = f, .head = view_head(bytes, MESSAGE_BYTES_MAX),
+                                    .stream_offset = where->stream_offset, .first = where, .last = where, .confidence = 100};
+    d->sink.message(d->sink.context, &message);
 }
 
 static void take_bytes(void *context, struct flow *flow, enum side from, struct view bytes, const struct segment *where)
@@ -238,7 +275,7 @@ static void take_bytes(void *context, struct flow *flow, enum side from, struct 
         unclaimed_bytes(d, flow, from, bytes, where);
     c = conversation_of(flow);
     if (!c) {
-        count_many(d->counters, COUNT_BYTES_OTHER, bytes.length);
+        other_bytes(d, flow, from, bytes, where);
         return;
     }
     if (from == FROM_CLIENT && !c->judged && identify_opening(c, bytes, where))
@@ -249,16 +286,18 @@ static void take_bytes(void *context, struct flow *flow, enum side from, struct 
         count_many(d->counters, COUNT_BYTES_OTHER, bytes.length);
         return;
     }
-    /* The other side goes on after what may have been an answer of one byte. */
-    if (flow->excused[other_side(from)] && c->transport == TRANSPORT_CLEAR) {
+    /* The other side goes on after what may have been an answer of one byte. No record of TLS is so short. */
+    if (c->sealed) {
+        flow->excused[other_side(from)] = false;
+    } else if (flow->excused[other_side(from)] && c->transport == TRANSPORT_CLEAR) {
         flow->excused[other_side(from)] = false;
         conversation_gap(c, other_side(from), 0);
     } else if (flow->excused[other_side(from)] && c->transport == TRANSPORT_WRAPPED) {
         c->transport = TRANSPORT_OPAQUE; /* frames that miss a byte fit together no more */
+        c->torn = true;
     }
-    /* A login is lockstep: a server that answers has read the message, and what it declares beyond never comes. */
-    if (from == FROM_SERVER && !c->decoder->pipelined && c->session.phase == PHASE_PRE_AUTH && direction_is_open(&c->sides[FROM_CLIENT]))
-        conversation_incomplete(c, FROM_CLIENT, where);
+    if (flow->one_sided && !c->blind_told)
+        sight_one_sided(c, from, where);
     dialogue_route(c, from, bytes, where);
 }
 
@@ -276,14 +315,17 @@ static void take_gap(void *context, struct flow *flow, enum side from, uint64_t 
     c->kept = SPOKEN_UNKNOWN; /* the answer may be what was lost */
     if (c->dialogue->sink.gap)
         c->dialogue->sink.gap(c->dialogue->sink.context, flow, from, where);
-    if (c->transport == TRANSPORT_CLEAR)
+    if (c->sealed)
+        c->sides[from].tls_seen = TLS_BYTES_JUDGED;
+    else if (c->transport == TRANSPORT_CLEAR)
         conversation_gap(c, from, lost);
     else if (c->transport == TRANSPORT_WRAPPED)
         unwrap_gap(c, from, lost);
-    else
-        c->sides[from].tls_seen = TLS_BYTES_JUDGED;
-    if (c->sides[from].tls_seen)
+    if (c->tls && c->sides[from].tls_seen)
+        tls_session_gap(c, from, lost);
+    else if (c->sides[from].tls_seen)
         tls_stop(c, from);
+    sight_lost(c, from, lost, where);
 }
 
 static void side_ended(struct conversation *c, enum side from, bool reset, const struct segment *where)
@@ -327,7 +369,7 @@ static void take_closed(void *context, struct flow *flow, enum flow_end end, enu
     if (!c)
         return;
     identify_settle(c);
-    if (end == END_RESET && flow->excused[by] && c->transport == TRANSPORT_CLEAR)
+    if (end == END_RESET && flow->excused[by] && (c->transport == TRANSPORT_CLEAR || c->sealed))
         conversation_gap(c, by, 0);
     else if (end == END_RESET && flow->excused[by])
         c->transport = TRANSPORT_OPAQUE;
@@ -335,6 +377,9 @@ static void take_closed(void *context, struct flow *flow, enum flow_end end, enu
         side_ended(c, by, true, where);
     if (c->kept && identify_unanswered(c, end))
         identify_refused(c);
+    if (end == END_EVICTED && !c->tentative)
+        sight_shed(d, flow, c->decoder, by, where);
+    c->sight.lost += flow->unseen;
     d->sink.closed(d->sink.context, flow, end, by, where);
     for (int from = FROM_CLIENT; from <= FROM_SERVER; from++) {
         waiting_leave(d, &c->sides[from]);
@@ -342,6 +387,9 @@ static void take_closed(void *context, struct flow *flow, enum flow_end end, enu
             pool_give(c->sides[from].held->home, c->sides[from].held);
         tls_stop(c, (enum side)from);
     }
+    if (c->tls && c->tls->version && !c->session.opens)
+        count(d->counters, COUNT_TLS_WITHOUT_SECRET);
+    tls_session_close(c);
     unwrap_close(c);
     notes_clear(&c->notes);
     pool_give(&d->conversations, c);

@@ -11,6 +11,8 @@
 #include "proto/tls.h"
 
 struct inflater;
+struct keylog;
+struct tls_session;
 
 enum { SMALL_BUFFER = 2048, MARKS_MAX = 12, SECRETS_MAX = 8, WRAP_HEADER_MAX = 16, OPENING_BYTES = 64 };
 
@@ -44,14 +46,18 @@ struct direction {
     uint8_t reading;
     uint8_t length_at, length_bytes, length_excludes; /* of the current message, see struct frame */
     bool waiting, incomplete_told;
+    bool skip_is_tls;        /* `skip` counts bytes of a TLS record that are read, but not by the decoder */
     struct held *hello;      /* a TLS handshake message that is split */
     struct tls_reading tls;
+    uint64_t passed;         /* bytes, since its messages were lost */
+    int64_t blind_ns;        /* when the last of them were; 0: none */
     uint8_t tls_seen;        /* bytes after the agreement on TLS that were judged */
     uint8_t unsure;          /* sound messages that must come before a found boundary is believed altogether */
 };
 
 enum { TLS_BYTES_JUDGED = 2, UNSURE_MESSAGES = 8, UNSURE_OF_CONTENT = 6 };
 
+/* Of what the decoder gets: inside TLS, once that is opened. TRANSPORT_TLS: it is not, or not yet. */
 enum transport { TRANSPORT_CLEAR, TRANSPORT_WRAPPED, TRANSPORT_TLS, TRANSPORT_OPAQUE };
 
 struct conversation {
@@ -67,6 +73,11 @@ struct conversation {
     uint8_t secrets_used, secrets_next;
     uint8_t transport;
     uint8_t confidence;
+    bool blind_told;
+    bool torn;           /* TRANSPORT_OPAQUE because bytes were lost, or memory for it */
+    struct sight sight;
+    bool sealed;         /* both sides agreed on TLS: the stream is its records, from some place on */
+    struct tls_session *tls; /* its secrets may be known; or NULL */
     bool confirmed;      /* the endpoint is known to speak this protocol */
     uint8_t stranger_from; /* of `stranger`: enum side */
     bool judged;         /* the client's first bytes were looked at, as many as are needed */
@@ -103,8 +114,11 @@ static inline bool is_guest(const struct flow *flow)
 
 struct dialogue {
     struct message_sink sink;
+    struct utterance replies;    /* of the segment that is read, not told yet */
     struct counters *counters;
-    struct pool conversations, small, large, note_blocks, note_tables, inflaters, codecs;
+    struct pool conversations, small, large, note_blocks, note_tables, inflaters, codecs, tls_sessions, tls_records;
+    struct keylog *keylog; /* or NULL */
+    uint8_t *plain; /* scratch for one opened record; with a key log */
     struct directory *directory;
     unsigned worker;
     uint64_t when;           /* as in proto/directory.h */
@@ -157,11 +171,13 @@ void unclaimed_end(struct dialogue *d, struct flow *flow, enum side from, const 
 /* As stranger_on, and who libndpi is sure of. */
 uint16_t unclaimed_stranger(struct dialogue *d, const struct decoder *expected, const struct flow *flow, enum side from, struct view bytes,
                             const struct segment *where);
+/* dialogue.c: bytes of a connection that is no database's, or of nobody yet. */
+void other_bytes(struct dialogue *d, struct flow *flow, enum side from, struct view bytes, const struct segment *where);
 
 /* conversation.c */
 /* Adds bytes to the unfinished message, moving it to a large buffer when it outgrows the small one. */
 bool held_add(struct dialogue *d, struct direction *side, struct view bytes, const struct segment *where) MUST_CHECK;
-struct conversation *conversation_open(struct dialogue *d, struct flow *flow, const struct decoder *decoder);
+struct conversation *conversation_open(struct dialogue *d, struct flow *flow, const struct decoder *decoder, const struct segment *where);
 /* Bytes of messages of one direction, after any unwrapping. */
 void conversation_bytes(struct conversation *c, enum side from, struct view bytes, const struct segment *where);
 void conversation_gap(struct conversation *c, enum side from, uint64_t lost);
@@ -175,6 +191,14 @@ struct findings *findings_begin(struct conversation *c, uint64_t length);
 /* Gives the findings of a message to the sink, if it wants them. The message begins `offset` bytes into its first segment. */
 void conversation_tell(struct conversation *c, enum side from, struct view head, const struct segment *first, size_t offset,
                        const struct segment *last, const struct held *held);
+
+/* sight.c: bytes that were read past, of a side whose messages cannot be told apart; says so when they are many. */
+void sight_passed(struct conversation *c, enum side from, uint64_t bytes, const struct segment *where);
+void sight_lost(struct conversation *c, enum side from, uint64_t lost, const struct segment *where);
+/* Nothing but one side was captured. */
+void sight_one_sided(struct conversation *c, enum side seen, const struct segment *where);
+/* A connection that is no longer decoded, or not at all, because memory is short. `c` may be NULL. */
+void sight_shed(struct dialogue *d, struct flow *flow, const struct decoder *decoder, enum side from, const struct segment *where);
 
 /* A wrapping frame began and is not whole. */
 bool unwrap_is_open(const struct inflater *i);
@@ -190,8 +214,11 @@ static inline bool direction_is_open(const struct direction *side)
 }
 void waiting_join(struct dialogue *d, struct direction *side, int64_t now_ns); /* it made progress and is not whole */
 void waiting_leave(struct dialogue *d, struct direction *side);
-/* dialogue.c: bytes of a claimed connection, to where its transport says. */
+/* Nothing of this direction is decoded any more. */
+void conversation_stop(struct conversation *c, enum side from);
+/* dialogue.c: bytes of a claimed connection: to TLS, or to where its transport says. The same for what was inside TLS. */
 void dialogue_route(struct conversation *c, enum side from, struct view bytes, const struct segment *where);
+void dialogue_inside(struct conversation *c, enum side from, struct view bytes, const struct segment *where);
 
 /* unpack.c: NULL when memory is short. */
 struct unpacker *unpacker_open(struct arena *from);

@@ -325,13 +325,23 @@ static bool resync(const void *state, enum side from, struct cursor ahead, size_
     return false;
 }
 
+/* The client leaves, and its last DSS said that another follows. */
+static void client_ends(struct drda_state *s, struct findings *out)
+{
+    const struct drda_direction *side = &s->sides[FROM_CLIENT];
+    s->client_ended = true;
+    if (side->chained && !side->doubt && !s->joined && !s->reported)
+        report(out, (struct report){.anomaly = ANOMALY_DRDA_INCOMPLETE, .field = FIELD_DRDA_FORMAT, .relation = MUST_BE, .offset = 3, .length = 1,
+                                    .got = DSS_CHAINED, .note = "the DSS that the chain announced"});
+}
+
 /* The server leaves without a word while it owes a reply. */
 static void end(void *state, enum side from, bool reset, struct findings *out)
 {
     struct drda_state *s = state;
     (void)reset;
     if (from == FROM_CLIENT) {
-        s->client_ended = true;
+        client_ends(s, out);
         return;
     }
     if (s->client_ended || s->joined || s->untracked || s->reported || s->farewell || !s->open_used)

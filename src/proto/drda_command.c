@@ -231,6 +231,8 @@ static void order(struct drda_reading *r, const struct drda_object *o)
     case DRDA_ACCRDB:
         if (s->stage < DRDA_CHECKED)
             disorder(r, ANOMALY_DRDA_ORDER, o, "EXCSAT, ACCSEC and SECCHK before it");
+        else if (s->stage == DRDA_ACCESSED)
+            disorder(r, ANOMALY_DRDA_ORDER, o, "one ACCRDB for a login");
         s->stage = DRDA_ACCESSED;
         return;
     case DRDA_INTRDBRQS: case DRDA_SYNCCTL: case DRDA_SYNCRSY: case DRDA_SYNCLOG:
@@ -263,6 +265,14 @@ bool drda_command(struct drda_reading *r, const struct drda_object *o)
     return true;
 }
 
+static void statement_left(struct drda_reading *r, const struct drda_object *o, uint32_t at)
+{
+    uint64_t left = o->length - at;
+    if (left && o->body.length == o->length)
+        drda_defect(r, (struct report){.anomaly = ANOMALY_DRDA_SQL_LENGTH, .field = FIELD_DRDA_SQL_LENGTH, .relation = MUST_BE, .offset = o->offset + at,
+                                       .length = (uint32_t)left, .got = left, .note = "the end of the object behind two texts"});
+}
+
 /* SQLSTT: twice a flag, a length and text; a flag of 0xff has no text (FD:OCA, SQLSTTGRP). Older levels: length and text. */
 static void statement(struct drda_reading *r, const struct drda_object *o)
 {
@@ -290,6 +300,7 @@ static void statement(struct drda_reading *r, const struct drda_object *o)
             return;
         take_skip(&c, length);
     }
+    statement_left(r, o, cursor_offset(&c));
 }
 
 bool drda_command_data(struct drda_reading *r, const struct drda_object *o)

@@ -18,10 +18,11 @@ static const struct decoder *decoder_at_port(uint16_t port)
 }
 
 /* No room for it now. Should there be some later, its first messages are gone: it stays undecoded. */
-static void shed(struct dialogue *d, struct flow *flow)
+static void shed(struct dialogue *d, struct flow *flow, const struct decoder *decoder, enum side from, const struct segment *where)
 {
     count(d->counters, COUNT_FLOWS_SHED);
     flow->user = &not_a_database;
+    sight_shed(d, flow, decoder, from, where);
 }
 
 /* ---- somebody else's first bytes */
@@ -206,9 +207,9 @@ bool identify_unanswered(const struct conversation *c, enum flow_end end)
 static struct conversation *not_ours(struct dialogue *d, struct flow *flow, const struct decoder *expected, bool known, enum side from,
                                      uint16_t spoken, struct view bytes, const struct segment *where)
 {
-    struct conversation *c = conversation_open(d, flow, expected);
+    struct conversation *c = conversation_open(d, flow, expected, where);
     if (!c) {
-        shed(d, flow);
+        shed(d, flow, expected, from, where);
         return NULL;
     }
     c->confirmed = known;
@@ -263,7 +264,7 @@ void identify_give_up(struct dialogue *d, struct flow *flow)
         const struct held *held = c->sides[side].held;
         if (!held)
             continue;
-        count_many(d->counters, COUNT_BYTES_OTHER, held->length);
+        other_bytes(d, flow, (enum side)side, view_of(held->bytes, held->length), &c->sides[side].first);
         from = (enum side)side;
         where = c->sides[side].first;
         length = held->length < sizeof first ? held->length : sizeof first;
@@ -296,9 +297,9 @@ struct conversation *identify_more(struct dialogue *d, struct flow *flow, enum s
     }
     struct segment begin = side->first;
     forget_first(d, flow);
-    struct conversation *c = conversation_open(d, flow, spoken);
+    struct conversation *c = conversation_open(d, flow, spoken, &begin);
     if (!c) {
-        shed(d, flow);
+        shed(d, flow, spoken, from, where);
         count_many(d->counters, COUNT_BYTES_OTHER, kept);
         return NULL;
     }
@@ -318,7 +319,7 @@ static struct conversation *identify_other(struct dialogue *d, struct flow *flow
     if (known || !database)
         return not_ours(d, flow, expected, known, from, spoken, bytes, where);
     /* By its port alone nobody knows the server: it may be the one that these bytes are meant for. */
-    struct conversation *c = conversation_open(d, flow, decoder_of(database));
+    struct conversation *c = conversation_open(d, flow, decoder_of(database), where);
     if (!c || from == FROM_SERVER)
         return c;
     c->tentative = c->judged = true;
@@ -340,11 +341,11 @@ struct conversation *identify(struct dialogue *d, struct flow *flow, enum side f
     if (c)
         return c;
     if (spoken) {
-        c = conversation_open(d, flow, spoken);
+        c = conversation_open(d, flow, spoken, where);
         if (c)
             c->tentative = from == FROM_CLIENT;
         else
-            shed(d, flow);
+            shed(d, flow, expected, from, where);
         return c;
     }
     if (!expected) {
@@ -353,11 +354,11 @@ struct conversation *identify(struct dialogue *d, struct flow *flow, enum side f
             unclaimed_begin(d, flow);
         return NULL;
     }
-    c = conversation_open(d, flow, expected);
+    c = conversation_open(d, flow, expected, where);
     if (c) {
         c->confirmed = known != PROTOCOL_NONE;
     } else {
-        shed(d, flow);
+        shed(d, flow, expected, from, where);
     }
     return c;
 }

@@ -235,7 +235,10 @@ static enum verdict tls_record(struct memcached_reading *r)
                                             .offset = 0, .length = 1, .got = 0x16, .note = "an answer in clear text"});
     if (r->from == FROM_CLIENT)
         return VERDICT_TLS_OFFERED;
-    return s->tls[FROM_CLIENT] ? VERDICT_TLS : VERDICT_OK;
+    if (!s->tls[FROM_CLIENT])
+        return VERDICT_OK;
+    s->tls[FROM_CLIENT] = s->tls[FROM_SERVER] = false; /* the last record that is seen */
+    return VERDICT_TLS;
 }
 
 static enum verdict from_client(struct memcached_reading *r)
@@ -385,5 +388,6 @@ const struct decoder memcached_decoder = {
     .gap = gap,
     .resync = memcached_resync,
     .end = end,
+    .datagram_ports = ports,
     .datagram = memcached_datagram,
 };

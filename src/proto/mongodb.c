@@ -138,9 +138,9 @@ static void expect_less(struct mongodb_state *s, enum side from)
 static enum verdict tls_message(struct mongodb_reading *r)
 {
     r->out->message = MONGODB_TLS_RECORD;
-    r->state->tls_asked = true;
+    r->state->tls_asked = r->from == FROM_CLIENT; /* the answer is the last record that is seen */
     if (r->from == FROM_CLIENT)
-        return VERDICT_OK;
+        return VERDICT_TLS_OFFERED;
     observe(r->out, (struct fact){.kind = FACT_TLS});
     return VERDICT_TLS;
 }

@@ -456,5 +456,9 @@ enum verdict mysql_command(struct packet *p)
     if (row.answers != ANSWER_NO)
         mysql_request_push(p, command, 0, statement);
     bool own_protocol = command == COM_CLONE || command == COM_SUBSCRIBE_GROUP_REPLICATION_STREAM;
-    return own_protocol && !s->mariadb ? VERDICT_OPAQUE : VERDICT_OK;
+    if (!own_protocol || s->mariadb)
+        return VERDICT_OK;
+    report(p->out, (struct report){.anomaly = ANOMALY_ENGINE_UNSUPPORTED, .field = FIELD_MYSQL_COMMAND, .relation = MUST_BE, .offset = MYSQL_HEADER, .length = 1,
+                                   .got = command, .note = "a command of the client protocol: what follows is between servers, and not decoded"});
+    return VERDICT_OPAQUE;
 }

@@ -142,7 +142,8 @@ static enum verdict ssl_request(struct packet *p, uint32_t usual)
     p->out->message = MYSQL_SSL_REQUEST;
     if (p->payload > usual)
         mysql_blame(p, ANOMALY_MYSQL_SSL_REQUEST_LENGTH, FIELD_MYSQL_LENGTH, 0, 3, must_equal(p->payload, usual));
-    p->s->login_sent = false; /* the login itself follows inside TLS */
+    p->s->phase = PHASE_LOGIN; /* the login itself follows inside TLS */
+    p->s->login_sent = p->s->servers_turn = false;
     observe(p->out, (struct fact){.kind = FACT_TLS});
     p->out->session->tls = true;
     return VERDICT_TLS;
@@ -319,7 +320,7 @@ enum verdict mysql_login(struct packet *p)
         return VERDICT_OK;
     s->known = greeted;
     s->capabilities = capabilities & s->offered;
-    if (mysql_has(s, CLIENT_SSL)) {
+    if (mysql_has(s, CLIENT_SSL) && !p->out->session->inside) {
         enum verdict verdict = ssl_request(p, is_41 ? 32 : 5);
         s->blamed = p->flags & REQUEST_BLAMED;
         return verdict;

@@ -78,6 +78,7 @@ struct pgsql_state {
     uint32_t described_portal;
     uint32_t boundaries;   /* Query, Sync, FunctionCall without their ReadyForQuery */
     uint32_t backend_pid;
+    uint32_t read_asked;   /* the last FunctionCall was loread for so many bytes, + 1; 0: it was another */
     uint64_t rows;
     uint64_t nonce;        /* hash of the nonce that the final SCRAM message must repeat */
     char version[PGSQL_VERSION_TEXT];

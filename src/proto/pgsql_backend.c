@@ -194,12 +194,19 @@ static void ready_for_query(struct pgsql_reading *r)
 
 static void function_result(struct pgsql_reading *r)
 {
+    struct pgsql_state *s = r->state;
     uint32_t length = pgsql_u32(r, FIELD_PGSQL_VALUE_LENGTH);
+    const uint32_t asked = s->boundaries == 1 && !s->joined ? s->read_asked : 0; /* of this call, and of no other that is open */
+    s->read_asked = 0;
     uint64_t left = r->out->message_length - PGSQL_HEADER - 4;
     if (!pgsql_stop(r) && length != (length == PGSQL_NULL && left == 0 ? PGSQL_NULL : left))
         pgsql_defect(r, (struct report){.anomaly = ANOMALY_PGSQL_VALUE_LENGTH, .field = FIELD_PGSQL_VALUE_LENGTH,
                                         .relation = MUST_EQUAL, .offset = PGSQL_HEADER, .length = 4, .got = length,
                                         .expected = left, .note = "the bytes that are left"});
+    else if (asked && !r->c.failed && length != PGSQL_NULL && length > asked - 1)
+        pgsql_defect(r, (struct report){.anomaly = ANOMALY_PGSQL_FUNCTION_RESULT, .field = FIELD_PGSQL_VALUE_LENGTH, .relation = MUST_NOT_EXCEED,
+                                        .offset = PGSQL_HEADER, .length = 4, .got = length, .expected = asked - 1,
+                                        .note = "bytes that were asked for"});
     pgsql_answer(r, 'V');
 }
 

@@ -14,6 +14,7 @@ struct values {
     struct cursor formats;          /* over the format codes */
     struct cursor start;            /* before the first value */
     const struct pgsql_statement *statement; /* NULL: types are not known */
+    struct view last; /* value */
 };
 
 static uint32_t next_format(const struct values *v, struct cursor *formats, uint32_t *last)
@@ -80,6 +81,7 @@ static void take_values(struct pgsql_reading *r, struct values *v)
         struct view value = take_view(&r->c, length);
         if (r->c.failed)
             return; /* the rest of the message was not wanted */
+        v->last = value;
         if (i < PARAMETERS_NOTED)
             note_bytes(r->out, FIELD_PGSQL_PARAMETER, value, &r->c);
         uint32_t size = format == 1 ? pgsql_type_size(type_of(v, i)) : 0;
@@ -180,10 +182,20 @@ static bool is_built_in(uint32_t function)
     return function > 0 && function < 10000;
 }
 
+/* loread(descriptor, bytes): what a client has room for. */
+static uint32_t asked_bytes(uint32_t function, const struct values *v)
+{
+    enum { F_LOREAD = 954, INT4 = 4 };
+    struct cursor c = cursor_over(v->last);
+    uint32_t bytes = v->last.length == INT4 ? take_u32be(&c) : UINT32_MAX;
+    return function == F_LOREAD && v->count == 2 && v->format_count > 0 && bytes <= INT32_MAX ? bytes + 1 : 0;
+}
+
 void pgsql_function_call(struct pgsql_reading *r, uint32_t *function)
 {
     struct pgsql_state *s = r->state;
     struct values v = {0};
+    s->read_asked = 0;
     r->unread |= s->transaction == PGSQL_TRANSACTION_FAILED && s->queue_used == 0 && !s->untracked;
     *function = pgsql_u32(r, FIELD_PGSQL_FUNCTION);
     /* An unknown function is an ordinary error, raised before the arguments are read. */
@@ -199,6 +211,7 @@ void pgsql_function_call(struct pgsql_reading *r, uint32_t *function)
         return;
     if (!pgsql_cut(r) && cursor_left(&r->c) != 2)
         r->unread |= hidden(r, &v, v.count);
+    s->read_asked = asked_bytes(*function, &v);
     (void)pgsql_u16(r, FIELD_PGSQL_FORMAT);
     pgsql_end(r);
 }

@@ -95,6 +95,9 @@ static enum framing frame(const void *state, enum side from, struct cursor ahead
 /* Where bytes were lost, what looks like a record may be inside of a packet: what follows is left alone, and not judged. */
 static enum verdict encrypted(struct tds_reading *r)
 {
+    r->state->strict = r->state->tls_first;
+    r->state->tls_first = false;
+    r->state->handshake[FROM_CLIENT] = r->state->handshake[FROM_SERVER] = false; /* no record comes inside of others */
     r->out->session->tls = true;
     observe(r->out, (struct fact){.kind = FACT_TLS});
     return r->state->joined ? VERDICT_OPAQUE : VERDICT_TLS;
@@ -112,18 +115,19 @@ static enum verdict record(struct tds_reading *r)
         if (r->from == FROM_SERVER)
             return encrypted(r);
         s->tls_first = true;
-        return VERDICT_OK;
+        return VERDICT_TLS_OFFERED;
     }
     enum tds_agreement agreed = tds_agreed(s);
     if (agreed == AGREED_ALL || (agreed != AGREED_LOGIN_ONLY && r->from == FROM_SERVER))
         return encrypted(r);
-    if (r->from == FROM_SERVER || s->login_hidden)
-        return VERDICT_OK;
+    r->out->carried_at = 0;
+    if (r->from == FROM_SERVER || s->login_hidden || r->out->session->opens)
+        return VERDICT_TLS_CARRIED;
     s->login_hidden = s->login_sent = true;
     s->stage = STAGE_LOGIN;
     s->turn.asked = 1;
     observe(r->out, (struct fact){.kind = FACT_LOGIN, .text = view_of("", 0), .more = view_of("", 0)});
-    return VERDICT_OK;
+    return VERDICT_TLS_CARRIED;
 }
 
 static void unanswered(struct tds_state *s, struct findings *out)
@@ -218,16 +222,13 @@ static void end(void *state, enum side from, bool reset, struct findings *out)
                                 .note = "a response before the end"});
 }
 
-static const uint16_t ports[] = {1433, 0};
-static const uint16_t browser_ports[] = {1434, 0};
+static const uint16_t ports[] = {1433, 0}, browser_ports[] = {1434, 0};
 
 const struct decoder tds_decoder = {
     .protocol = PROTOCOL_TDS,
     .name = "tds",
     .spoken = SPOKEN_MSSQL_TDS,
     .ports = ports,
-    .datagram_ports = browser_ports,
-    .datagram = tds_browser,
     .state_size = sizeof(struct tds_state),
     .messages = NAMES_tds_message,
     .incomplete = ANOMALY_TDS_INCOMPLETE,
@@ -238,4 +239,6 @@ const struct decoder tds_decoder = {
     .gap = gap,
     .resync = tds_resync,
     .end = end,
+    .datagram_ports = browser_ports,
+    .datagram = tds_datagram,
 };

@@ -120,6 +120,7 @@ struct tds_state {
     bool joined;
     bool tls_first;           /* TDS 8: the client began with TLS */
     bool handshake[2];        /* TLS in PRELOGIN packets was seen */
+    bool strict;              /* TDS 8: all of it is inside TLS */
     bool asked_mars, granted_mars, smp;
     bool encrypted_columns;
     bool login_sent, login_hidden, failed_told;
@@ -146,6 +147,7 @@ struct tds_reading {
     uint32_t base;      /* where in the engine's message this packet's bytes begin */
     bool carried;       /* the element taken last began in an earlier packet */
     bool last;          /* the TDS message ends with these bytes */
+    bool carries;       /* they are TLS */
     bool bad;
 };
 
@@ -221,11 +223,11 @@ void tds_token_text(struct tds_reading *r, struct cursor body, uint32_t length);
 enum framing tds_smp_frame(const struct tds_state *s, enum side from, struct cursor ahead, struct frame *out);
 enum verdict tds_smp(struct tds_reading *r);
 
+/* tds_browser.c */
+uint32_t tds_datagram(void *state, enum side from, struct cursor c, struct findings *out);
+
 /* tds_resync.c */
 bool tds_resync(const void *state, enum side from, struct cursor ahead, size_t *offset);
 bool tds_is_tls(struct view ahead);
-
-/* tds_browser.c: see datagram in proto/decoder.h */
-uint32_t tds_browser(void *state, enum side from, struct cursor body, struct findings *out);
 
 #endif

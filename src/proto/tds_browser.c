@@ -1,137 +1,124 @@
 /*
- * SQL Server Browser ([MC-SQLR], UDP 1434): one datagram asks which instances there are, one answers. The bound of an instance's name is
- * the one that the worm of 2003 broke.
+ * SQL Server Browser, UDP port 1434 ([MC-SQLR] 2.2): a client asks which instances there are and on which port one listens; the
+ * server answers with a text. Nothing is kept but what was asked last, because one answer counts its size in another way.
  */
 #include "proto/tds.h"
 
-enum { NAME_MOST = 32, INSTANCE_RESPONSE_MOST = 1024, DAC_RESPONSE = 6, RESPONSE_HEADER = 3, DAC_VERSION = 1 };
-
-struct exchange {
-    uint8_t asked; /* the last request's type; 0: none is known */
-    uint8_t open;  /* requests that are not answered */
+enum browser_type {
+    CLNT_BCAST_EX = 0x02,
+    CLNT_UCAST_EX = 0x03,
+    CLNT_UCAST_INST = 0x04,
+    SVR_RESP = 0x05,
+    CLNT_UCAST_DAC = 0x0f
 };
-_Static_assert(sizeof(struct exchange) <= DATAGRAM_STATE_MAX, "it is kept by the dialogue");
 
-/* Behind what was asked there is nothing. */
-static void nothing_more(struct cursor *c, struct findings *out)
+enum {
+    INSTANCENAME_MOST = 32,  /* 2.2.3, without the zero byte */
+    RESP_HEADER = 3,
+    RESP_INSTANCE_MOST = 1024, /* 2.2.5: the answer about one instance */
+    RESP_DAC_SIZE = 6,       /* 2.2.6: this one counts its header, too */
+    SEPARATOR_WITHIN = 512   /* the buffer into which clients before MS04-003 copied the first word */
+};
+
+struct browser_exchange {
+    uint8_t asked;
+};
+
+_Static_assert(sizeof(struct browser_exchange) <= DATAGRAM_STATE_MAX, "it is kept by the dialogue");
+
+/* The name up to its zero byte; drivers exist that send none. */
+static void instance(struct cursor *c, uint32_t at, struct findings *out)
 {
-    uint64_t read = cursor_offset(c);
-    if (out->message_length > read)
-        report(out, (struct report){.anomaly = ANOMALY_TDS_BROWSER_LENGTH, .field = FIELD_DB_LENGTH, .relation = MUST_EQUAL, .offset = (uint32_t)read,
-                                    .length = (uint32_t)cursor_left(c), .got = out->message_length, .expected = read});
+    struct view rest = cursor_ahead(c);
+    if (c->failed || out->message_length < at)
+        return; /* what is before it is not here */
+    const uint8_t *end = rest.length ? memchr(rest.bytes, 0, rest.length) : NULL;
+    /* The bytes that were cut off are part of a name that has no end before them. */
+    const uint64_t length = end ? (uint64_t)(end - rest.bytes) : out->message_length - at;
+    note_field(out, FIELD_TDS_BROWSER_INSTANCE, at, (uint32_t)(length < rest.length ? length : rest.length), length);
+    if (length > INSTANCENAME_MOST)
+        report(out, (struct report){.anomaly = ANOMALY_TDS_BROWSER_NAME, .field = FIELD_TDS_BROWSER_INSTANCE, .relation = MUST_NOT_EXCEED,
+                                    .offset = at, .length = (uint32_t)length, .got = length, .expected = INSTANCENAME_MOST,
+                                    .note = "bytes of the name of an instance"});
 }
 
-static void instance_name(struct cursor *c, struct findings *out)
+static void request(struct browser_exchange *x, uint8_t type, struct cursor *c, struct findings *out)
 {
-    struct view ahead = cursor_ahead(c);
-    const uint8_t *end = ahead.length ? memchr(ahead.bytes, 0, ahead.length) : NULL;
-    struct view name = take_view(c, end ? (size_t)(end - ahead.bytes) : ahead.length);
-    uint32_t at = cursor_offset(c) - (uint32_t)name.length;
-    note_bytes(out, FIELD_TDS_BROWSER_INSTANCE, name, c);
-    if (name.length > NAME_MOST)
-        report(out, (struct report){.anomaly = ANOMALY_TDS_BROWSER_NAME, .field = FIELD_TDS_BROWSER_INSTANCE, .relation = MUST_NOT_EXCEED, .offset = at,
-                                    .length = (uint32_t)name.length, .got = name.length, .expected = NAME_MOST, .note = "bytes of an instance's name"});
-    else if (!end && out->message_length == cursor_offset(c))
-        report(out, (struct report){.anomaly = ANOMALY_TDS_BROWSER_TERMINATOR, .field = FIELD_TDS_BROWSER_INSTANCE, .relation = MUST_BE,
-                                    .offset = cursor_offset(c), .note = "a NUL behind the instance's name"});
-    if (!end)
-        return;
-    take_skip(c, 1);
-    if (name.length <= NAME_MOST)
-        nothing_more(c, out);
-}
-
-static void request(struct exchange *x, struct cursor c, struct findings *out)
-{
-    uint8_t type = take_u8(&c);
-    if (c.failed)
-        return;
-    note_field(out, FIELD_TDS_BROWSER_TYPE, 0, 1, type);
+    out->message = TDS_BROWSER_REQUEST;
     x->asked = type;
-    x->open = (uint8_t)(x->open + (x->open < UINT8_MAX));
-    switch (type) {
+    switch ((enum browser_type)type) {
     case CLNT_BCAST_EX:
     case CLNT_UCAST_EX:
-        nothing_more(&c, out);
+        if (out->message_length > 1)
+            report(out, (struct report){.anomaly = ANOMALY_TDS_BROWSER_LONG, .field = FIELD_DB_LENGTH, .relation = MUST_EQUAL, .offset = 1,
+                                        .length = (uint32_t)(out->message_length - 1), .got = out->message_length, .expected = 1,
+                                        .note = "bytes of this request"});
         return;
-    case CLNT_UCAST_DAC: {
-        uint8_t version = take_u8(&c);
-        if (c.failed && out->message_length > 1)
-            return;
-        if (!c.failed && version != DAC_VERSION)
-            report(out, (struct report){.anomaly = ANOMALY_TDS_BROWSER_REQUEST, .field = FIELD_TDS_BROWSER_TYPE, .relation = MUST_EQUAL, .offset = 1,
-                                        .length = 1, .got = version, .expected = DAC_VERSION, .note = "the version of the protocol"});
-        instance_name(&c, out);
-        return;
-    }
     case CLNT_UCAST_INST:
-        instance_name(&c, out);
+        instance(c, 1, out);
         return;
-    default:
-        report(out, (struct report){.anomaly = ANOMALY_TDS_BROWSER_REQUEST, .field = FIELD_TDS_BROWSER_TYPE, .relation = MUST_BE, .length = 1, .got = type,
-                                    .note = "2, 3, 4 or 15"});
+    case CLNT_UCAST_DAC:
+        take_skip(c, 1); /* the protocol's version */
+        instance(c, 2, out);
+        return;
+    case SVR_RESP:
+        break;
     }
+    report(out, (struct report){.anomaly = ANOMALY_TDS_BROWSER_REQUEST, .field = FIELD_TDS_BROWSER_TYPE, .relation = MUST_BE, .length = 1, .got = type,
+                                .note = "2, 3, 4 or 15"});
 }
 
-/* "...;tcp;1433;..." teaches where an instance listens. */
-static void learn_ports(struct view data, struct findings *out)
+/* The first word of the text has an end: clients copied it without looking. */
+static void separator(struct view text, struct findings *out)
 {
-    static const char key[] = ";tcp;";
-    enum { KEY = sizeof key - 1 };
-    for (size_t at = 0; at + KEY < data.length;) {
-        const uint8_t *found = memmem(data.bytes + at, data.length - at, key, KEY);
-        if (!found)
-            return;
-        at = (size_t)(found - data.bytes) + KEY;
-        uint32_t port = 0;
-        while (at < data.length && data.bytes[at] >= '0' && data.bytes[at] <= '9' && port <= UINT16_MAX)
-            port = port * 10 + (data.bytes[at++] - '0');
-        if (port && port <= UINT16_MAX && at < data.length && data.bytes[at] == ';' && out->announced_used < ANNOUNCED_MAX)
-            out->announced[out->announced_used++] = (uint16_t)port;
-    }
+    if (text.length < SEPARATOR_WITHIN || memchr(text.bytes, ';', SEPARATOR_WITHIN))
+        return;
+    report(out, (struct report){.anomaly = ANOMALY_TDS_BROWSER_TEXT, .field = FIELD_TDS_BROWSER_TEXT, .relation = MUST_BE, .offset = RESP_HEADER,
+                                .length = SEPARATOR_WITHIN, .got = SEPARATOR_WITHIN, .note = "words with ; between them"});
 }
 
-static void response(struct exchange *x, struct cursor c, struct findings *out)
+static void response(const struct browser_exchange *x, uint8_t type, struct cursor *c, struct findings *out)
 {
-    uint8_t type = take_u8(&c);
-    if (c.failed)
-        return;
-    note_field(out, FIELD_TDS_BROWSER_TYPE, 0, 1, type);
+    out->message = TDS_BROWSER_RESPONSE;
     if (type != SVR_RESP) {
-        report(out, (struct report){.anomaly = ANOMALY_TDS_BROWSER_RESPONSE, .field = FIELD_TDS_BROWSER_TYPE, .relation = MUST_EQUAL, .length = 1, .got = type,
-                                    .expected = SVR_RESP});
+        report(out, (struct report){.anomaly = ANOMALY_TDS_BROWSER_RESPONSE, .field = FIELD_TDS_BROWSER_TYPE, .relation = MUST_EQUAL, .length = 1,
+                                    .got = type, .expected = SVR_RESP});
         return;
     }
-    uint32_t size = take_u16le(&c);
-    uint64_t rest = out->message_length > RESPONSE_HEADER ? out->message_length - RESPONSE_HEADER : 0;
-    bool dac = out->message_length == DAC_RESPONSE && size == DAC_RESPONSE && x->asked != CLNT_UCAST_INST;
-    if (!c.failed)
-        note_field(out, FIELD_TDS_BROWSER_SIZE, 1, 2, size);
-    if (c.failed ? out->message_length < RESPONSE_HEADER : !dac && size != rest)
-        report(out, (struct report){.anomaly = ANOMALY_TDS_BROWSER_SIZE, .field = FIELD_TDS_BROWSER_SIZE, .relation = MUST_EQUAL, .offset = 1, .length = 2,
-                                    .got = size, .expected = rest, .note = "bytes behind it"});
-    else if (x->asked == CLNT_UCAST_INST && size > INSTANCE_RESPONSE_MOST)
-        report(out, (struct report){.anomaly = ANOMALY_TDS_BROWSER_SIZE, .field = FIELD_TDS_BROWSER_SIZE, .relation = MUST_NOT_EXCEED, .offset = 1, .length = 2,
-                                    .got = size, .expected = INSTANCE_RESPONSE_MOST, .note = "bytes in answer to a question about one instance"});
-    struct view data = cursor_ahead(&c);
-    if (!dac && data.length) {
-        (void)take_view(&c, data.length);
-        note_bytes(out, FIELD_TDS_BROWSER_DATA, data, &c);
-    }
-    if (x->asked && !x->open)
-        report(out, (struct report){.anomaly = ANOMALY_TDS_BROWSER_UNASKED, .field = FIELD_TDS_BROWSER_TYPE, .relation = MUST_BE, .length = 1, .got = type,
-                                    .note = "one answer to each request"});
-    else if (x->open && !out->reports_used && !dac)
-        learn_ports(data, out);
-    if (x->open)
-        x->open--;
+    const uint64_t length = out->message_length;
+    const uint32_t size = take_u16le(c);
+    if (c->failed && length < RESP_HEADER)
+        report(out, (struct report){.anomaly = ANOMALY_TDS_BROWSER_RESPONSE, .field = FIELD_DB_LENGTH, .relation = MUST_REACH, .offset = 1,
+                                    .got = length, .expected = RESP_HEADER, .note = "bytes of the header"});
+    if (c->failed)
+        return; /* or not captured */
+    note_field(out, FIELD_TDS_BROWSER_SIZE, 1, 2, size);
+    const bool port = size == RESP_DAC_SIZE && length == RESP_DAC_SIZE;
+    if (!port && size + (uint64_t)RESP_HEADER != length)
+        report(out, (struct report){.anomaly = ANOMALY_TDS_BROWSER_RESPONSE, .field = FIELD_TDS_BROWSER_SIZE, .relation = MUST_EQUAL, .offset = 1,
+                                    .length = 2, .got = size, .expected = length - RESP_HEADER});
+    else if (x->asked == CLNT_UCAST_INST && size > RESP_INSTANCE_MOST)
+        report(out, (struct report){.anomaly = ANOMALY_TDS_BROWSER_RESPONSE, .field = FIELD_TDS_BROWSER_SIZE, .relation = MUST_NOT_EXCEED, .offset = 1,
+                                    .length = 2, .got = size, .expected = RESP_INSTANCE_MOST, .note = "bytes about one instance"});
+    struct view text = cursor_ahead(c);
+    if (text.length && !port)
+        note_field(out, FIELD_TDS_BROWSER_TEXT, RESP_HEADER, (uint32_t)text.length, 0);
+    if (size > SEPARATOR_WITHIN)
+        separator(text, out);
 }
 
-uint32_t tds_browser(void *state, enum side from, struct cursor body, struct findings *out)
+uint32_t tds_datagram(void *state, enum side from, struct cursor c, struct findings *out)
 {
+    struct browser_exchange *x = state;
+    const uint8_t type = take_u8(&c);
     out->message = from == FROM_CLIENT ? TDS_BROWSER_REQUEST : TDS_BROWSER_RESPONSE;
-    if (out->message_length == 0 && from == FROM_CLIENT)
-        return 0; /* a probe whether the port is open */
-    (from == FROM_CLIENT ? request : response)(state, body, out);
+    if (c.failed)
+        return 0; /* an empty datagram asks nothing */
+    note_field(out, FIELD_TDS_BROWSER_TYPE, 0, 1, type);
+    /* A server that asks another is a client on the server's port; one that answers there is none. */
+    if (from == FROM_CLIENT && type != SVR_RESP)
+        request(x, type, &c, out);
+    else
+        response(x, type, &c, out);
     return 0;
 }

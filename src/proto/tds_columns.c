@@ -66,8 +66,10 @@ static bool take_column(struct tds_reading *r)
         return false;
     take_skip(&element, wide ? 4 : 2);
     uint16_t flags = take_u16le(&element);
-    if (flags & FLAG_ENCRYPTED && r->state->encrypted_columns)
+    if (flags & FLAG_ENCRYPTED && r->state->encrypted_columns) {
+        report(r->out, (struct report){.anomaly = ANOMALY_ENGINE_UNSUPPORTED, .relation = MUST_BE, .note = "no encrypted column: the rest of this answer is not decoded"});
         r->stream->blind = r->bad = true; /* its key and its true type follow: not decoded */
+    }
     r->stream->step = META_TYPE;
     return true;
 }

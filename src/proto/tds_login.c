@@ -204,7 +204,7 @@ static void check_clear(struct tds_reading *r)
 {
     struct tds_state *s = r->state;
     enum tds_agreement agreed = tds_agreed(s);
-    if (s->joined || (agreed != AGREED_LOGIN_ONLY && agreed != AGREED_ALL))
+    if (s->joined || r->out->session->inside || (agreed != AGREED_LOGIN_ONLY && agreed != AGREED_ALL))
         return;
     s->reported = true;
     tds_remark(r, (struct report){.anomaly = ANOMALY_TDS_LOGIN_IN_CLEAR, .field = FIELD_TDS_TYPE, .relation = MUST_BE, .offset = r->base - TDS_HEADER,

@@ -249,6 +249,8 @@ static void handshake(struct tds_reading *r)
     r->out->message = TDS_TLS_HANDSHAKE;
     struct view head = cursor_ahead(&r->c);
     bool first = !s->handshake[r->from] && r->stream->bytes == 0 && !s->joined;
+    r->carries = cursor_left(&r->c) > 0 && !s->joined;
+    r->out->carried_at = r->base + cursor_offset(&r->c);
     s->handshake[r->from] = true;
     note_field(r->out, FIELD_TDS_TLS_RECORD, r->base + cursor_offset(&r->c), (uint32_t)(head.length < TLS_HEADER ? head.length : TLS_HEADER), 0);
     if (!first || tds_is_tls(head) || tds_agreed(s) == AGREED_NONE)
@@ -431,5 +433,5 @@ enum verdict tds_packet(struct tds_reading *r)
     stream->bytes = stream->bytes > UINT32_MAX - taken ? UINT32_MAX : stream->bytes + taken;
     if (r->last)
         message_ends(r);
-    return VERDICT_OK;
+    return r->carries ? VERDICT_TLS_CARRIED : VERDICT_OK;
 }

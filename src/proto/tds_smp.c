@@ -190,7 +190,7 @@ static void session_packets(struct tds_reading *r)
         struct cursor header = r->c;
         take_skip(&header, 2);
         uint32_t packet = stream->packet_left ? stream->packet_left : take_u16be(&header);
-        if (tds_packet(r) != VERDICT_OK) {
+        if (tds_packet(r) == VERDICT_BROKEN) {
             tds_stream_clear(stream); /* the sessions are still framed */
             return;
         }

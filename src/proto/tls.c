@@ -1,5 +1,5 @@
 /* Records and messages of the clear part of a TLS handshake: see proto/tls.h. */
-#include "proto/dialogue.h"
+#include "proto/tls_session.h"
 
 enum { VERSION_MAJOR = 3, ALERT_FATAL = 2 };
 
@@ -35,8 +35,10 @@ static void tell_handshake(struct conversation *c, enum side from, struct view m
     enum field field = from == FROM_CLIENT ? FIELD_TLS_JA4 : FIELD_TLS_JA4S;
     if (head[0] == HANDSHAKE_CLIENT_HELLO) {
         tls_client_hello(read, whole, print, f);
+        tls_session_client_hello(c, read);
     } else if (head[0] == HANDSHAKE_SERVER_HELLO) {
         tls_server_hello(read, whole, print, f);
+        tls_session_server_hello(c, read, f);
         observe(f, (struct fact){.kind = FACT_TLS});
     } else {
         tls_certificate(read, last->time_ns / 1000000000, f);
@@ -133,7 +135,7 @@ static void handshake_bytes(struct conversation *c, enum side from, struct view 
     }
 }
 
-static void tell_alert(struct conversation *c, enum side from, uint8_t level, uint8_t description, const struct segment *where)
+void tls_tell_alert(struct conversation *c, enum side from, uint8_t level, uint8_t description, const struct segment *where)
 {
     const uint8_t head[2] = {level, description};
     struct findings *f = findings_begin(c, sizeof head);
@@ -156,7 +158,7 @@ static void alert_bytes(struct conversation *c, enum side from, struct view byte
     if (t->record_left == 1)
         return;
     here.stream_offset -= bytes.length == 1;
-    tell_alert(c, from, t->alert_level, bytes.bytes[bytes.length - 1], &here);
+    tls_tell_alert(c, from, t->alert_level, bytes.bytes[bytes.length - 1], &here);
 }
 
 /* The header of a record is whole. */
@@ -179,6 +181,15 @@ static void record_begin(struct conversation *c, enum side from, const struct se
         tls_stop(c, from);
         return;
     }
+    if (c->tls) {
+        t->how = (uint8_t)tls_session_record(c, from, t->header[1] == VERSION_MAJOR ? type : 0, length, where);
+        if (t->how == RECORD_OVER)
+            return;
+        t->record_type = type;
+        t->record_left = (uint16_t)length;
+        return;
+    }
+    t->how = RECORD_CLEAR;
     /* From ChangeCipherSpec on, and in every application record, the rest is encrypted. */
     if (t->header[1] != VERSION_MAJOR || (type != CONTENT_HANDSHAKE && (type != CONTENT_ALERT || length != ALERT_BYTES))) {
         tls_stop(c, from);
@@ -206,12 +217,16 @@ static size_t record_header(struct conversation *c, enum side from, struct view 
 void tls_read(struct conversation *c, enum side from, struct view bytes, const struct segment *where)
 {
     struct tls_reading *t = &c->sides[from].tls;
-    if (c->flow->midstream || c->session.midstream)
+    if (!c->tls && (c->flow->midstream || c->session.midstream))
         t->over = true;
     for (size_t done = 0; done < bytes.length && !t->over;) {
         struct segment here = *where;
         here.stream_offset += done;
         struct view rest = view_from(bytes, done);
+        if (c->tls && c->tls->sides[from].searching) {
+            done += tls_session_search(c, from, rest, &here);
+            continue;
+        }
         if (t->record_left == 0) {
             done += record_header(c, from, rest, &here);
             continue;
@@ -219,9 +234,12 @@ void tls_read(struct conversation *c, enum side from, struct view bytes, const s
         struct view part = view_head(rest, t->record_left);
         t->record_left = (uint16_t)(t->record_left - part.length);
         done += part.length;
-        if (t->record_type == CONTENT_HANDSHAKE)
+        if (t->how != RECORD_CLEAR) {
+            if (t->how == RECORD_OPEN)
+                tls_session_bytes(c, from, part, &here);
+        } else if (t->record_type == CONTENT_HANDSHAKE)
             handshake_bytes(c, from, part, &here);
-        else
+        else if (t->record_type == CONTENT_ALERT)
             alert_bytes(c, from, part, &here);
     }
 }

@@ -1,5 +1,6 @@
 /*
- * The clear part of a TLS handshake (RFC 8446, RFC 5246): records, hellos, the certificate of TLS 1.2, alerts. Private.
+ * The clear part of a TLS handshake (RFC 8446, RFC 5246): records, hellos, the certificate of TLS 1.2, alerts. What comes after it
+ * goes to the session, if its secret may be known (tls_session.h). Private.
  *
  * Bounded: one buffer of the large pool per direction, only while a handshake message is split over segments or records;
  * what is longer is read as far as it fits. A gap ends the reading.
@@ -34,6 +35,7 @@ struct tls_reading {
     uint32_t skip;        /* bytes of the handshake message that nobody wants to see */
     uint16_t record_left;
     uint8_t record_type;
+    uint8_t how;          /* enum tls_how */
     uint8_t alert_level;
     uint8_t header_have;
     uint8_t header[TLS_RECORD_HEADER_BYTES];
@@ -44,6 +46,7 @@ struct tls_reading {
 bool tls_is_record(struct view head);
 void tls_read(struct conversation *c, enum side from, struct view bytes, const struct segment *where);
 void tls_stop(struct conversation *c, enum side from);
+void tls_tell_alert(struct conversation *c, enum side from, uint8_t level, uint8_t description, const struct segment *where);
 
 /* One handshake message with its header, or as much of it as is there. `print` becomes the fingerprint (JA4 of a client, JA4S
  * of a server, specified by FoxIO), or "" when the message is not whole, is wrong, or lists more than is sorted here. */

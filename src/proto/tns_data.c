@@ -78,6 +78,9 @@ void tns_data(struct tns_reading *r)
         tns_negotiation(r);
         return;
     }
+    if (s->encryption_chosen && !s->sealed)
+        report(r->out, (struct report){.anomaly = ANOMALY_ENGINE_UNSUPPORTED, .relation = MUST_BE, .offset = TNS_DATA_AT,
+                                       .length = (uint32_t)bytes.length, .note = "no native network encryption: it was agreed on, and what it hides is not decoded"});
     s->sealed |= s->encryption_chosen;
     bool opaque = s->sealed || flags & FLAG_COMPRESSED;
     if (opaque) {

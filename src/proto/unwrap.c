@@ -338,7 +338,8 @@ static size_t search_frame(struct conversation *c, enum side from, struct inflat
         i->searching = false;
     else
         offset = bytes.length;
-    count_many(c->dialogue->counters, COUNT_BYTES_BLIND, offset);
+    if (offset)
+        sight_passed(c, from, offset, where);
     if (from == FROM_CLIENT && c->session.phase == PHASE_PRE_AUTH && offset)
         secret_keep(c, from, where->stream_offset, offset);
     return offset;
@@ -352,7 +353,9 @@ void unwrap_bytes(struct conversation *c, enum side from, struct view bytes, con
     struct inflater *i = side->inflater;
     if (!i) {
         c->transport = TRANSPORT_OPAQUE;
-        count_many(c->dialogue->counters, COUNT_BYTES_UNSUPPORTED, bytes.length);
+        c->torn = c->blind_told = true;
+        sight_shed(c->dialogue, c->flow, c->decoder, from, where);
+        sight_passed(c, from, bytes.length, where);
         return;
     }
     size_t done = 0;
@@ -375,7 +378,7 @@ void unwrap_bytes(struct conversation *c, enum side from, struct view bytes, con
     if (unwrap_is_open(i))
         waiting_join(c->dialogue, side, where->time_ns);
     if (done < bytes.length)
-        dialogue_route(c, from, view_from(bytes, done), where);
+        (c->sealed ? dialogue_inside : dialogue_route)(c, from, view_from(bytes, done), where);
 }
 
 /* A hole in the frames. */
@@ -401,8 +404,10 @@ void unwrap_gap(struct conversation *c, enum side from, uint64_t lost)
         unwrap_search(c, from, i);
     else if (c->decoder->wrapper->resync)
         conversation_gap(c, from, lost);
-    else
+    else {
         c->transport = TRANSPORT_OPAQUE;
+        c->torn = true;
+    }
 }
 
 void unwrap_close(struct conversation *c)

@@ -2,6 +2,7 @@
 #ifndef DBHOUND_STORE_CONNECTION_H
 #define DBHOUND_STORE_CONNECTION_H
 
+#include <jansson.h>
 #include <sqlite3.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -36,5 +37,11 @@ bool store_run(struct store *s, sqlite3_stmt *statement, struct error *why);
 bool store_row_done(struct store *s, struct error *why);
 /* Binds text, made printable when it is not: "" becomes NULL where `empty_is_null`. */
 void store_bind_text(sqlite3_stmt *statement, int column, const char *text, bool empty_is_null);
+
+struct endpoint;
+/* Address and port, into this column and the next. */
+void store_bind_end(sqlite3_stmt *statement, int column, const struct endpoint *end);
+/* Takes the value; false when it is none. */
+bool store_bind_json(sqlite3_stmt *statement, int column, json_t *value);
 
 #endif

@@ -1,4 +1,4 @@
-/* Incidents, their suspects and last words, and vital signs become rows. An incident is written again when it changes. */
+/* Incidents, their suspects and last words become rows. An incident is written again when it changes. */
 #include <stdlib.h>
 
 #include <jansson.h>
@@ -8,7 +8,7 @@
 #include "proto/decoder.h"
 #include "store/connection.h"
 
-static void bind_end(sqlite3_stmt *statement, int column, const struct endpoint *end)
+void store_bind_end(sqlite3_stmt *statement, int column, const struct endpoint *end)
 {
     TEXT_ON_STACK(address, 64);
     text_add_address(&address, end->address);
@@ -30,7 +30,7 @@ static void bind_shape(sqlite3_stmt *statement, int column, uint32_t shape)
     sqlite3_bind_text(statement, column, text, -1, SQLITE_TRANSIENT);
 }
 
-static bool bind_json(sqlite3_stmt *statement, int column, json_t *value)
+bool store_bind_json(sqlite3_stmt *statement, int column, json_t *value)
 {
     char *text = value ? json_dumps(value, JSON_COMPACT) : NULL;
     json_decref(value);
@@ -63,12 +63,12 @@ static bool suspect_row(struct store *s, const struct incident *i, unsigned n, s
     sqlite3_bind_int64(add, 1, s->run_id);
     sqlite3_bind_int64(add, 2, (int64_t)i->number);
     sqlite3_bind_int(add, 3, (int)n + 1);
-    bind_end(add, 4, &suspect->client);
+    store_bind_end(add, 4, &suspect->client);
     sqlite3_bind_int64(add, 6, suspect->word.time_ns);
     store_bind_text(add, 7, message_name(i->protocol, &suspect->word), true);
     bind_shape(add, 8, suspect->word.shape);
     sqlite3_bind_int(add, 9, suspect->score);
-    if (!bind_json(add, 10, reasons_json(suspect)))
+    if (!store_bind_json(add, 10, reasons_json(suspect)))
         return error_set(why, EXIT_INTERNAL, "no memory to describe a suspect");
     if (suspect->word.alert)
         sqlite3_bind_int64(add, 11, (int64_t)suspect->word.alert);
@@ -89,7 +89,7 @@ static bool words_row(struct store *s, const struct incident *i, unsigned n, uns
         return false;
     sqlite3_bind_int64(add, 1, s->run_id);
     sqlite3_bind_int64(add, 2, (int64_t)i->number);
-    bind_end(add, 3, &w->client);
+    store_bind_end(add, 3, &w->client);
     store_bind_text(add, 5, w->user, true);
     sqlite3_bind_int(add, 6, (int)back + 1);
     sqlite3_bind_int64(add, 7, word->time_ns);
@@ -112,7 +112,7 @@ static bool incident_row(struct store *s, const struct incident *i, struct error
         return false;
     sqlite3_bind_int64(add, 1, s->run_id);
     sqlite3_bind_int64(add, 2, (int64_t)i->number);
-    bind_end(add, 3, &i->server);
+    store_bind_end(add, 3, &i->server);
     store_bind_text(add, 5, protocol_name(i->protocol), false);
     store_bind_text(add, 6, incident_kind_name(i->kind), false);
     sqlite3_bind_int64(add, 7, i->began_ns);
@@ -123,7 +123,7 @@ static bool incident_row(struct store *s, const struct incident *i, struct error
     store_bind_text(add, 11, incident_verdict_name(i->verdict), false);
     sqlite3_bind_int(add, 12, i->confidence);
     if (i->has_backup)
-        bind_end(add, 13, &i->backup);
+        store_bind_end(add, 13, &i->backup);
     store_bind_text(add, 15, i->summary, false);
     sqlite3_bind_int64(add, 16, i->connections);
     sqlite3_bind_int64(add, 17, i->connections_lost);
@@ -131,7 +131,7 @@ static bool incident_row(struct store *s, const struct incident *i, struct error
     sqlite3_bind_int64(add, 19, i->refused);
     if (i->last_reply_ns)
         sqlite3_bind_int64(add, 20, i->last_reply_ns);
-    if (!bind_json(add, 21, evidence_json(i)))
+    if (!store_bind_json(add, 21, evidence_json(i)))
         return error_set(why, EXIT_INTERNAL, "no memory to describe an incident");
     sqlite3_bind_int64(add, 22, (int64_t)i->packet);
     if (i->has_backup) {
@@ -139,6 +139,9 @@ static bool incident_row(struct store *s, const struct incident *i, struct error
         sqlite3_bind_int64(add, 24, i->moved);
         sqlite3_bind_int(add, 25, i->suspect_followed);
     }
+    sqlite3_bind_int64(add, 26, i->users);
+    sqlite3_bind_int64(add, 27, i->users_affected);
+    sqlite3_bind_int64(add, 28, (int64_t)i->requests_before);
     return store_run(s, add, why);
 }
 
@@ -159,29 +162,4 @@ bool store_set_incident(struct store *s, const struct incident *i, struct error 
         for (unsigned back = 0; done && back < i->words[n].words_used; back++)
             done = words_row(s, i, n, back, why);
     return done && store_row_done(s, why);
-}
-
-bool store_add_vitals(struct store *s, const struct vitals *v, struct error *why)
-{
-    const struct beat *b = &v->sum;
-    sqlite3_stmt *add = store_ready(s, DO_ADD_VITALS, why);
-    if (!add)
-        return false;
-    uint64_t errors = 0;
-    for (unsigned i = 0; i < ERROR_CLASSES; i++)
-        errors += b->errors[i];
-    const int64_t values[] = {
-        v->minute_ns, b->requests, b->replies, (int64_t)errors, b->unanswered, v->p50_us, v->p95_us, v->p99_us,
-        (int64_t)b->repeated[FROM_CLIENT] + b->repeated[FROM_SERVER], (int64_t)b->resets[FROM_CLIENT] + b->resets[FROM_SERVER], v->refused,
-        b->errors[ERRORS_LIMIT], b->errors[ERRORS_STOPPING], b->errors[ERRORS_STARTING], b->errors[ERRORS_VERDICT], b->logins, b->logins_failed,
-        b->opened, v->asked, v->accepted, b->checks, v->clients, v->connections_most, v->waiting_most, b->resets[FROM_SERVER],
-        b->repeated[FROM_SERVER], b->zero_windows[FROM_CLIENT], b->zero_windows[FROM_SERVER], (int64_t)b->bytes[FROM_CLIENT],
-        (int64_t)b->bytes[FROM_SERVER], v->slowest_us,
-    };
-    sqlite3_bind_int64(add, 1, s->run_id);
-    bind_end(add, 2, &v->server);
-    store_bind_text(add, 4, protocol_name(v->protocol), false);
-    for (size_t i = 0; i < sizeof values / sizeof values[0]; i++)
-        sqlite3_bind_int64(add, (int)i + 5, values[i]);
-    return store_run(s, add, why) && store_row_done(s, why);
 }

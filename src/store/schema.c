@@ -177,6 +177,100 @@ static const char health_views[] =
     " errors_limit, errors_stopping, errors_starting, errors_verdict, logins, logins_failed, connections_opened, syns, accepted, checks,"
     " clients, connections_most, waiting_most, resets_by_server, retransmissions_by_server, zero_windows_by_client, zero_windows_by_server, bytes_to_server, bytes_to_client, slowest_us FROM vitals;";
 
+/* Memos of messages. `says` has the bits of enum fact_kind of the program that wrote it. */
+static const char memo_tables[] =
+    "CREATE TABLE facts("
+    " fact_id INTEGER PRIMARY KEY AUTOINCREMENT, run_id INTEGER NOT NULL REFERENCES runs, time_ns INTEGER NOT NULL, flow_id INTEGER NOT NULL,"
+    " client_ip TEXT NOT NULL, client_port INTEGER NOT NULL, server_ip TEXT NOT NULL, server_port INTEGER NOT NULL, proto TEXT NOT NULL,"
+    " direction TEXT NOT NULL, message_type TEXT, length INTEGER NOT NULL, stream_offset INTEGER NOT NULL, packet_number INTEGER NOT NULL,"
+    " shape INTEGER NOT NULL, near_alert INTEGER NOT NULL, confidence INTEGER NOT NULL, phase TEXT, compression TEXT, tls INTEGER NOT NULL,"
+    " midstream INTEGER NOT NULL, user_name TEXT, database_name TEXT, client_country TEXT, client_asn INTEGER, says INTEGER NOT NULL,"
+    " error_code INTEGER NOT NULL, rows INTEGER NOT NULL, anomalies TEXT NOT NULL, fields TEXT NOT NULL, fields_cut INTEGER NOT NULL,"
+    " head BLOB NOT NULL, bytes INTEGER NOT NULL) STRICT;"
+    "CREATE INDEX facts_by_server ON facts(server_ip, server_port, proto, bytes);"
+    "CREATE INDEX facts_by_time ON facts(time_ns);";
+
+static const char memo_views[] =
+    "CREATE VIEW v_facts AS SELECT fact_id, run_id, time_ns, " TIME_TEXT("time_ns") " AS time, flow_id, client_ip, client_port, server_ip,"
+    " server_port, proto, direction, message_type, length, stream_offset, packet_number, near_alert, phase, tls, compression, midstream,"
+    " user_name, database_name, error_code, rows, anomalies, fields, fields_cut, head, client_country, client_asn, says, bytes FROM facts;";
+
+static const char split_tables[] =
+    "ALTER TABLE incidents ADD COLUMN users INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE incidents ADD COLUMN users_affected INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE incidents ADD COLUMN requests_before INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE vitals ADD COLUMN users INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE vitals ADD COLUMN split INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE vitals ADD COLUMN request_p50_us INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE vitals ADD COLUMN request_p95_us INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE vitals ADD COLUMN request_p99_us INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE vitals ADD COLUMN server_p50_us INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE vitals ADD COLUMN server_p95_us INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE vitals ADD COLUMN server_p99_us INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE vitals ADD COLUMN reply_p50_us INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE vitals ADD COLUMN reply_p95_us INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE vitals ADD COLUMN reply_p99_us INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE vitals ADD COLUMN kinds TEXT NOT NULL DEFAULT '{}';"
+
+    "CREATE TABLE vitals_now("
+    " run_id INTEGER NOT NULL REFERENCES runs, server_ip TEXT NOT NULL, server_port INTEGER NOT NULL, proto TEXT NOT NULL, time_ns INTEGER NOT NULL,"
+    " requests INTEGER NOT NULL, replies INTEGER NOT NULL, errors INTEGER NOT NULL, waiting INTEGER NOT NULL, connections INTEGER NOT NULL,"
+    " slowest_us INTEGER NOT NULL, logins_failed INTEGER NOT NULL, retransmissions INTEGER NOT NULL, resets INTEGER NOT NULL,"
+    " zero_windows INTEGER NOT NULL, checks INTEGER NOT NULL, bytes_to_server INTEGER NOT NULL, bytes_to_client INTEGER NOT NULL, refused INTEGER NOT NULL,"
+    " p50_us INTEGER NOT NULL, p95_us INTEGER NOT NULL, p99_us INTEGER NOT NULL, clients INTEGER NOT NULL, users INTEGER NOT NULL,"
+    " request_p50_us INTEGER NOT NULL, request_p95_us INTEGER NOT NULL, request_p99_us INTEGER NOT NULL, server_p50_us INTEGER NOT NULL,"
+    " server_p95_us INTEGER NOT NULL, server_p99_us INTEGER NOT NULL, reply_p50_us INTEGER NOT NULL, reply_p95_us INTEGER NOT NULL,"
+    " reply_p99_us INTEGER NOT NULL, kinds TEXT NOT NULL,"
+    " PRIMARY KEY(server_ip, server_port)) STRICT, WITHOUT ROWID;"
+
+    "CREATE TABLE visitors("
+    " run_id INTEGER NOT NULL REFERENCES runs, server_ip TEXT NOT NULL, server_port INTEGER NOT NULL, proto TEXT NOT NULL, kind TEXT NOT NULL,"
+    " name TEXT NOT NULL, connections INTEGER NOT NULL, refused INTEGER NOT NULL, first_ns INTEGER NOT NULL, last_ns INTEGER NOT NULL,"
+    " PRIMARY KEY(server_ip, server_port, kind, name, run_id)) STRICT, WITHOUT ROWID;";
+
+#define TIMES_COLUMNS                                                                                                                    \
+    " request_p50_us, request_p95_us, request_p99_us, server_p50_us, server_p95_us, server_p99_us, reply_p50_us, reply_p95_us,"          \
+    " reply_p99_us, kinds"
+
+static const char split_views[] =
+    "DROP VIEW v_incidents; DROP VIEW v_health;"
+    "CREATE VIEW v_incidents AS SELECT i.incident_id, i.server_ip, i.server_port, i.proto, i.kind, i.began_ns, i.ended_ns, i.clients,"
+    " i.clients_affected, i.verdict, i.confidence, s.alert_id AS suspect_alert_id, i.backup_ip, i.backup_port, i.summary, i.run_id,"
+    " " TIME_TEXT("i.began_ns") " AS began, i.connections, i.connections_lost, i.requests_lost, i.refused, i.last_reply_ns,"
+    " i.evidence, i.packet_number, i.without_ns, i.clients_moved, i.suspect_followed, s.shape AS suspect_shape, i.users, i.users_affected,"
+    " i.requests_before"
+    " FROM incidents i LEFT JOIN suspects s ON s.run_id = i.run_id AND s.number = i.number AND s.rank = 1;"
+
+    "CREATE VIEW v_health AS SELECT server_ip, server_port, minute_ns, requests, replies, errors, unanswered, p50_us, p95_us, p99_us, retransmissions, resets, refused, run_id, proto,"
+    " errors_limit, errors_stopping, errors_starting, errors_verdict, logins, logins_failed, connections_opened, syns, accepted, checks,"
+    " clients, connections_most, waiting_most, resets_by_server, retransmissions_by_server, zero_windows_by_client, zero_windows_by_server,"
+    " bytes_to_server, bytes_to_client, slowest_us, users, split," TIMES_COLUMNS " FROM vitals;"
+
+    "CREATE VIEW v_health_now AS SELECT server_ip, server_port, proto, time_ns, " TIME_TEXT("time_ns") " AS time, run_id, requests, replies, errors, waiting,"
+    " connections, slowest_us, logins_failed, retransmissions, resets, zero_windows, checks, bytes_to_server, bytes_to_client, refused, p50_us,"
+    " p95_us, p99_us, clients, users," TIMES_COLUMNS " FROM vitals_now;"
+
+    "CREATE VIEW v_visitors AS SELECT server_ip, server_port, proto, kind, name, sum(connections) AS connections, sum(refused) AS refused,"
+    " min(first_ns) AS first_seen_ns, max(last_ns) AS last_seen_ns FROM visitors GROUP BY server_ip, server_port, kind, name;";
+
+/* How much of each server's connections could be read, by run. Seconds are of connections: two at once count twice. */
+static const char sight_tables[] =
+    "CREATE TABLE sight("
+    " run_id INTEGER NOT NULL REFERENCES runs ON DELETE CASCADE, server_ip TEXT NOT NULL, server_port INTEGER NOT NULL, proto TEXT NOT NULL,"
+    " connections INTEGER NOT NULL, decoded_bytes INTEGER NOT NULL, encrypted_bytes INTEGER NOT NULL, unsupported_bytes INTEGER NOT NULL,"
+    " blind_bytes INTEGER NOT NULL, lost_bytes INTEGER NOT NULL, blind_ns INTEGER NOT NULL,"
+    " PRIMARY KEY(server_ip, server_port, proto, run_id)) STRICT, WITHOUT ROWID;"
+    "DROP VIEW v_servers;";
+
+static const char sight_views[] =
+    "CREATE VIEW v_sight AS SELECT run_id, server_ip, server_port, proto, connections, decoded_bytes, encrypted_bytes, unsupported_bytes,"
+    " blind_bytes, lost_bytes, blind_ns FROM sight;"
+    "CREATE VIEW v_servers AS SELECT s.server_ip, s.server_port, s.proto, version, version_source, tls, first_seen_ns, last_seen_ns, advisories,"
+    " sum(connections) AS connections, sum(decoded_bytes) AS decoded_bytes, sum(encrypted_bytes) AS encrypted_bytes,"
+    " sum(unsupported_bytes) AS unsupported_bytes, sum(blind_bytes) AS blind_bytes, sum(lost_bytes) AS lost_bytes, sum(blind_ns) AS blind_ns"
+    " FROM servers s LEFT JOIN sight g ON g.server_ip = s.server_ip AND g.server_port = s.server_port AND g.proto = s.proto"
+    " GROUP BY s.server_ip, s.server_port, s.proto;";
+
 static const struct {
     const char *tables, *views;
 } migrations[] = {
@@ -184,6 +278,9 @@ static const struct {
     {context_tables, context_views},
     {health_tables, health_views},
     {"ALTER TABLE servers ADD COLUMN advisories TEXT NOT NULL DEFAULT '[]';", advisory_views},
+    {memo_tables, memo_views},
+    {split_tables, split_views},
+    {sight_tables, sight_views},
 };
 
 _Static_assert(sizeof migrations / sizeof migrations[0] == STORE_SCHEMA_VERSION, "one migration for each version");

@@ -10,7 +10,7 @@ struct sqlite3;
 
 enum {
     STORE_APPLICATION_ID = 0x64626864, /* "dbhd" in the file's header */
-    STORE_SCHEMA_VERSION = 4,          /* PRAGMA user_version that this program writes */
+    STORE_SCHEMA_VERSION = 7,          /* PRAGMA user_version that this program writes */
 };
 
 /* Fills `why` from the connection's last error: EXIT_IO (full, unreadable, locked), EXIT_DATA (damaged, no database),

@@ -1,6 +1,6 @@
 /*
- * The JSON of `why`: field, read, expected, offset, length, what the specification says, what it means, the rule's text
- * and the decoded message as a list of nodes with depth. Text from the wire is escaped, secrets are never in it.
+ * The JSON of `why`: field, read, expected, offset, length, what the specification says, what it means, the rule's text,
+ * whether it was inside TLS, and the decoded message as a list of nodes with depth. Text from the wire is escaped, secrets are never in it.
  */
 #include "store/why.h"
 
@@ -22,6 +22,8 @@ static const uint16_t message_names[PROTOCOLS] = {
 
 const char *why_message_name(const struct alert *alert)
 {
+    if (alert->event != EVENT_MESSAGE)
+        return event_name((enum event)alert->event);
     if (alert->protocol >= PROTOCOLS || alert->protocol == PROTOCOL_NONE)
         return NULL;
     return name_of((enum name_set)message_names[alert->protocol], alert->message);
@@ -129,6 +131,7 @@ char *why_text(const struct alert *alert, const struct rule_facts *rule)
     json_object_set_new(why, "first_packet", json_integer((json_int_t)alert->first_packet));
     json_object_set_new(why, "message_length",
                         json_integer(alert->message_length > INT64_MAX ? INT64_MAX : (json_int_t)alert->message_length));
+    json_object_set_new(why, "decrypted", json_boolean(alert->decrypted));
     json_object_set_new(why, "tree_cut", json_boolean(alert->fields_cut));
     json_object_set_new(why, "tree", tree(alert));
     char *text = json_dumps(why, JSON_COMPACT);

@@ -227,6 +227,20 @@ bool store_see_server(struct store *s, const struct endpoint *server, enum proto
     return store_run(s, see, why) && store_row_done(s, why);
 }
 
+bool store_set_sight(struct store *s, const struct endpoint *server, enum protocol protocol, const struct store_sight *sight, struct error *why)
+{
+    sqlite3_stmt *add = store_ready(s, DO_ADD_SIGHT, why);
+    if (!add)
+        return false;
+    const uint64_t values[] = {sight->connections, sight->decoded, sight->encrypted, sight->unsupported, sight->blind, sight->lost, sight->blind_ns};
+    sqlite3_bind_int64(add, 1, s->run_id);
+    bind_address(add, 2, server);
+    store_bind_text(add, 4, protocol_name(protocol), false);
+    for (int i = 0; i < (int)(sizeof values / sizeof values[0]); i++)
+        sqlite3_bind_int64(add, 5 + i, (int64_t)values[i]);
+    return store_run(s, add, why) && store_row_done(s, why);
+}
+
 static bool write_counters(struct store *s, const struct counters *counters, struct error *why)
 {
     for (unsigned i = 0; i < COUNTERS; i++) {

@@ -177,7 +177,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     told_count = 0;
     urgent = 0;
     memset(&counters, 0, sizeof counters);
-    const struct net_options options = {.flows = 3, .held_bytes = HELD, .idle_ns = INT64_C(10000000000)};
+    /* Which system the hosts are: the length says it, so that inputs stay what they are. */
+    const struct host_rules hosts = {.rule = {{.policy = (uint8_t)(size % HOST_POLICIES)}}, .count = 1};
+    const struct net_options options = {.flows = 3, .held_bytes = HELD, .hosts = &hosts, .idle_ns = INT64_C(10000000000)};
     const struct stream_sink sink = {.bytes = on_bytes, .gap = on_gap, .finished = on_finished, .closed = on_closed};
     struct net *n = net_open(&arena, &options, &sink, &counters);
     must(n != NULL);

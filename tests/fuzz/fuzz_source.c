@@ -18,6 +18,16 @@ struct reading {
     size_t got, at;
 };
 
+static volatile uint8_t touched;
+
+static void touch(void *context, struct view text, uint64_t packets)
+{
+    (void)context;
+    (void)packets;
+    for (size_t i = 0; i < text.length; i++)
+        touched ^= text.bytes[i];
+}
+
 static struct reading begin(const struct view *file, size_t read_most, const char *filter)
 {
     struct error why;
@@ -25,6 +35,7 @@ static struct reading begin(const struct view *file, size_t read_most, const cha
     r.source = source_open_memory(file, 1, read_most, &(struct source_options){.filter = filter}, &why);
     if (!r.source)
         abort();
+    source_on_secrets(r.source, touch, NULL);
     return r;
 }
 

@@ -39,13 +39,24 @@ static inline void tell_damage(struct text *t, const struct source *s)
         text_add(t, "@%" PRIu64 " %s; ", damage.offset, damage.reason);
 }
 
-/* "number time captured/length link.interface bytes; ... @offset reason; ..." */
+static inline void tell_secrets(void *context, struct view text, uint64_t packets)
+{
+    text_add(context, "@after %" PRIu64 " ", packets);
+    text_add_hex(context, text, SIZE_MAX);
+    text_add(context, "; ");
+}
+
+/* "number time captured/length link.interface bytes; ... @after packets secrets; ... @offset reason; ..." */
 static inline void tell(struct text *t, const struct view *files, size_t count, size_t read_most, size_t batch)
 {
     struct error why;
     struct source *s = source_open_memory(files, count, read_most, &(struct source_options){0}, &why);
+    static char memory[TELL_BYTES];
+    struct text secrets = text_in(memory, sizeof memory);
     assert_non_null(s);
+    source_on_secrets(s, tell_secrets, &secrets);
     tell_packets(t, s, batch);
+    text_add(t, "%s", secrets.chars);
     tell_damage(t, s);
     source_close(s);
 }

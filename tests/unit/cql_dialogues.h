@@ -5,15 +5,7 @@
 #ifndef DBHOUND_TESTS_CQL_DIALOGUES_H
 #define DBHOUND_TESTS_CQL_DIALOGUES_H
 
-#include "talk.h"
-
-struct line {
-    enum side from;
-    const char *text; /* for hex() */
-};
-
-#define CLIENT(text) {FROM_CLIENT, text}
-#define SERVER(text) {FROM_SERVER, text}
+#include "dialogues.h"
 
 static const struct line session_lines[] = {
     CLIENT("040000000500000000"),
@@ -152,31 +144,12 @@ static const struct line scylla_lines[] = {
     SERVER("84000001080000001200000002 'something else'"),
 };
 
-static const struct dialogue {
-    const char *name;
-    const struct line *lines;
-    size_t count;
-} dialogues[] = {
-#define DIALOGUE(name) {#name, name##_lines, sizeof name##_lines / sizeof name##_lines[0]}
+static const struct dialogue dialogues[] = {
     DIALOGUE(session), DIALOGUE(errors), DIALOGUE(login), DIALOGUE(version3), DIALOGUE(downgrade), DIALOGUE(dse), DIALOGUE(scylla),
-#undef DIALOGUE
 };
 
 enum { DIALOGUES = sizeof dialogues / sizeof dialogues[0] };
 
-static inline void say(struct talk *t, const struct dialogue *d, size_t lines)
-{
-    for (size_t i = 0; i < lines && i < d->count; i++)
-        talk_hex(t, d->lines[i].from, d->lines[i].text);
-}
-
-static inline const struct dialogue *dialogue_named(const char *name)
-{
-    for (size_t i = 0; i < DIALOGUES; i++)
-        if (strcmp(dialogues[i].name, name) == 0)
-            return &dialogues[i];
-    fail_msg("no dialogue %s", name);
-    return NULL;
-}
+static struct dialogues spoken = {&cql_decoder, 9042, dialogues, DIALOGUES};
 
 #endif

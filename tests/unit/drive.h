@@ -23,7 +23,7 @@ struct drive {
     uint64_t offset[2];
     int64_t now_ns;
     uint64_t packet;
-    unsigned messages;
+    unsigned messages, decrypted;
     unsigned lines_used;
     char lines[DRIVE_LINES_MAX][DRIVE_LINE];
 };
@@ -32,6 +32,7 @@ static void drive_message(void *context, const struct message *message)
 {
     struct drive *d = context;
     d->messages++;
+    d->decrypted += message->decrypted;
     for (unsigned i = 0; i < message->findings->reports_used && d->lines_used < DRIVE_LINES_MAX; i++) {
         const struct report *r = &message->findings->reports[i];
         snprintf(d->lines[d->lines_used++], DRIVE_LINE, "%s %s %llu+%u %s", anomaly_row((enum anomaly)r->anomaly)->name,
@@ -57,13 +58,13 @@ static void drive_closed(void *context, struct flow *flow, enum flow_end end, en
     (void)where;
 }
 
-/* Opens the room once; drive_start begins a new connection in it. */
-static inline bool drive_open_with(struct drive *d, bool classify)
+/* Opens the room once; drive_start begins a new connection in it. `keylog`: of TLS sessions, or NULL. */
+static inline bool drive_open_as(struct drive *d, struct keylog *keylog, bool classify)
 {
     struct error why;
     struct message_sink sink = {.context = d, .facts = UINT32_MAX, .wants = drive_wants, .message = drive_message, .closed = drive_closed};
     struct dialogue_options options = {.conversations = 4, .message_buffers = 8, .note_blocks = 1024, .inflaters = 4, .servers = 16, .classify = classify,
-                                       .incomplete_ns = INT64_C(30000000000)};
+                                       .incomplete_ns = INT64_C(30000000000), .keylog = keylog, .tls_sessions = 4, .tls_records = 4};
     memset(d, 0, sizeof *d);
     if (!arena_open(&d->arena, 16 << 20, &why) || !(d->dialogue = dialogue_open(&d->arena, &options, &sink, &d->counters)))
         return false;
@@ -73,7 +74,17 @@ static inline bool drive_open_with(struct drive *d, bool classify)
 
 static inline bool drive_open(struct drive *d)
 {
-    return drive_open_with(d, false);
+    return drive_open_as(d, NULL, false);
+}
+
+static inline bool drive_open_keyed(struct drive *d, struct keylog *keylog)
+{
+    return drive_open_as(d, keylog, false);
+}
+
+static inline bool drive_open_with(struct drive *d, bool classify)
+{
+    return drive_open_as(d, NULL, classify);
 }
 
 static inline void drive_close(struct drive *d)
@@ -92,7 +103,7 @@ static inline void drive_start(struct drive *d, uint16_t server_port, bool midst
     d->flow.midstream = midstream;
     d->flow.packets[0] = d->flow.packets[1] = 1;
     d->offset[0] = d->offset[1] = 0;
-    d->messages = d->lines_used = 0;
+    d->messages = d->decrypted = d->lines_used = 0;
     d->packet = 0;
 }
 

@@ -2,20 +2,14 @@
 #ifndef DBHOUND_TESTS_MONGODB_DIALOGUES_H
 #define DBHOUND_TESTS_MONGODB_DIALOGUES_H
 
+#include "dialogues.h"
 #include "mongodb_build.h"
-#include "talk.h"
-
-struct line {
-    enum side from;
-    struct view bytes;
-};
 
 enum { LINES_MAX = 24 };
 
 struct dialogue_made {
-    const char *name;
-    size_t count;
     struct line lines[LINES_MAX];
+    size_t count;
 };
 
 #define HELLO_REPLY "{helloOk: true, ismaster: true, maxBsonObjectSize: 16777216, maxMessageSizeBytes: 48000000, maxWriteBatchSize: 100000, " \
@@ -25,7 +19,7 @@ struct dialogue_made {
 static inline void line(struct dialogue_made *d, enum side from, struct view bytes)
 {
     assert_true(d->count < LINES_MAX);
-    d->lines[d->count++] = (struct line){from, bytes};
+    d->lines[d->count++] = (struct line){from, (const char *)bytes.bytes, bytes.length};
 }
 
 static inline void ask(struct dialogue_made *d, uint32_t id, const char *body)
@@ -180,58 +174,24 @@ static inline void make_types(struct dialogue_made *d)
 
 enum { DIALOGUES = 6 };
 
-static struct dialogue_made dialogues[DIALOGUES] = {
-    {.name = "commands"}, {.name = "login"}, {.name = "streams"}, {.name = "compressed"}, {.name = "legacy"}, {.name = "types"},
-};
+static struct dialogue dialogues[DIALOGUES];
+static struct dialogues spoken = {&mongodb_decoder, 27017, dialogues, DIALOGUES};
 
-/* Called once, before anything else of this file. */
-static inline void make_dialogues(void)
+/* Called once, before any test. */
+static inline int make_dialogues(void **state)
 {
-    static void (*const makers[])(struct dialogue_made *) = {make_commands, make_login, make_streams, make_compressed, make_legacy, make_types};
-    for (size_t i = 0; i < DIALOGUES && !dialogues[i].count; i++)
-        makers[i](&dialogues[i]);
-}
-
-static inline const struct dialogue_made *dialogue_named(const char *name)
-{
-    make_dialogues();
-    for (size_t i = 0; i < DIALOGUES; i++)
-        if (strcmp(dialogues[i].name, name) == 0)
-            return &dialogues[i];
-    fail_msg("no dialogue %s", name);
-    return NULL;
-}
-
-/* As the engine does it: what a compressed message opened to comes next. */
-static inline void hear(struct talk *t, enum side from, struct view bytes)
-{
-    while (bytes.length) {
-        struct frame frame = {0};
-        if (t->decoder->frame(t->state, from, cursor_over(bytes), &frame) == FRAME_NEEDS_MORE || frame.wanted > bytes.length) {
-            t->unread = bytes.length;
-            return;
-        }
-        talk(t, from, view_head(bytes, (size_t)frame.total));
-        if (t->findings.opened.length && t->verdict == VERDICT_OK) {
-            struct view opened = t->findings.opened;
-            uint8_t *exact = malloc(opened.length);
-            uint64_t length = t->findings.opened_length;
-            memcpy(exact, opened.bytes, opened.length);
-            talk_clear_findings(t, length);
-            t->verdict = t->decoder->message(t->state, from, cursor_over(view_of(exact, opened.length)), &t->findings);
-            talk_keep(t);
-            free(exact);
-        }
-        bytes = view_from(bytes, (size_t)frame.total);
-        if (t->verdict != VERDICT_OK)
-            return;
+    static struct dialogue_made made[DIALOGUES];
+    static const struct {
+        const char *name;
+        void (*make)(struct dialogue_made *);
+    } makers[DIALOGUES] = {{"commands", make_commands}, {"login", make_login},   {"streams", make_streams},
+                           {"compressed", make_compressed}, {"legacy", make_legacy}, {"types", make_types}};
+    (void)state;
+    for (size_t i = 0; i < DIALOGUES; i++) {
+        makers[i].make(&made[i]);
+        dialogues[i] = (struct dialogue){makers[i].name, made[i].lines, made[i].count, false};
     }
-}
-
-static inline void say(struct talk *t, const struct dialogue_made *d, size_t lines)
-{
-    for (size_t i = 0; i < lines && i < d->count; i++)
-        hear(t, d->lines[i].from, d->lines[i].bytes);
+    return 0;
 }
 
 #endif

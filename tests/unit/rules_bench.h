@@ -116,7 +116,7 @@ static inline void bench_sink(void *context, const struct alert *alert, const st
 static inline unsigned bench_ask(struct bench *b)
 {
     b->raised = 0;
-    unsigned matched = detector_message(b->detector, &b->message, bench_sink, b);
+    unsigned matched = (b->message.event ? detector_event : detector_message)(b->detector, &b->message, bench_sink, b);
     assert_int_equal(matched, b->raised);
     return matched;
 }
@@ -135,6 +135,7 @@ static inline void bench_same_rule(const struct rule *a, const struct rule *b)
     assert_int_equal(a->sides, b->sides);
     assert_int_equal(a->evidence, b->evidence);
     assert_int_equal(a->never, b->never);
+    assert_int_equal(a->event, b->event);
 }
 
 #endif

@@ -48,6 +48,7 @@ struct world {
     uint64_t packets, refused;
     int64_t time_ns, step_ns;
     unsigned closed, opened;
+    uint64_t unseen;
     enum flow_end end;
     enum side by;
     uint64_t *acks;      /* by packet number: stream offset that it acknowledges; checked at delivery when set */
@@ -146,6 +147,7 @@ static void world_closed(void *context, struct flow *flow, enum flow_end end, en
     assert_ptr_equal(flow->user, w);
     w->closed++;
     w->end = end;
+    w->unseen = flow->unseen;
     w->by = by;
 }
 
@@ -166,7 +168,7 @@ static bool world_is_server(void *context, const struct endpoint *endpoint)
     return endpoint->port == 33060;
 }
 
-static void world_open_as(struct world *w, size_t flows, size_t held_bytes, bool recording)
+static void world_open_as(struct world *w, size_t flows, size_t held_bytes, bool recording, const struct host_rules *hosts)
 {
     struct error why;
     memset(w, 0, sizeof *w);
@@ -174,7 +176,7 @@ static void world_open_as(struct world *w, size_t flows, size_t held_bytes, bool
     if (recording)
         assert_non_null(w->flight = flight_open(&w->arena, 1024, 1 << 20));
     const struct net_options options = {.flows = flows, .held_bytes = held_bytes, .flight = w->flight, .flight_reach = 1024,
-                                        .idle_ns = INT64_C(3600000000000)};
+                                        .hosts = hosts, .idle_ns = INT64_C(3600000000000)};
     const struct stream_sink sink = {.context = w, .bytes = world_bytes, .gap = world_gap, .finished = world_finished, .closed = world_closed, .is_server = world_is_server, .odd = world_odd};
     w->net = net_open(&w->arena, &options, &sink, &w->counters);
     assert_non_null(w->net);
@@ -187,13 +189,18 @@ static void world_open_as(struct world *w, size_t flows, size_t held_bytes, bool
 
 static inline void world_open(struct world *w, size_t flows, size_t held_bytes)
 {
-    world_open_as(w, flows, held_bytes, false);
+    world_open_as(w, flows, held_bytes, false, NULL);
+}
+
+static inline void world_open_hosts(struct world *w, size_t flows, size_t held_bytes, const struct host_rules *hosts)
+{
+    world_open_as(w, flows, held_bytes, false, hosts);
 }
 
 /* With a flight recorder, as the program has it. */
 static inline void world_open_recording(struct world *w, size_t flows, size_t held_bytes)
 {
-    world_open_as(w, flows, held_bytes, true);
+    world_open_as(w, flows, held_bytes, true, NULL);
 }
 
 static void world_packet(struct world *w, const struct net_packet *p)

@@ -82,6 +82,19 @@ static inline void talk_keep(struct talk *t)
         t->facts.seen[t->findings.facts[i].kind]++;
 }
 
+/* As the engine does it: what a compressed message opened to comes next. */
+static inline void talk_opened(struct talk *t, enum side from)
+{
+    struct view opened = t->findings.opened;
+    uint64_t length = t->findings.opened_length;
+    uint8_t *exact = malloc(opened.length);
+    memcpy(exact, opened.bytes, opened.length);
+    talk_clear_findings(t, length);
+    t->verdict = t->decoder->message(t->state, from, cursor_over(view_of(exact, opened.length)), &t->findings);
+    talk_keep(t);
+    free(exact);
+}
+
 /* Frames and decodes `bytes` of one side; stops at the first verdict that is not OK, or when more bytes are needed. Each
  * message is decoded from a heap block of exactly its wanted size. */
 static inline void talk(struct talk *t, enum side from, struct view bytes)
@@ -106,13 +119,15 @@ static inline void talk(struct talk *t, enum side from, struct view bytes)
         talk_keep(t);
         free(exact);
         t->messages++;
+        if (t->findings.opened.length && t->verdict == VERDICT_OK)
+            talk_opened(t, from);
         if (frame.total > bytes.length) {
             t->unread = 0;
             return;
         }
         bytes = view_from(bytes, (size_t)frame.total);
         t->unread = bytes.length;
-        if (t->verdict != VERDICT_OK || bytes.length == 0)
+        if ((t->verdict != VERDICT_OK && t->verdict != VERDICT_TLS_CARRIED) || bytes.length == 0)
             return;
     }
 }

@@ -1,153 +1,23 @@
 /* Cassandra: clean dialogues stay silent however they are cut; no byte value and no prefix is too much; boundaries are found
  * again after a gap. */
 #include "cql_dialogues.h"
-#include "drive.h"
-
-static void clean_dialogues_are_silent(void **state)
-{
-    (void)state;
-    for (size_t i = 0; i < DIALOGUES; i++) {
-        struct talk *t = talk_open(&cql_decoder);
-        for (size_t k = 0; k < dialogues[i].count; k++) {
-            talk_hex(t, dialogues[i].lines[k].from, dialogues[i].lines[k].text);
-            assert_int_equal(t->unread, 0);
-        }
-        if (t->reports_used)
-            print_error("dialogue %s\n", dialogues[i].name);
-        talk_expect_silence(t);
-        assert_false(t->session.midstream);
-        talk_close(t);
-    }
-}
-
-static void drive_hex(struct drive *d, enum side from, const char *text, size_t size)
-{
-    struct view whole = hex(text), left = whole;
-    while (left.length) {
-        struct view part = view_head(left, size ? size : left.length);
-        drive_bytes(d, from, part);
-        left = view_from(left, part.length);
-    }
-    hex_free(whole);
-}
-
-/* Through the room that buffers: whole, and in segments of every size up to 12 bytes. */
-static void segments_do_not_matter(void **state)
-{
-    (void)state;
-    static struct drive d;
-    assert_true(drive_open(&d));
-    for (size_t i = 0; i < DIALOGUES; i++) {
-        unsigned whole = 0;
-        for (size_t size = 0; size < 13; size++) {
-            drive_start(&d, 9042, false);
-            for (size_t k = 0; k < dialogues[i].count; k++)
-                drive_hex(&d, dialogues[i].lines[k].from, dialogues[i].lines[k].text, size);
-            unsigned messages = d.messages;
-            drive_end(&d, END_FIN, FROM_CLIENT);
-            if (d.lines_used)
-                fail_msg("%s in segments of %zu: %s", dialogues[i].name, size, d.lines[0]);
-            if (!size)
-                whole = messages;
-            assert_int_equal(messages, whole);
-        }
-    }
-    drive_close(&d);
-}
-
-static void say_damaged(const struct dialogue *d, size_t damaged, struct view bytes)
-{
-    struct talk *t = talk_open(&cql_decoder);
-    say(t, d, damaged);
-    talk(t, d->lines[damaged].from, bytes);
-    for (size_t i = damaged + 1; i < d->count && i < damaged + 4; i++)
-        talk_hex(t, d->lines[i].from, d->lines[i].text);
-    talk_clear_findings(t, 0);
-    cql_decoder.end(t->state, FROM_SERVER, true, &t->findings);
-    talk_clear_findings(t, 0);
-    cql_decoder.end(t->state, FROM_CLIENT, false, &t->findings);
-    talk_close(t);
-}
-
-static void every_prefix(void **state)
-{
-    (void)state;
-    for (size_t i = 0; i < DIALOGUES; i++)
-        for (size_t k = 0; k < dialogues[i].count; k++) {
-            struct view line = hex(dialogues[i].lines[k].text);
-            for (size_t length = 0; length < line.length; length++) {
-                uint8_t *exact = malloc(length ? length : 1);
-                memcpy(exact, line.bytes, length);
-                say_damaged(&dialogues[i], k, view_of(exact, length));
-                free(exact);
-            }
-            hex_free(line);
-        }
-}
 
 /* The body is shorter than its message needs, and the header says so: no prefix of a request is read beyond its end. */
+static void each_shorter_body(const struct talk *before, const struct dialogue *d, size_t k, struct view bytes)
+{
+    for (size_t length = 9; length < bytes.length; length++) {
+        uint8_t *exact = malloc(length);
+        memcpy(exact, bytes.bytes, length);
+        memcpy(exact + 5, (uint8_t[]){0, 0, (uint8_t)((length - 9) >> 8), (uint8_t)(length - 9)}, 4);
+        talk_close(say_damaged(NULL, before, d, k, view_of(exact, length)));
+        free(exact);
+    }
+}
+
 static void every_shorter_body(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < DIALOGUES; i++)
-        for (size_t k = 0; k < dialogues[i].count; k++) {
-            struct view line = hex(dialogues[i].lines[k].text);
-            for (size_t length = 9; length < line.length; length++) {
-                uint8_t *exact = malloc(length);
-                memcpy(exact, line.bytes, length);
-                memcpy(exact + 5, (uint8_t[]){0, 0, (uint8_t)((length - 9) >> 8), (uint8_t)(length - 9)}, 4);
-                say_damaged(&dialogues[i], k, view_of(exact, length));
-                free(exact);
-            }
-            hex_free(line);
-        }
-}
-
-static void every_change_of_a_byte(void **state)
-{
-    (void)state;
-    for (size_t i = 0; i < DIALOGUES; i++)
-        for (size_t k = 0; k < dialogues[i].count; k++) {
-            struct view line = hex(dialogues[i].lines[k].text);
-            uint8_t *changed = malloc(line.length);
-            memcpy(changed, line.bytes, line.length);
-            struct talk *before = talk_open(&cql_decoder);
-            say(before, &dialogues[i], k);
-            for (size_t at = 0; at < line.length; at++) {
-                for (unsigned value = 1; value < 256; value++) {
-                    changed[at] = (uint8_t)(line.bytes[at] ^ value);
-                    struct talk *t = talk_open(&cql_decoder);
-                    memcpy(t->state, before->state, sizeof t->state);
-                    t->session = before->session;
-                    talk(t, dialogues[i].lines[k].from, view_of(changed, line.length));
-                    talk_close(t);
-                }
-                changed[at] = (uint8_t)~line.bytes[at];
-                say_damaged(&dialogues[i], k, view_of(changed, line.length));
-                changed[at] = line.bytes[at];
-            }
-            talk_close(before);
-            free(changed);
-            hex_free(line);
-        }
-}
-
-/* Losing all that was said before any line leaves nothing to complain about. */
-static void joined_in_the_middle(void **state)
-{
-    (void)state;
-    static struct drive d;
-    assert_true(drive_open(&d));
-    for (size_t i = 0; i < DIALOGUES; i++)
-        for (size_t from = 1; from < dialogues[i].count; from++) {
-            drive_start(&d, 9042, true);
-            for (size_t k = from; k < dialogues[i].count; k++)
-                drive_hex(&d, dialogues[i].lines[k].from, dialogues[i].lines[k].text, 0);
-            drive_end(&d, END_FIN, FROM_SERVER);
-            if (d.lines_used && strncmp(d.lines[0], "cql.rejected", 12) != 0)
-                fail_msg("%s from line %zu: %s", dialogues[i].name, from, d.lines[0]);
-        }
-    drive_close(&d);
+    dialogues_each(&spoken, each_shorter_body);
 }
 
 static void finds_the_next_boundary(void **state)
@@ -184,7 +54,7 @@ static void long_bodies_cost_their_heads(void **state)
         assert_int_equal(cql_decoder.frame(t->state, FROM_SERVER, cursor_over(view_of(bytes, sizeof bytes)), &frame), FRAME_READY);
         assert_int_equal(frame.total, sizeof bytes);
         assert_int_equal(frame.wanted, MESSAGE_BYTES_MAX);
-        say(t, dialogue_named("session"), 4);
+        say(t, dialogue_named(&spoken, "session"), 4);
         talk_hex(t, FROM_CLIENT, "04000001 07 0000000d 00000006 'select' 0001 00");
         talk(t, FROM_SERVER, view_of(bytes, sizeof bytes));
         if (wrong)
@@ -201,7 +71,7 @@ static void facts_are_told(void **state)
 {
     (void)state;
     struct talk *t = talk_open(&cql_decoder);
-    say(t, dialogue_named("login"), 10);
+    say(t, dialogue_named(&spoken, "login"), 10);
     assert_int_equal(t->facts.seen[FACT_LOGIN], 3);
     assert_int_equal(t->facts.seen[FACT_LOGIN_FAILED], 1);
     assert_int_equal(t->facts.seen[FACT_LOGIN_OK], 1);
@@ -210,7 +80,7 @@ static void facts_are_told(void **state)
     assert_int_equal(t->session.phase, PHASE_AUTHENTICATED);
     talk_close(t);
     t = talk_open(&cql_decoder);
-    say(t, dialogue_named("session"), 99);
+    say(t, dialogue_named(&spoken, "session"), 99);
     assert_int_equal(t->facts.seen[FACT_CLIENT], 1);
     assert_int_equal(t->facts.seen[FACT_SERVER_HELLO], 1);
     assert_int_equal(t->facts.seen[FACT_REQUEST], 13);
@@ -218,7 +88,7 @@ static void facts_are_told(void **state)
     assert_memory_equal(t->session.database, "shop", 4);
     talk_close(t);
     t = talk_open(&cql_decoder);
-    say(t, dialogue_named("errors"), 99);
+    say(t, dialogue_named(&spoken, "errors"), 99);
     assert_int_equal(t->facts.seen[FACT_ERROR], 18);
     talk_close(t);
 }
@@ -228,7 +98,7 @@ static void passwords_are_masked(void **state)
 {
     (void)state;
     struct talk *t = talk_open(&cql_decoder);
-    say(t, dialogue_named("login"), 2);
+    say(t, dialogue_named(&spoken, "login"), 2);
     talk_hex(t, FROM_CLIENT, "04000001 0f 0000000f 0000000b 00 'ann' 00 'secret'");
     assert_true(t->findings.secret);
     bool masked = false;
@@ -237,7 +107,7 @@ static void passwords_are_masked(void **state)
     assert_true(masked);
     talk_close(t);
     t = talk_open(&cql_decoder);
-    say(t, dialogue_named("login"), 2);
+    say(t, dialogue_named(&spoken, "login"), 2);
     talk_hex(t, FROM_CLIENT, "04000001 0f 0000000a 00000006 'secret'");
     assert_non_null(talk_find(t, ANOMALY_CQL_PLAIN_TOKEN));
     assert_true(t->findings.secret);
@@ -253,11 +123,9 @@ static void the_catalogue_is_complete(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(clean_dialogues_are_silent), cmocka_unit_test(segments_do_not_matter),
-        cmocka_unit_test(every_prefix),               cmocka_unit_test(every_shorter_body),
-        cmocka_unit_test(every_change_of_a_byte),     cmocka_unit_test(joined_in_the_middle),
-        cmocka_unit_test(finds_the_next_boundary),    cmocka_unit_test(long_bodies_cost_their_heads),
-        cmocka_unit_test(facts_are_told),             cmocka_unit_test(passwords_are_masked),
+        DIALOGUE_TESTS(&spoken),
+        cmocka_unit_test(every_shorter_body), cmocka_unit_test(finds_the_next_boundary),
+        cmocka_unit_test(long_bodies_cost_their_heads), cmocka_unit_test(facts_are_told), cmocka_unit_test(passwords_are_masked),
         cmocka_unit_test(the_catalogue_is_complete),
     };
     return cmocka_run_group_tests_name("cql bytes", tests, NULL, NULL);

@@ -2,18 +2,6 @@
  * of weight, and has a legal neighbour that stays silent. */
 #include "cql_dialogues.h"
 
-struct damage {
-    const char *name;
-    const char *dialogue; /* said before, up to `lines` lines */
-    size_t lines;
-    enum side from;
-    enum anomaly anomaly;
-    enum field field;
-    uint32_t offset;      /* in the message */
-    const char *bad;
-    const char *good;     /* NULL: nothing may stand here */
-};
-
 #define D(name) ANOMALY_CQL_##name
 #define F(name) FIELD_CQL_##name
 #define C FROM_CLIENT
@@ -147,44 +135,10 @@ static const struct damage rows[] = {
     {"an option longer than its body", "session", 1, S, D(OVERRUN_SERVER), F(STRING_LENGTH), 11, "84000000 06 00000006 0001 0009 'ab'", "84000000 06 00000002 0000"},
 };
 
-static struct talk *talk_after(const struct damage *row)
-{
-    struct talk *t = talk_open(&cql_decoder);
-    say(t, dialogue_named(row->dialogue), row->lines);
-    talk_expect_silence(t);
-    talk_forget(t);
-    return t;
-}
-
-static void expect_only(const struct talk *t, const struct damage *row)
-{
-    const struct report *found = talk_find(t, row->anomaly);
-    for (unsigned i = 0; i < t->reports_used; i++)
-        if (t->reports[i].anomaly != row->anomaly)
-            fail_msg("%s: also %s", row->name, anomaly_row((enum anomaly)t->reports[i].anomaly)->name);
-    if (!found)
-        fail_msg("%s: not found", row->name);
-    if (found->field != row->field || found->offset != row->offset)
-        fail_msg("%s: %s at %u", row->name, field_name((enum field)found->field), found->offset);
-}
-
 static void damage_is_found(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        struct talk *t = talk_after(&rows[i]);
-        talk_hex(t, rows[i].from, rows[i].bad);
-        expect_only(t, &rows[i]);
-        talk_close(t);
-        if (!rows[i].good)
-            continue;
-        t = talk_after(&rows[i]);
-        talk_hex(t, rows[i].from, rows[i].good);
-        if (t->reports_used)
-            print_error("legal neighbour of: %s\n", rows[i].name);
-        talk_expect_silence(t);
-        talk_close(t);
-    }
+    run_damage(&spoken, rows, sizeof rows / sizeof rows[0]);
 }
 
 /* Sizes: 128 KiB before the login, 16 MiB after it. */
@@ -206,7 +160,7 @@ static void sizes_before_and_after_the_login(void **state)
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
         struct talk *t = talk_open(&cql_decoder);
         uint32_t length = sizes[i].length, text = length - 4;
-        say(t, dialogue_named(sizes[i].dialogue), sizes[i].lines);
+        say(t, dialogue_named(&spoken, sizes[i].dialogue), sizes[i].lines);
         talk_forget(t);
         memset(bytes, 'x', sizeof bytes);
         uint8_t head[] = {4, 0, 0, 1, sizes[i].opcode, (uint8_t)(length >> 24), (uint8_t)(length >> 16), (uint8_t)(length >> 8), (uint8_t)length,
@@ -228,7 +182,7 @@ static void ends(void **state)
     (void)state;
     for (size_t lines = 0; lines <= 8; lines++) {
         struct talk *t = talk_open(&cql_decoder);
-        say(t, dialogue_named("session"), lines);
+        say(t, dialogue_named(&spoken, "session"), lines);
         talk_clear_findings(t, 0);
         cql_decoder.end(t->state, FROM_SERVER, true, &t->findings);
         assert_int_equal(t->findings.reports_used, lines % 2);

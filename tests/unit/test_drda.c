@@ -1,113 +1,6 @@
 /* DRDA: clean dialogues stay silent however they are cut; no byte value and no prefix is too much; facts; boundaries are found
  * again after a gap; long values cost their heads. The rows of damage are in tools/damage/drda.py. */
 #include "drda_dialogues.h"
-#include "drive.h"
-#include "talk.h"
-
-enum { PORT = 50000 };
-
-static void clean_dialogues_are_silent(void **state)
-{
-    (void)state;
-    for (size_t i = 0; i < DIALOGUES; i++) {
-        struct talk *t = talk_open(&drda_decoder);
-        for (size_t k = 0; k < dialogues[i].count; k++) {
-            talk_hex(t, dialogues[i].lines[k].from, dialogues[i].lines[k].hex);
-            assert_int_equal(t->unread, 0);
-        }
-        if (t->reports_used)
-            print_error("dialogue %s\n", dialogues[i].name);
-        talk_expect_silence(t);
-        talk_close(t);
-    }
-}
-
-/* Through the room that buffers: whole, and in segments of every size up to 12 bytes. */
-static void segments_do_not_matter(void **state)
-{
-    (void)state;
-    static struct drive d;
-    assert_true(drive_open(&d));
-    for (size_t i = 0; i < DIALOGUES; i++) {
-        unsigned whole = 0;
-        for (size_t size = 0; size < 13; size++) {
-            drive_start(&d, PORT, false);
-            for (size_t k = 0; k < dialogues[i].count; k++) {
-                struct view line = hex(dialogues[i].lines[k].hex);
-                for (struct view left = line; left.length;) {
-                    struct view part = view_head(left, size ? size : left.length);
-                    drive_bytes(&d, dialogues[i].lines[k].from, part);
-                    left = view_from(left, part.length);
-                }
-                hex_free(line);
-            }
-            if (d.lines_used)
-                fail_msg("%s in segments of %zu: %s", dialogues[i].name, size, d.lines[0]);
-            if (!size)
-                whole = d.messages;
-            assert_int_equal(d.messages, whole);
-            drive_end(&d, END_FIN, FROM_CLIENT);
-        }
-    }
-    drive_close(&d);
-}
-
-static void say(struct talk *t, const struct dialogue *d, size_t lines)
-{
-    for (size_t i = 0; i < lines; i++)
-        talk_hex(t, d->lines[i].from, d->lines[i].hex);
-}
-
-static void every_prefix_and_every_change_of_a_byte(void **state)
-{
-    (void)state;
-    for (size_t i = 0; i < DIALOGUES; i++)
-        for (size_t k = 0; k < dialogues[i].count; k++) {
-            struct view line = hex(dialogues[i].lines[k].hex);
-            uint8_t *changed = malloc(line.length);
-            for (size_t at = 0; at < line.length; at++) {
-                struct talk *t = talk_open(&drda_decoder);
-                say(t, &dialogues[i], k);
-                talk(t, dialogues[i].lines[k].from, view_head(line, at));
-                talk_clear_findings(t, 0);
-                drda_decoder.end(t->state, FROM_SERVER, false, &t->findings);
-                talk_close(t);
-                for (unsigned value = 1; value < 256; value += at < 32 || value == 1 ? 1 : 37) {
-                    memcpy(changed, line.bytes, line.length);
-                    changed[at] ^= (uint8_t)value;
-                    t = talk_open(&drda_decoder);
-                    say(t, &dialogues[i], k);
-                    talk(t, dialogues[i].lines[k].from, view_of(changed, line.length));
-                    for (size_t next = k + 1; next < dialogues[i].count; next++)
-                        talk_hex(t, dialogues[i].lines[next].from, dialogues[i].lines[next].hex);
-                    talk_close(t);
-                }
-            }
-            free(changed);
-            hex_free(line);
-        }
-}
-
-/* Losing all that was said before any line leaves nothing to complain about. */
-static void joined_in_the_middle(void **state)
-{
-    (void)state;
-    static struct drive d;
-    assert_true(drive_open(&d));
-    for (size_t i = 0; i < DIALOGUES; i++)
-        for (size_t from = 1; from < dialogues[i].count; from++) {
-            drive_start(&d, PORT, true);
-            for (size_t k = from; k < dialogues[i].count; k++) {
-                struct view line = hex(dialogues[i].lines[k].hex);
-                drive_bytes(&d, dialogues[i].lines[k].from, line);
-                hex_free(line);
-            }
-            drive_end(&d, END_FIN, FROM_SERVER);
-            if (d.lines_used)
-                fail_msg("%s from line %zu: %s", dialogues[i].name, from, d.lines[0]);
-        }
-    drive_close(&d);
-}
 
 static void facts_are_observed(void **state)
 {
@@ -190,8 +83,7 @@ static void the_catalogue_is_complete(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(clean_dialogues_are_silent), cmocka_unit_test(segments_do_not_matter),
-        cmocka_unit_test(every_prefix_and_every_change_of_a_byte), cmocka_unit_test(joined_in_the_middle),
+        DIALOGUE_TESTS(&spoken),
         cmocka_unit_test(facts_are_observed), cmocka_unit_test(finds_the_next_boundary),
         cmocka_unit_test(long_values_are_followed), cmocka_unit_test(the_catalogue_is_complete),
     };

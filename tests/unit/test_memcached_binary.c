@@ -40,7 +40,7 @@ static const struct damage binary_damage[] = {
 static void requests_and_responses_are_judged(void **state)
 {
     (void)state;
-    run_damage(binary_damage, sizeof binary_damage / sizeof binary_damage[0]);
+    run_damage(&spoken, binary_damage, sizeof binary_damage / sizeof binary_damage[0]);
 }
 
 /* Legal extras (two ways), key (n: none, k: needed, f: free) and value (n: none, f: free, i: not looked at). */
@@ -115,17 +115,17 @@ static void a_login_by_sasl(void **state)
 {
     (void)state;
     struct talk *t = talk_open(&memcached_decoder);
-    say(t, dialogue_named("sasl"), 3);
+    say(t, dialogue_named(&spoken, "sasl"), 3);
     assert_int_equal(t->facts.seen[FACT_LOGIN], 1);
     assert_true(t->findings.secret);
-    say(t, &(struct dialogue){"rest", sasl_lines + 3, 1}, 1);
+    say(t, &(struct dialogue){"rest", sasl_lines + 3, 1, false}, 1);
     assert_int_equal(t->facts.seen[FACT_LOGIN_OK], 1);
     assert_memory_equal(t->session.user, "app", 3);
     assert_int_equal(t->session.user_length, 3);
     talk_expect_silence(t);
     talk_close(t);
 
-    t = talk_after("sasl", 3);
+    t = talk_after(&spoken, "sasl", 3);
     talk_hex(t, FROM_SERVER, "81 21 0000 00 00 0020 00000000 " TAIL);
     assert_int_equal(t->facts.seen[FACT_LOGIN_FAILED], 1);
     talk_expect_silence(t);

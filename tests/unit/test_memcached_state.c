@@ -17,7 +17,7 @@ static void every_request_has_its_reply(void **state)
         unsigned requests;
     } rows[] = {{"store", 8}, {"get", 9}, {"admin", 20}, {"binary", 12}, {"quiet", 1}, {"sasl", 3}, {"meta", 10}};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        const struct dialogue *d = dialogue_named(rows[i].dialogue);
+        const struct dialogue *d = dialogue_named(&spoken, rows[i].dialogue);
         struct talk *t = talk_open(&memcached_decoder);
         say(t, d, d->count);
         if (t->facts.seen[FACT_REQUEST] != rows[i].requests || t->facts.seen[FACT_REPLY] != rows[i].requests)
@@ -30,7 +30,7 @@ static void what_the_server_says_of_itself(void **state)
 {
     (void)state;
     struct talk *t = talk_open(&memcached_decoder);
-    say(t, dialogue_named("admin"), 4);
+    say(t, dialogue_named(&spoken, "admin"), 4);
     assert_int_equal(t->facts.seen[FACT_SERVER_HELLO], 2);
     assert_int_equal(t->facts.seen[FACT_LIMIT], 1);
     talk_close(t);
@@ -60,7 +60,7 @@ static void credentials_are_secret(void **state)
         talk_close(t);
     }
     struct talk *t = talk_open(&memcached_decoder);
-    say(t, dialogue_named("auth"), 6);
+    say(t, dialogue_named(&spoken, "auth"), 6);
     assert_int_equal(t->facts.seen[FACT_LOGIN], 2);
     assert_int_equal(t->facts.seen[FACT_LOGIN_FAILED], 2);
     assert_int_equal(t->facts.seen[FACT_LOGIN_OK], 1);
@@ -72,7 +72,7 @@ static void credentials_are_secret(void **state)
 static void the_verdict_is_told_once(void **state)
 {
     (void)state;
-    struct talk *t = talk_after("get", 2);
+    struct talk *t = talk_after(&spoken, "get", 2);
     talk_hex(t, FROM_CLIENT, "'incr a x' 0d0a 'stats nothing' 0d0a 'get a' 0d0a");
     assert_int_equal(t->reports_used, 1);
     talk_hex(t, FROM_SERVER, "'CLIENT_ERROR invalid numeric delta argument' 0d0a");
@@ -90,12 +90,12 @@ static void the_verdict_is_told_once(void **state)
 static void refused_before_it_is_whole(void **state)
 {
     (void)state;
-    struct talk *t = talk_after("get", 2);
+    struct talk *t = talk_after(&spoken, "get", 2);
     talk_hex(t, FROM_CLIENT, "'set a 0 0 2000000' 0d0a 'half'");
     talk_hex(t, FROM_SERVER, "'SERVER_ERROR object too large for cache' 0d0a");
     assert_int_equal(t->reports_used, 1);
     assert_non_null(talk_find(t, ANOMALY_MEMCACHED_ITEM_REFUSED));
-    talk_end(t, FROM_SERVER);
+    talk_end(t, FROM_SERVER, false);
     assert_int_equal(t->reports_used, 1);
     talk_close(t);
 }
@@ -103,15 +103,15 @@ static void refused_before_it_is_whole(void **state)
 static void more_requests_than_are_followed(void **state)
 {
     (void)state;
-    struct talk *t = talk_after("get", 2);
+    struct talk *t = talk_after(&spoken, "get", 2);
     for (unsigned i = 0; i < 500; i++)
         talk_hex(t, FROM_CLIENT, "'get a' 0d0a 'mn' 0d0a 'md a q' 0d0a");
     for (unsigned i = 0; i < 500; i++)
         talk_hex(t, FROM_SERVER, "'END' 0d0a 'MN' 0d0a");
-    talk_end(t, FROM_SERVER);
+    talk_end(t, FROM_SERVER, false);
     talk_expect_silence(t);
     talk_close(t);
-    t = talk_after("get", 2);
+    t = talk_after(&spoken, "get", 2);
     for (unsigned i = 0; i < 100000; i++)
         talk_hex(t, FROM_CLIENT, "'get a' 0d0a");
     for (unsigned i = 0; i < 100000; i++)
@@ -148,20 +148,20 @@ static void how_it_ends(void **state)
          "81 0a 0000 00 00 0020 00000000 00000007 0000000000000000", FROM_SERVER, ANOMALY_NONE},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        struct talk *t = talk_after(rows[i].dialogue, rows[i].lines);
+        struct talk *t = talk_after(&spoken, rows[i].dialogue, rows[i].lines);
         talk_hex(t, FROM_CLIENT, rows[i].client);
         talk_hex(t, FROM_SERVER, rows[i].server);
         talk_expect_silence(t);
-        talk_end(t, rows[i].first);
-        talk_end(t, rows[i].first == FROM_CLIENT ? FROM_SERVER : FROM_CLIENT);
+        talk_end(t, rows[i].first, false);
+        talk_end(t, rows[i].first == FROM_CLIENT ? FROM_SERVER : FROM_CLIENT, false);
         bool right = rows[i].anomaly ? t->reports_used == 1 && talk_find(t, rows[i].anomaly) : t->reports_used == 0;
         if (!right)
             fail_msg("%s: %u reports", rows[i].name, t->reports_used);
         talk_close(t);
     }
-    struct talk *t = talk_after("get", 2);
+    struct talk *t = talk_after(&spoken, "get", 2);
     talk_hex(t, FROM_CLIENT, "'shutdown' 0d0a");
-    talk_end(t, FROM_SERVER);
+    talk_end(t, FROM_SERVER, false);
     assert_int_equal(t->facts.seen[FACT_SHUTDOWN], 1);
     talk_close(t);
 }
@@ -187,7 +187,7 @@ static void tls_or_not(void **state)
     for (int side = FROM_CLIENT; side <= FROM_SERVER; side++) {
         t = talk_open(&memcached_decoder);
         talk_hex(t, FROM_CLIENT, hello);
-        talk_end(t, (enum side)side);
+        talk_end(t, (enum side)side, false);
         assert_non_null(talk_find(t, ANOMALY_MEMCACHED_TLS_UNEXPECTED));
         assert_int_equal(t->reports_used, 1);
         talk_close(t);
@@ -212,7 +212,7 @@ static void numbers(void **state)
     for (size_t i = 0; i < sizeof times / sizeof times[0]; i++) {
         char line[96];
         snprintf(line, sizeof line, "'touch a %s' 0d0a", times[i].word);
-        struct talk *t = talk_after("get", 2);
+        struct talk *t = talk_after(&spoken, "get", 2);
         talk_hex(t, FROM_CLIENT, line);
         if ((talk_find(t, ANOMALY_MEMCACHED_NUMBER) == NULL) != times[i].good)
             fail_msg("time %s", times[i].word);
@@ -221,7 +221,7 @@ static void numbers(void **state)
     for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++) {
         char line[96];
         snprintf(line, sizeof line, "'set a %s 0 0' 0d0a", flags[i].word);
-        struct talk *t = talk_after("get", 2);
+        struct talk *t = talk_after(&spoken, "get", 2);
         talk_hex(t, FROM_CLIENT, line);
         if ((talk_find(t, ANOMALY_MEMCACHED_NUMBER) == NULL) != flags[i].good)
             fail_msg("flags %s", flags[i].word);

@@ -99,13 +99,13 @@ static const struct damage meta_damage[] = {
 static void text_is_judged(void **state)
 {
     (void)state;
-    run_damage(text_damage, sizeof text_damage / sizeof text_damage[0]);
+    run_damage(&spoken, text_damage, sizeof text_damage / sizeof text_damage[0]);
 }
 
 static void meta_is_judged(void **state)
 {
     (void)state;
-    run_damage(meta_damage, sizeof meta_damage / sizeof meta_damage[0]);
+    run_damage(&spoken, meta_damage, sizeof meta_damage / sizeof meta_damage[0]);
 }
 
 /* `length` times the same byte between what is written. */
@@ -129,7 +129,7 @@ static void blocks_of_every_size(void **state)
     static const unsigned sizes[] = {0, 1, 2045, 2046, 2047, 2048, 2049, 2050, 2051, 16384, 100000};
     for (size_t i = 0; i < sizeof sizes / sizeof sizes[0]; i++) {
         for (unsigned wrong = 0; wrong < 2; wrong++) {
-            struct talk *t = talk_after("get", 2);
+            struct talk *t = talk_after(&spoken, "get", 2);
             char line[64];
             snprintf(line, sizeof line, "'set a 0 0 %u' 0d0a", sizes[i]);
             struct view bytes = filled(line, sizes[i], '\n', wrong ? "0d0d 'get a' 0d0a" : "0d0a 'get a' 0d0a");
@@ -171,7 +171,7 @@ static void lines_have_a_limit(void **state)
         {"20 'get '", 5000, "'a' 0d0a", false},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        struct talk *t = talk_after("get", 2);
+        struct talk *t = talk_after(&spoken, "get", 2);
         struct view bytes = filled(rows[i].front, rows[i].length, ' ', rows[i].back);
         talk(t, FROM_CLIENT, bytes);
         if ((talk_find(t, ANOMALY_MEMCACHED_LINE_TOO_LONG) != NULL) != rows[i].wrong)
@@ -180,7 +180,7 @@ static void lines_have_a_limit(void **state)
         talk_close(t);
     }
     for (unsigned spaces = 100; spaces <= 101; spaces++) {
-        struct talk *t = talk_after("get", 2);
+        struct talk *t = talk_after(&spoken, "get", 2);
         struct view bytes = filled("", spaces, ' ', "'get '"), all;
         uint8_t *more = malloc(bytes.length + 3000);
         memcpy(more, bytes.bytes, bytes.length);
@@ -209,7 +209,7 @@ static void keys_of_a_long_get(void **state)
             used += length + 1;
         }
         memcpy(line + used - 1, "\r\n", 2);
-        struct talk *t = talk_after("get", 2);
+        struct talk *t = talk_after(&spoken, "get", 2);
         talk(t, FROM_CLIENT, view_of(line, used + 1));
         assert_int_equal(t->unread, 0);
         assert_int_equal(talk_find(t, ANOMALY_MEMCACHED_KEY_TOO_LONG) != NULL, length > 250);
@@ -228,7 +228,7 @@ static void one_key_again_and_again(void **state)
         for (unsigned k = 0; k < keys; k++)
             memcpy(line + 3 + k * 3, " ab", 3);
         memcpy(line + 3 + keys * 3, "\r\n", 2);
-        struct talk *t = talk_after("get", 2);
+        struct talk *t = talk_after(&spoken, "get", 2);
         talk(t, FROM_CLIENT, view_of(line, 3 + keys * 3 + 2));
         assert_int_equal(talk_find(t, ANOMALY_MEMCACHED_KEY_REPEATED) != NULL, keys > 60000);
         free(line);

@@ -1,155 +1,31 @@
 /* MongoDB: clean dialogues stay silent however they are cut; no byte value and no prefix is too much; boundaries are found
  * again after a gap; long messages cost their heads. */
-#include "drive.h"
 #include "mongodb_dialogues.h"
 
-static void clean_dialogues_are_silent(void **state)
-{
-    (void)state;
-    make_dialogues();
-    for (size_t i = 0; i < DIALOGUES; i++) {
-        struct talk *t = talk_open(&mongodb_decoder);
-        for (size_t k = 0; k < dialogues[i].count; k++) {
-            hear(t, dialogues[i].lines[k].from, dialogues[i].lines[k].bytes);
-            assert_int_equal(t->unread, 0);
-            if (t->reports_used)
-                print_error("dialogue %s, line %zu\n", dialogues[i].name, k);
-            talk_expect_silence(t);
-        }
-        assert_false(t->session.midstream);
-        talk_close(t);
-    }
-}
-
-/* Through the room that buffers: whole, and in segments of every size up to 9 bytes. */
-static void segments_do_not_matter(void **state)
-{
-    (void)state;
-    static struct drive d;
-    assert_true(drive_open(&d));
-    for (size_t i = 0; i < DIALOGUES; i++) {
-        unsigned whole = 0;
-        for (size_t size = 0; size < 10; size++) {
-            drive_start(&d, 27017, false);
-            for (size_t k = 0; k < dialogues[i].count; k++) {
-                struct view left = dialogues[i].lines[k].bytes;
-                while (left.length) {
-                    struct view part = view_head(left, size ? size : left.length);
-                    drive_bytes(&d, dialogues[i].lines[k].from, part);
-                    left = view_from(left, part.length);
-                }
-            }
-            unsigned messages = d.messages;
-            drive_end(&d, END_FIN, FROM_CLIENT);
-            if (d.lines_used)
-                fail_msg("%s in segments of %zu: %s", dialogues[i].name, size, d.lines[0]);
-            if (!size)
-                whole = messages;
-            assert_int_equal(messages, whole);
-        }
-    }
-    drive_close(&d);
-}
-
-static void say_damaged(const struct dialogue_made *d, size_t damaged, struct view bytes)
-{
-    struct talk *t = talk_open(&mongodb_decoder);
-    say(t, d, damaged);
-    hear(t, d->lines[damaged].from, bytes);
-    for (size_t i = damaged + 1; i < d->count; i++)
-        hear(t, d->lines[i].from, d->lines[i].bytes);
-    talk_clear_findings(t, 0);
-    mongodb_decoder.end(t->state, FROM_SERVER, true, &t->findings);
-    talk_clear_findings(t, 0);
-    mongodb_decoder.end(t->state, FROM_CLIENT, false, &t->findings);
-    talk_close(t);
-}
-
-static void every_prefix(void **state)
-{
-    (void)state;
-    for (size_t i = 0; i < DIALOGUES; i++)
-        for (size_t k = 0; k < dialogues[i].count; k++)
-            for (size_t length = 0; length < dialogues[i].lines[k].bytes.length; length++) {
-                uint8_t *exact = malloc(length ? length : 1);
-                memcpy(exact, dialogues[i].lines[k].bytes.bytes, length);
-                say_damaged(&dialogues[i], k, view_of(exact, length));
-                free(exact);
-            }
-}
-
 /* A message that is cut and says so: each length is one that the message might have. */
+static void each_prefix_with_its_length(const struct talk *before, const struct dialogue *d, size_t k, struct view line)
+{
+    for (size_t length = 16; length < line.length; length++) {
+        uint8_t *exact = malloc(length);
+        memcpy(exact, line.bytes, length);
+        for (unsigned b = 0; b < 4; b++)
+            exact[b] = (uint8_t)(length >> 8 * b);
+        struct talk *t = talk_again(NULL, before, d, k);
+        talk(t, d->lines[k].from, view_of(exact, length));
+        /* Without its last document or sequence it may still be a message. */
+        uint32_t opcode = line.bytes[12] | (uint32_t)line.bytes[13] << 8;
+        bool whole = opcode == OP_INSERT || (opcode == OP_MSG && length == 21u + (line.bytes[21] | (uint32_t)line.bytes[22] << 8));
+        if (!t->reports_used && !whole)
+            fail_msg("%s line %zu cut to %zu bytes is silent", d->name, k, length);
+        talk_close(t);
+        free(exact);
+    }
+}
+
 static void every_prefix_with_its_length(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < DIALOGUES; i++)
-        for (size_t k = 0; k < dialogues[i].count; k++) {
-            struct view line = dialogues[i].lines[k].bytes;
-            for (size_t length = 16; length < line.length; length++) {
-                uint8_t *exact = malloc(length);
-                memcpy(exact, line.bytes, length);
-                for (unsigned b = 0; b < 4; b++)
-                    exact[b] = (uint8_t)(length >> 8 * b);
-                struct talk *t = talk_open(&mongodb_decoder);
-                say(t, &dialogues[i], k);
-                talk_forget(t);
-                hear(t, dialogues[i].lines[k].from, view_of(exact, length));
-                /* Without its last document or sequence it may still be a message. */
-                uint32_t opcode = line.bytes[12] | (uint32_t)line.bytes[13] << 8;
-                bool whole = opcode == OP_INSERT || (opcode == OP_MSG && length == 21u + (line.bytes[21] | (uint32_t)line.bytes[22] << 8));
-                if (!t->reports_used && !whole)
-                    fail_msg("%s line %zu cut to %zu bytes is silent", dialogues[i].name, k, length);
-                talk_close(t);
-                free(exact);
-            }
-        }
-}
-
-static void every_change_of_a_byte(void **state)
-{
-    (void)state;
-    for (size_t i = 0; i < DIALOGUES; i++)
-        for (size_t k = 0; k < dialogues[i].count; k++) {
-            struct view line = dialogues[i].lines[k].bytes;
-            struct talk *before = talk_open(&mongodb_decoder);
-            say(before, &dialogues[i], k);
-            uint8_t *changed = malloc(line.length);
-            memcpy(changed, line.bytes, line.length);
-            struct talk *t = talk_open(&mongodb_decoder);
-            for (size_t at = 0; at < line.length; at++) {
-                for (unsigned value = 1; value < 256; value++) {
-                    changed[at] = (uint8_t)(line.bytes[at] ^ value);
-                    memcpy(t->state, before->state, sizeof t->state);
-                    t->session = before->session;
-                    hear(t, dialogues[i].lines[k].from, view_of(changed, line.length));
-                    talk_forget(t);
-                }
-                changed[at] = (uint8_t)~line.bytes[at];
-                say_damaged(&dialogues[i], k, view_of(changed, line.length));
-                changed[at] = line.bytes[at];
-            }
-            free(changed);
-            talk_close(t);
-            talk_close(before);
-        }
-}
-
-/* Losing all that was said before any line leaves nothing to complain about. */
-static void joined_in_the_middle(void **state)
-{
-    (void)state;
-    static struct drive d;
-    assert_true(drive_open(&d));
-    for (size_t i = 0; i < DIALOGUES; i++)
-        for (size_t from = 1; from < dialogues[i].count; from++) {
-            drive_start(&d, 27017, true);
-            for (size_t k = from; k < dialogues[i].count; k++)
-                drive_bytes(&d, dialogues[i].lines[k].from, dialogues[i].lines[k].bytes);
-            drive_end(&d, END_FIN, FROM_SERVER);
-            if (d.lines_used)
-                fail_msg("%s from line %zu: %s", dialogues[i].name, from, d.lines[0]);
-        }
-    drive_close(&d);
+    dialogues_each(&spoken, each_prefix_with_its_length);
 }
 
 /* A gap in the middle of any line: the message after the next is read again. */
@@ -162,7 +38,7 @@ static void gaps_are_survived(void **state)
         for (size_t lost = 0; lost < dialogues[i].count; lost++) {
             drive_start(&d, 27017, false);
             for (size_t k = 0; k < dialogues[i].count; k++) {
-                struct view bytes = dialogues[i].lines[k].bytes;
+                struct view bytes = line_take(&dialogues[i].lines[k]);
                 if (k == lost) {
                     drive_bytes(&d, dialogues[i].lines[k].from, view_head(bytes, bytes.length / 3));
                     drive_gap(&d, dialogues[i].lines[k].from, bytes.length / 3);
@@ -183,7 +59,7 @@ static void finds_the_next_boundary(void **state)
     struct talk *t = talk_open(&mongodb_decoder);
     for (size_t i = 0; i < DIALOGUES; i++)
         for (size_t k = 0; k < dialogues[i].count; k++) {
-            struct view line = dialogues[i].lines[k].bytes;
+            struct view line = line_take(&dialogues[i].lines[k]);
             uint32_t opcode = line.bytes[12] | (uint32_t)line.bytes[13] << 8;
             size_t junk = 37;
             if (opcode == OP_COMMAND || opcode == OP_COMMANDREPLY) /* too little in them to be sure of */
@@ -217,14 +93,14 @@ static void long_messages_cost_their_heads(void **state)
     assert_int_equal(mongodb_decoder.frame(t->state, FROM_CLIENT, cursor_over(message), &frame), FRAME_READY);
     assert_int_equal(frame.total, message.length);
     assert_int_equal(frame.wanted, MESSAGE_BYTES_MAX);
-    hear(t, FROM_CLIENT, message);
+    talk(t, FROM_CLIENT, message);
     assert_int_equal(t->facts.seen[FACT_REQUEST], 1);
     talk_expect_silence(t);
-    hear(t, FROM_SERVER, build_msg_from(100, 9, 0, "{n: 1, ok: 1.0}"));
+    talk(t, FROM_SERVER, build_msg_from(100, 9, 0, "{n: 1, ok: 1.0}"));
     assert_int_equal(t->facts.seen[FACT_REPLY], 1);
     for (unsigned c = COMPRESSOR_NOOP; c <= COMPRESSOR_ZSTD; c++) {
-        hear(t, FROM_CLIENT, build_compressed(message, c, 0));
-        hear(t, FROM_SERVER, build_msg_from(101, 9, 0, "{n: 1, ok: 1.0}"));
+        talk(t, FROM_CLIENT, build_compressed(message, c, 0));
+        talk(t, FROM_SERVER, build_msg_from(101, 9, 0, "{n: 1, ok: 1.0}"));
         talk_expect_silence(t);
     }
     assert_int_equal(t->facts.seen[FACT_REPLY], 5);
@@ -240,11 +116,10 @@ static void the_catalogue_is_complete(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(clean_dialogues_are_silent), cmocka_unit_test(segments_do_not_matter),
-        cmocka_unit_test(every_prefix),               cmocka_unit_test(every_prefix_with_its_length),
-        cmocka_unit_test(every_change_of_a_byte),     cmocka_unit_test(joined_in_the_middle),
-        cmocka_unit_test(gaps_are_survived),          cmocka_unit_test(finds_the_next_boundary),
-        cmocka_unit_test(long_messages_cost_their_heads), cmocka_unit_test(the_catalogue_is_complete),
+        DIALOGUE_TESTS(&spoken),
+        cmocka_unit_test(every_prefix_with_its_length), cmocka_unit_test(gaps_are_survived),
+        cmocka_unit_test(finds_the_next_boundary), cmocka_unit_test(long_messages_cost_their_heads),
+        cmocka_unit_test(the_catalogue_is_complete),
     };
-    return cmocka_run_group_tests_name("mongodb bytes", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("mongodb bytes", tests, make_dialogues, NULL);
 }

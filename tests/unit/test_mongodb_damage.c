@@ -2,20 +2,11 @@
  * The tables of single defects are in tools/damage/mongodb.py. */
 #include "mongodb_dialogues.h"
 
-static struct talk *talk_after(const char *dialogue, size_t lines)
-{
-    struct talk *t = talk_open(&mongodb_decoder);
-    say(t, dialogue_named(dialogue), lines);
-    talk_expect_silence(t);
-    talk_forget(t);
-    return t;
-}
-
 /* After these bytes of one side: this anomaly, or none. */
 static void expect(const char *name, struct talk *t, enum side from, struct view bytes, enum anomaly anomaly)
 {
     talk_forget(t);
-    hear(t, from, bytes);
+    talk(t, from, bytes);
     if (anomaly == ANOMALY_NONE && t->reports_used)
         fail_msg("%s: %s", name, anomaly_row((enum anomaly)t->reports[0].anomaly)->name);
     if (anomaly != ANOMALY_NONE && (t->reports_used != 1 || t->reports[0].anomaly != anomaly))
@@ -24,7 +15,7 @@ static void expect(const char *name, struct talk *t, enum side from, struct view
 
 static void expect_once(const char *name, const char *dialogue, size_t lines, enum side from, struct view bytes, enum anomaly anomaly)
 {
-    struct talk *t = talk_after(dialogue, lines);
+    struct talk *t = talk_after(&spoken, dialogue, lines);
     expect(name, t, from, bytes, anomaly);
     talk_close(t);
 }
@@ -102,7 +93,7 @@ static void bounds_on_both_sides(void **state)
 {
     (void)state;
     struct frame frame = {0};
-    struct talk *t = talk_after("commands", 2);
+    struct talk *t = talk_after(&spoken, "commands", 2);
     static const struct {
         uint32_t length;
         bool good;
@@ -112,7 +103,7 @@ static void bounds_on_both_sides(void **state)
         assert_int_equal(mongodb_decoder.frame(t->state, FROM_CLIENT, cursor_over(bytes), &frame), FRAME_READY);
         assert_int_equal(frame.total, lengths[i].good ? lengths[i].length : 16);
         talk_close(t);
-        t = talk_after("commands", 2);
+        t = talk_after(&spoken, "commands", 2);
         talk(t, FROM_CLIENT, view_head(bytes, (size_t)frame.wanted));
         if ((talk_find(t, ANOMALY_MONGODB_LENGTH) == NULL) != lengths[i].good)
             fail_msg("length %u", lengths[i].length);
@@ -144,8 +135,8 @@ static void announced_limits(void **state)
     static char text[3000];
     for (unsigned more = 0; more < 2; more++) {
         struct talk *t = talk_open(&mongodb_decoder);
-        hear(t, FROM_CLIENT, build_msg_from(1, 0, 0, "{hello: 1}"));
-        hear(t, FROM_SERVER, build_msg_from(100, 1, 0, "{maxMessageSizeBytes: 2000, maxBsonObjectSize: 1000, ok: 1.0}"));
+        talk(t, FROM_CLIENT, build_msg_from(1, 0, 0, "{hello: 1}"));
+        talk(t, FROM_SERVER, build_msg_from(100, 1, 0, "{maxMessageSizeBytes: 2000, maxBsonObjectSize: 1000, ok: 1.0}"));
         memset(text, 'x', sizeof text);
         memcpy(text, "{insert: 'a', b: '", 18);
         strcpy(text + 18 + 1952 + more, "'}");
@@ -159,29 +150,29 @@ static void announced_limits(void **state)
 static void requests_and_replies(void **state)
 {
     (void)state;
-    struct talk *t = talk_after("commands", 2);
+    struct talk *t = talk_after(&spoken, "commands", 2);
     struct view find = build_msg_from(50, 0, 0, "{find: 'a', $db: 'b'}"), other = build_msg_from(51, 0, 0, "{count: 'a', $db: 'b'}");
-    hear(t, FROM_CLIENT, find);
-    hear(t, FROM_CLIENT, other);
+    talk(t, FROM_CLIENT, find);
+    talk(t, FROM_CLIENT, other);
     expect("the first", t, FROM_SERVER, build_msg_from(200, 50, 0, "{ok: 1.0}"), ANOMALY_NONE);
     expect("the second", t, FROM_SERVER, build_msg_from(201, 51, 0, "{ok: 1.0}"), ANOMALY_NONE);
     expect("one too many", t, FROM_SERVER, build_msg_from(202, 51, 0, "{ok: 1.0}"), ANOMALY_MONGODB_RESPONSE_UNKNOWN);
     expect("said once", t, FROM_SERVER, build_msg_from(203, 51, 0, "{ok: 1.0}"), ANOMALY_NONE);
     talk_close(t);
-    t = talk_after("commands", 2);
-    hear(t, FROM_CLIENT, build_msg_from(50, 0, 2, "{insert: 'a', $db: 'b'}"));
+    t = talk_after(&spoken, "commands", 2);
+    talk(t, FROM_CLIENT, build_msg_from(50, 0, 2, "{insert: 'a', $db: 'b'}"));
     expect("unwanted", t, FROM_SERVER, build_msg_from(200, 50, 0, "{ok: 1.0}"), ANOMALY_MONGODB_RESPONSE_UNWANTED);
     talk_close(t);
-    t = talk_after("commands", 2);
-    hear(t, FROM_CLIENT, find);
+    t = talk_after(&spoken, "commands", 2);
+    talk(t, FROM_CLIENT, find);
     expect("of another kind", t, FROM_SERVER, build_reply(200, 50, 0, 1, "{ok: 1.0}"), ANOMALY_MONGODB_RESPONSE_OPCODE);
-    hear(t, FROM_CLIENT, other);
+    talk(t, FROM_CLIENT, other);
     expect("more to come", t, FROM_SERVER, build_msg_from(201, 51, 2, "{ok: 1.0}"), ANOMALY_MONGODB_MORE_UNASKED);
     talk_close(t);
     /* More requests than are tracked: nothing is said of their replies until one fits. */
-    t = talk_after("commands", 2);
+    t = talk_after(&spoken, "commands", 2);
     for (uint32_t i = 0; i < 40; i++)
-        hear(t, FROM_CLIENT, build_msg_from(1000 + i, 0, 0, "{ping: 1}"));
+        talk(t, FROM_CLIENT, build_msg_from(1000 + i, 0, 0, "{ping: 1}"));
     for (uint32_t i = 0; i < 40; i++)
         expect("of many", t, FROM_SERVER, build_msg_from(2000 + i, 1000 + i, 0, "{ok: 1.0}"), ANOMALY_NONE);
     talk_close(t);
@@ -205,10 +196,10 @@ static void the_end_of_a_connection(void **state)
         {"a cursor that does not wait", "{getMore: 5L, collection: 'a', $db: 'b'}", NULL, 0, true},
     };
     for (size_t i = 0; i < sizeof ends / sizeof ends[0]; i++) {
-        struct talk *t = talk_after("commands", 2);
-        hear(t, FROM_CLIENT, build_msg_from(9, 0, ends[i].flags, ends[i].request));
+        struct talk *t = talk_after(&spoken, "commands", 2);
+        talk(t, FROM_CLIENT, build_msg_from(9, 0, ends[i].flags, ends[i].request));
         if (ends[i].reply)
-            hear(t, FROM_SERVER, build_msg_from(109, 9, 0, ends[i].reply));
+            talk(t, FROM_SERVER, build_msg_from(109, 9, 0, ends[i].reply));
         talk_clear_findings(t, 0);
         mongodb_decoder.end(t->state, FROM_SERVER, false, &t->findings);
         if ((t->findings.reports_used == 1) != ends[i].bad)
@@ -231,11 +222,11 @@ static void verdicts_of_the_server(void **state)
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         char text[200];
-        struct talk *t = talk_after("commands", 2);
-        hear(t, FROM_CLIENT, build_msg_from(9, 0, 0, "{find: 'a', $db: 'b'}"));
+        struct talk *t = talk_after(&spoken, "commands", 2);
+        talk(t, FROM_CLIENT, build_msg_from(9, 0, 0, "{find: 'a', $db: 'b'}"));
         talk_forget(t);
         snprintf(text, sizeof text, "{ok: 0.0, errmsg: '%s', code: %d}", rows[i].text, rows[i].code);
-        hear(t, FROM_SERVER, build_msg_from(109, 9, 0, text));
+        talk(t, FROM_SERVER, build_msg_from(109, 9, 0, text));
         assert_int_equal(t->facts.seen[FACT_ERROR], 1);
         if ((t->facts.seen[FACT_VERDICT] == 1) != rows[i].rejected || (talk_find(t, ANOMALY_MONGODB_REJECTED) != NULL) != rows[i].rejected)
             fail_msg("code %d", rows[i].code);
@@ -262,18 +253,18 @@ static bool is_hidden(const struct talk *t, const char *text, struct view messag
 static void logins(void **state)
 {
     (void)state;
-    struct talk *t = talk_after("login", 2);
+    struct talk *t = talk_after(&spoken, "login", 2);
     assert_int_equal(t->session.phase, PHASE_PRE_AUTH);
-    const struct dialogue_made *login = dialogue_named("login");
-    hear(t, FROM_CLIENT, login->lines[2].bytes);
+    const struct dialogue *login = dialogue_named(&spoken, "login");
+    say_line(t, &login->lines[2]);
     assert_int_equal(t->facts.seen[FACT_LOGIN], 1);
     assert_true(view_equal(view_of(t->session.user, t->session.user_length), view_text("ann")));
     assert_true(view_equal(view_of(t->session.database, t->session.database_length), view_text("admin")));
-    assert_true(is_hidden(t, "r=abcdef", login->lines[2].bytes));
-    hear(t, FROM_SERVER, login->lines[3].bytes);
+    assert_true(is_hidden(t, "r=abcdef", line_take(&login->lines[2])));
+    say_line(t, &login->lines[3]);
     assert_int_equal(t->session.phase, PHASE_PRE_AUTH);
-    hear(t, FROM_CLIENT, login->lines[4].bytes);
-    hear(t, FROM_SERVER, login->lines[5].bytes);
+    say_line(t, &login->lines[4]);
+    say_line(t, &login->lines[5]);
     assert_int_equal(t->facts.seen[FACT_LOGIN_OK], 1);
     assert_int_equal(t->session.phase, PHASE_AUTHENTICATED);
     talk_close(t);
@@ -289,18 +280,18 @@ static void logins(void **state)
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         t = talk_open(&mongodb_decoder);
         struct view message = build_msg_from(1, 0, 0, rows[i].command);
-        hear(t, FROM_CLIENT, message);
+        talk(t, FROM_CLIENT, message);
         assert_int_equal(t->facts.seen[FACT_LOGIN], 1);
         if (!view_equal(view_of(t->session.user, t->session.user_length), view_text(rows[i].user)) || !is_hidden(t, rows[i].secret, message))
             fail_msg("%s", rows[i].command);
-        hear(t, FROM_SERVER, build_msg_from(2, 1, 0, "{ok: 0.0, errmsg: 'Authentication failed.', code: 18, codeName: 'AuthenticationFailed'}"));
+        talk(t, FROM_SERVER, build_msg_from(2, 1, 0, "{ok: 0.0, errmsg: 'Authentication failed.', code: 18, codeName: 'AuthenticationFailed'}"));
         assert_int_equal(t->facts.seen[FACT_LOGIN_FAILED], strncmp(rows[i].command, "{hello", 6) != 0);
         assert_int_equal(t->facts.seen[FACT_LOGIN_OK], 0);
         talk_close(t);
     }
     t = talk_open(&mongodb_decoder);
     struct view create = build_msg_from(1, 0, 0, "{createUser: 'bob', pwd: 'secret', $db: 'admin'}");
-    hear(t, FROM_CLIENT, create);
+    talk(t, FROM_CLIENT, create);
     assert_true(is_hidden(t, "secret", create));
     talk_close(t);
 }
@@ -309,20 +300,20 @@ static void what_they_say_of_themselves(void **state)
 {
     (void)state;
     struct talk *t = talk_open(&mongodb_decoder);
-    const struct dialogue_made *d = dialogue_named("commands");
-    hear(t, FROM_CLIENT, d->lines[0].bytes);
+    const struct dialogue *d = dialogue_named(&spoken, "commands");
+    say_line(t, &d->lines[0]);
     assert_int_equal(t->facts.seen[FACT_CLIENT], 1);
     assert_int_equal(t->facts.seen[FACT_REQUEST], 1);
-    hear(t, FROM_SERVER, d->lines[1].bytes);
+    say_line(t, &d->lines[1]);
     assert_int_equal(t->facts.seen[FACT_SERVER_HELLO], 1);
     assert_int_equal(t->facts.seen[FACT_LIMIT], 1);
     assert_int_equal(t->findings.facts[t->findings.facts_used - 1].number, 42);
     assert_int_equal(t->session.compression, COMPRESSION_ZLIB);
-    hear(t, FROM_CLIENT, d->lines[2].bytes);
-    hear(t, FROM_SERVER, d->lines[3].bytes);
+    say_line(t, &d->lines[2]);
+    say_line(t, &d->lines[3]);
     assert_int_equal(t->facts.seen[FACT_SERVER_HELLO], 2);
     for (size_t i = 4; i < d->count; i++) {
-        hear(t, d->lines[i].from, d->lines[i].bytes);
+        say_line(t, &d->lines[i]);
         for (unsigned k = 0; i == 7 && k < t->findings.facts_used; k++)
             if (t->findings.facts[k].kind == FACT_REPLY)
                 assert_int_equal(t->findings.facts[k].number, 2); /* rows of find */
@@ -371,7 +362,7 @@ static void every_change_inside(void **state)
     (void)state;
     struct view plain = build_msg_from(50, 0, 0, "{find: 'x', a: {b: [1, 2L, {c: 'd'}]}, $db: 'y'}");
     uint8_t *changed = malloc(plain.length);
-    struct talk *t = talk_after("compressed", 2), *before = talk_after("compressed", 2);
+    struct talk *t = talk_after(&spoken, "compressed", 2), *before = talk_after(&spoken, "compressed", 2);
     memcpy(changed, plain.bytes, plain.length);
     for (size_t at = 16; at < plain.length; at++) {
         for (unsigned value = 1; value < 256; value++) {
@@ -383,7 +374,7 @@ static void every_change_inside(void **state)
                 memcpy(t->state, before->state, sizeof t->state);
                 t->session = before->session;
                 talk_forget(t);
-                hear(t, FROM_CLIENT, inside ? build_compressed(message, COMPRESSOR_SNAPPY, 0) : message);
+                talk(t, FROM_CLIENT, inside ? build_compressed(message, COMPRESSOR_SNAPPY, 0) : message);
                 found[inside] = t->reports_used ? t->reports[0].anomaly : ANOMALY_NONE;
                 build_used = mark;
             }
@@ -413,7 +404,7 @@ static void tls_and_http(void **state)
     assert_int_equal(mongodb_decoder.frame(t->state, FROM_CLIENT, cursor_over(query), &frame), FRAME_READY);
     assert_int_equal(frame.total, 790);
     talk_close(t);
-    t = talk_after("commands", 2);
+    t = talk_after(&spoken, "commands", 2);
     expect("GET", t, FROM_CLIENT, view_text("GET / HTTP/1.1\r\nHost: db\r\n\r\n"), ANOMALY_MONGODB_HTTP);
     assert_int_equal(t->verdict, VERDICT_OPAQUE);
     talk_close(t);
@@ -430,5 +421,5 @@ int main(void)
         cmocka_unit_test(what_they_say_of_themselves), cmocka_unit_test(compression),    cmocka_unit_test(every_change_inside),
         cmocka_unit_test(tls_and_http),
     };
-    return cmocka_run_group_tests_name("mongodb damage", tests, NULL, NULL);
+    return cmocka_run_group_tests_name("mongodb damage", tests, make_dialogues, NULL);
 }

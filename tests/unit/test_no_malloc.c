@@ -8,6 +8,7 @@
 #include "check.h"
 
 #include "app/pipeline.h"
+#include "tls_peer.h"
 #include "detect/rules.h"
 
 #if !defined __SANITIZE_ADDRESS__ && !defined __SANITIZE_THREAD__ && defined __GLIBC__
@@ -153,10 +154,60 @@ static void with_three_workers(void **state)
     replay_all(3, 1000);
 }
 
+/* TLS of a key log asks once for each session, when its secret is there; then it opens records, whole and in pieces, without. */
+static void records_of_tls(void **state)
+{
+    (void)state;
+    static const uint16_t suites[] = {0x1301, 0x1302, 0x1303, 0x1304, 0xc02f, 0xc030, 0xcca8, 0xc0ac};
+    static const uint8_t startup[] = "\0\0\0\x12\0\3\0\0user\0joe\0", request[] = {0, 0, 0, 8, 4, 0xd2, 0x16, 0x2f}, change[] = {1};
+    static struct drive d;
+    struct error why;
+    for (size_t i = 0; i < sizeof suites / sizeof suites[0]; i++) {
+        TEXT_ON_STACK(lines, 2048);
+        struct peer *p = peer_open(suites[i]);
+        struct keylog *k = keylog_open(&why);
+        peer_log(p, &lines, true);
+        keylog_add(k, view_text(lines.chars), 0);
+        assert_true(drive_open_keyed(&d, k));
+        drive_start(&d, 5432, false);
+        drive_bytes(&d, FROM_CLIENT, view_of(request, sizeof request));
+        drive_bytes(&d, FROM_SERVER, view_of("S", 1));
+        drive_bytes(&d, FROM_CLIENT, peer_client_hello(p));
+        drive_bytes(&d, FROM_SERVER, peer_server_hello(p));
+        for (unsigned side = 0; side < 2; side++) {
+            if (p->old)
+                drive_bytes(&d, (enum side)side, peer_record(p, CONTENT_CHANGE_CIPHER_SPEC, change, 1));
+            else
+                peer_key(p, (enum side)side, p->traffic[side]);
+            if (p->old)
+                drive_bytes(&d, (enum side)side, peer_seal(p, (enum side)side, CONTENT_HANDSHAKE, "finished", 8, 0));
+        }
+        drive_bytes(&d, FROM_CLIENT, peer_seal(p, FROM_CLIENT, 23, startup, sizeof startup, 0));
+        for (unsigned round = 0; round < 50; round++) {
+            struct view record = peer_seal(p, FROM_CLIENT, 23, "Q\0\0\0\15SELECT 1", 14, 0);
+            size_t cut = round % 2 ? record.length / 2 : record.length;
+            struct segment where = drive_where(&d, FROM_CLIENT);
+            atomic_store(&asked, 0);
+            atomic_store(&counting, true);
+            d.sink.bytes(d.sink.context, &d.flow, FROM_CLIENT, view_head(record, cut), &where);
+            if (cut < record.length)
+                d.sink.bytes(d.sink.context, &d.flow, FROM_CLIENT, view_from(record, cut), &where);
+            atomic_store(&counting, false);
+            if (atomic_load(&asked))
+                fail_msg("%04x: record %u asks for memory %u times", suites[i], round, atomic_load(&asked));
+        }
+        assert_int_equal(d.decrypted, 51);
+        drive_end(&d, END_CAPTURE, FROM_CLIENT);
+        drive_close(&d);
+        keylog_close(k);
+        free(p);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(counting_counts),
+        cmocka_unit_test(counting_counts), cmocka_unit_test(records_of_tls),
         cmocka_unit_test(in_line),
         cmocka_unit_test(with_one_worker),
         cmocka_unit_test(with_three_workers),

@@ -42,8 +42,18 @@ static const struct {
     {"interfaces may come late", SECTION ETHERNET ENHANCED RAW ENHANCED_ON_1, TOLD "2 16000 3/3 101.1 aa bb cc; "},
     {"other blocks are passed over",
      SECTION "04000000 10000000 00000000 10000000 " ETHERNET "05000000 0c000000 0c000000 ad0b0000 10000000 "
-             "78563412 10000000 " ENHANCED "0a000000 0c000000 0c000000 ",
+             "78563412 10000000 " ENHANCED "0b000000 0c000000 0c000000 ",
      TOLD},
+    {"secrets of TLS", SECTION ETHERNET "0a000000 1c000000 4b534c54 05000000 'hello' 000000 1c000000 " ENHANCED, TOLD "@after 0 68 65 6c 6c 6f; "},
+    {"secrets behind a packet", SECTION ETHERNET ENHANCED "0a000000 18000000 4b534c54 01000000 'x' 000000 18000000 ", TOLD "@after 1 78; "},
+    {"secrets, big endian", SECTION_BIG ETHERNET_BIG "0000000a 00000018 544c534b 00000002 'xy' 0000 00000018 " ENHANCED_BIG, TOLD "@after 0 78 79; "},
+    {"secrets that are empty", SECTION ETHERNET "0a000000 14000000 4b534c54 00000000 14000000 " ENHANCED, TOLD "@after 0 ; "},
+    {"secrets of others", SECTION ETHERNET "0a000000 18000000 57475541 01000000 'x' 000000 18000000 " ENHANCED, TOLD},
+    {"secrets that fill their block", SECTION ETHERNET "0a000000 18000000 4b534c54 04000000 'abcd' 18000000 " ENHANCED, TOLD "@after 0 61 62 63 64; "},
+    {"secrets longer than their block", SECTION ETHERNET "0a000000 18000000 4b534c54 05000000 'abcd' 18000000 " ENHANCED,
+     TOLD "@48 secrets longer than their block; "},
+    {"secrets of 4 GiB", SECTION ETHERNET "0a000000 18000000 4b534c54 ffffffff 'abcd' 18000000 " ENHANCED, TOLD "@48 secrets longer than their block; "},
+    {"a block of secrets too short", SECTION ETHERNET "0a000000 10000000 4b534c54 10000000 " ENHANCED, TOLD "@48 secrets longer than their block; "},
     {"options of a packet",
      SECTION ETHERNET "06000000 34000000 00000000 00000000 10000000 03000000 03000000 aabbcc00 0100 0500 'hello' 000000 "
                       "00000000 34000000 ",
@@ -163,6 +173,9 @@ static void survives_every_change(void **state)
 {
     (void)state;
     struct view file = hex(SECTION RESOLUTION("09") RAW ENHANCED "03000000 14000000 03000000 aabbcc00 14000000 ");
+    assert_changes_are_harmless(file);
+    hex_free(file);
+    file = hex(SECTION ETHERNET "0a000000 1c000000 4b534c54 05000000 'hello' 000000 1c000000 " ENHANCED);
     assert_changes_are_harmless(file);
     hex_free(file);
     file = hex(SECTION_BIG ETHERNET_BIG ENHANCED_BIG);

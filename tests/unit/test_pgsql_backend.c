@@ -1,5 +1,5 @@
 /* PostgreSQL: messages of the server, as damaged as they can be, its verdicts, and how it leaves. */
-#include "pgsql_damage.h"
+#include "pgsql_dialogues.h"
 
 static const struct damage backend_damage[] = {
     {"answer Q to SSLRequest", "negotiation", 3, FROM_SERVER, ANOMALY_PGSQL_NEGOTIATION_ANSWER, FIELD_PGSQL_ANSWER, 0,
@@ -66,6 +66,9 @@ static const struct damage backend_damage[] = {
      "'D' 0000000f 00020000 00016100 000000"},
     {"function result longer than asked", "function", 3, FROM_SERVER, ANOMALY_PGSQL_VALUE_LENGTH, FIELD_PGSQL_VALUE_LENGTH, 5,
      "'V' 0000000c 00000009 '1234'",
+     "'V' 0000000c 00000004 '1234'"},
+    {"large object longer than asked", "loread", 3, FROM_SERVER, ANOMALY_PGSQL_FUNCTION_RESULT, FIELD_PGSQL_VALUE_LENGTH, 5,
+     "'V' 0000000d 00000005 '12345'",
      "'V' 0000000c 00000004 '1234'"},
     {"copy format 2", "copy_in", 3, FROM_SERVER, ANOMALY_PGSQL_COPY_RESPONSE, FIELD_PGSQL_COPY_FORMAT, 5,
      "'G' 00000007 020000",
@@ -141,7 +144,7 @@ static const struct damage backend_damage[] = {
 static void every_damage_is_flagged(void **state)
 {
     (void)state;
-    run_damage(backend_damage, sizeof backend_damage / sizeof backend_damage[0]);
+    run_damage(&spoken, backend_damage, sizeof backend_damage / sizeof backend_damage[0]);
 }
 
 /* The verdict of the server is a fact each time and an anomaly only when nothing was seen wrong before. */
@@ -149,14 +152,14 @@ static void the_server_is_the_judge(void **state)
 {
     (void)state;
     static const char rejected[] = "'E' 00000026 'SERROR' 00 'C08P01' 00 'Minvalid format' 00 'R' 'x' 00 00";
-    struct talk *t = talk_after("trust", 2);
+    struct talk *t = talk_after(&spoken, "trust", 2);
     talk_hex(t, FROM_CLIENT, "'Q' 00000006 'x' 00");
     talk_hex(t, FROM_SERVER, rejected);
     assert_non_null(talk_find(t, ANOMALY_PGSQL_REJECTED));
     assert_int_equal(t->facts.seen[FACT_VERDICT], 1);
     talk_close(t);
 
-    t = talk_after("trust", 2);
+    t = talk_after(&spoken, "trust", 2);
     talk_hex(t, FROM_CLIENT, "'Q' 00000007 'x' 00 00");
     talk_forget(t);
     talk_hex(t, FROM_SERVER, rejected);
@@ -182,7 +185,7 @@ static void codes_become_facts(void **state)
         {"crash of another", "trust", 2, "'N' 0000001a 'SWARNING' 00 'C57P02' 00 'Mbad' 00 00", FACT_SHUTDOWN},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        struct talk *t = talk_after(rows[i].dialogue, rows[i].lines);
+        struct talk *t = talk_after(&spoken, rows[i].dialogue, rows[i].lines);
         talk_hex(t, FROM_SERVER, rows[i].error);
         assert_int_equal(t->unread, 0);
         if (t->facts.seen[rows[i].fact] != 1)
@@ -235,18 +238,18 @@ static void the_server_leaves(void **state)
         {"in the middle of a COPY", "copy_in", 4, "", FROM_SERVER, true},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        struct talk *t = talk_after(rows[i].dialogue, rows[i].lines);
+        struct talk *t = talk_after(&spoken, rows[i].dialogue, rows[i].lines);
         talk_hex(t, FROM_SERVER, rows[i].server);
         if (end_is_flagged(t, rows[i].first) != rows[i].flagged)
             fail_msg("%s", rows[i].name);
         talk_close(t);
     }
     /* Not when bytes were lost, and not when the client's message was flagged. */
-    struct talk *t = talk_after("trust", 3);
+    struct talk *t = talk_after(&spoken, "trust", 3);
     pgsql_decoder.gap(t->state, FROM_SERVER, 100);
     assert_false(end_is_flagged(t, FROM_SERVER));
     talk_close(t);
-    t = talk_after("trust", 2);
+    t = talk_after(&spoken, "trust", 2);
     talk_hex(t, FROM_CLIENT, "'Q' 00000007 'x' 00 00");
     assert_false(end_is_flagged(t, FROM_SERVER));
     talk_close(t);
@@ -256,7 +259,7 @@ static void the_server_leaves(void **state)
 static void what_comes_behind_the_password(void **state)
 {
     (void)state;
-    struct talk *t = talk_after("cleartext", 3);
+    struct talk *t = talk_after(&spoken, "cleartext", 3);
     talk_hex(t, FROM_CLIENT, "0000000000");
     assert_int_equal(t->verdict, VERDICT_BROKEN);
     assert_int_equal(t->reports_used, 1);
@@ -264,7 +267,7 @@ static void what_comes_behind_the_password(void **state)
     assert_true(end_is_flagged(t, FROM_SERVER));
     talk_close(t);
 
-    t = talk_after("cleartext", 3);
+    t = talk_after(&spoken, "cleartext", 3);
     talk_hex(t, FROM_CLIENT, "0000000000");
     talk_hex(t, FROM_SERVER, "'E' 00000018 'SFATAL' 00 'C28P01' 00 'Mbad' 00 00");
     assert_false(end_is_flagged(t, FROM_SERVER));
@@ -285,7 +288,7 @@ static void descriptions_and_rows(void **state)
         {"another portal", "'D' 00000007 'P' 'x' 00 'E' 00000009 00 00000000 'S' 00000004", false},
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        struct talk *t = talk_after("trust", 2);
+        struct talk *t = talk_after(&spoken, "trust", 2);
         talk_hex(t, FROM_CLIENT, rows[i].client);
         talk_hex(t, FROM_SERVER, two_columns);
         talk_hex(t, FROM_SERVER, "'D' 0000000b 0001 00000001 31");
@@ -294,7 +297,7 @@ static void descriptions_and_rows(void **state)
         talk_close(t);
     }
     /* A portal that was bound anew is another portal. */
-    struct talk *t = talk_after("trust", 2);
+    struct talk *t = talk_after(&spoken, "trust", 2);
     talk_hex(t, FROM_CLIENT, "'D' 00000006 'P' 00 'S' 00000004");
     talk_hex(t, FROM_SERVER, two_columns);
     talk_hex(t, FROM_SERVER, "'Z' 00000005 'I'");

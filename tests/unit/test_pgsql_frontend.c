@@ -1,5 +1,5 @@
 /* PostgreSQL: messages of the client after the login, as damaged as they can be. */
-#include "pgsql_damage.h"
+#include "pgsql_dialogues.h"
 
 static const struct damage frontend_damage[] = {
     {"query of length 3", "trust", 2, FROM_CLIENT, ANOMALY_PGSQL_LENGTH_TOO_SMALL, FIELD_PGSQL_LENGTH, 1,
@@ -169,7 +169,7 @@ static const struct damage frontend_damage[] = {
 static void every_damage_is_flagged(void **state)
 {
     (void)state;
-    run_damage(frontend_damage, sizeof frontend_damage / sizeof frontend_damage[0]);
+    run_damage(&spoken, frontend_damage, sizeof frontend_damage / sizeof frontend_damage[0]);
 }
 
 /* The number of parameters as Parse's text tells it, and Binds with one, two and three. */
@@ -192,7 +192,7 @@ static void parameters_of_a_statement(void **state)
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         for (unsigned supplied = 1; supplied <= 3; supplied++) {
-            struct talk *t = talk_after("trust", 2);
+            struct talk *t = talk_after(&spoken, "trust", 2);
             struct view text = hex(rows[i].parse);
             uint8_t parse[128] = {'P', 0, 0, 0, (uint8_t)(text.length + 5), 0};
             memcpy(parse + 6, text.bytes, text.length);
@@ -214,7 +214,7 @@ static void parameters_of_a_statement(void **state)
 static void messages_that_are_skipped(void **state)
 {
     (void)state;
-    struct talk *t = talk_after("trust", 2);
+    struct talk *t = talk_after(&spoken, "trust", 2);
     talk_hex(t, FROM_CLIENT, "'P' 0000000d 00 'selec' 00 0000");
     talk_hex(t, FROM_SERVER, "'E' 00000018 'SERROR' 00 'C42601' 00 'Mbad' 00 00");
     talk_hex(t, FROM_CLIENT, "'E' 00000005 00");
@@ -224,7 +224,7 @@ static void messages_that_are_skipped(void **state)
     assert_non_null(talk_find(t, ANOMALY_PGSQL_LENGTH_TOO_SMALL));
     talk_close(t);
 
-    t = talk_after("trust", 2);
+    t = talk_after(&spoken, "trust", 2);
     talk_hex(t, FROM_CLIENT, "'P' 0000000d 00 'selec' 00 0000");
     talk_hex(t, FROM_SERVER, "'E' 00000018 'SERROR' 00 'C42601' 00 'Mbad' 00 00");
     talk_hex(t, FROM_CLIENT, "'S' 00000004 'E' 00000005 00");
@@ -243,7 +243,7 @@ static void large_messages(void **state)
         bool flagged;
     } rows[] = {{"ends with the message", LENGTH, false}, {"no end in the head", 0, false}, {"ends in the head", 900, true}};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        struct talk *t = talk_after("trust", 2);
+        struct talk *t = talk_after(&spoken, "trust", 2);
         uint8_t *query = malloc(LENGTH + 1);
         memset(query, 'x', LENGTH + 1);
         query[0] = 'Q';
@@ -270,7 +270,7 @@ static void rounds_of_requests_and_replies(void **state)
         unsigned requests, replies;
     } rows[] = {{"trust", 2, 2}, {"extended", 3, 3}, {"skip", 2, 2}, {"copy_in", 4, 4}, {"copy_out", 1, 1}, {"function", 2, 2}};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        const struct dialogue *d = dialogue_named(rows[i].dialogue);
+        const struct dialogue *d = dialogue_named(&spoken, rows[i].dialogue);
         struct talk *t = talk_open(&pgsql_decoder);
         say(t, d, d->count);
         if (t->facts.seen[FACT_REQUEST] != rows[i].requests || t->facts.seen[FACT_REPLY] != rows[i].replies)
@@ -283,7 +283,7 @@ static void rounds_of_requests_and_replies(void **state)
 static void a_deep_pipeline(void **state)
 {
     (void)state;
-    struct talk *t = talk_after("trust", 2);
+    struct talk *t = talk_after(&spoken, "trust", 2);
     for (unsigned i = 0; i < 500; i++)
         talk_hex(t, FROM_CLIENT, "'P' 00000010 00 'select 1' 00 0000 'B' 0000000c 0000 0000 0000 0000 'E' 00000009 00 00000000 'S' 00000004");
     for (unsigned i = 0; i < 500; i++)

@@ -1,5 +1,5 @@
 /* PostgreSQL: startup packets, negotiation and authentication, as damaged as a client can send them. */
-#include "pgsql_damage.h"
+#include "pgsql_dialogues.h"
 
 static const struct damage startup_damage[] = {
     {"startup of 7", "trust", 0, FROM_CLIENT, ANOMALY_PGSQL_STARTUP_LENGTH, FIELD_PGSQL_LENGTH, 0,
@@ -201,7 +201,7 @@ static const struct damage startup_damage[] = {
 static void every_damage_is_flagged(void **state)
 {
     (void)state;
-    run_damage(startup_damage, sizeof startup_damage / sizeof startup_damage[0]);
+    run_damage(&spoken, startup_damage, sizeof startup_damage / sizeof startup_damage[0]);
 }
 
 /* Says a header that declares `length` bytes and nothing more. */
@@ -247,7 +247,7 @@ static void lengths_before_the_bytes(void **state)
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         for (unsigned over = 0; over < 2; over++) {
-            struct talk *t = talk_after(rows[i].dialogue, rows[i].lines);
+            struct talk *t = talk_after(&spoken, rows[i].dialogue, rows[i].lines);
             declare(t, rows[i].from, rows[i].type, rows[i].most + over);
             const struct report *found = talk_find(t, rows[i].beyond);
             if ((found != NULL) != over)
@@ -267,14 +267,14 @@ static void what_a_startup_packet_says(void **state)
 {
     (void)state;
     struct talk *t = talk_open(&pgsql_decoder);
-    talk_hex(t, FROM_CLIENT, dialogues[0].lines[0].bytes);
+    say_line(t, &dialogues[0].lines[0]);
     assert_int_equal(t->session.user_length, 4);
     assert_memory_equal(t->session.user, "shop", 4);
     assert_int_equal(t->session.database_length, 4);
     assert_int_equal(t->facts.seen[FACT_LOGIN], 1);
     assert_int_equal(t->facts.seen[FACT_CLIENT], 1);
     assert_int_equal(t->findings.message, PGSQL_STARTUP);
-    talk_hex(t, FROM_SERVER, dialogues[0].lines[1].bytes);
+    say_line(t, &dialogues[0].lines[1]);
     assert_int_equal(t->facts.seen[FACT_LOGIN_OK], 1);
     assert_int_equal(t->facts.seen[FACT_SERVER_HELLO], 1);
     assert_int_equal(t->session.phase, PHASE_AUTHENTICATED);
@@ -345,9 +345,8 @@ static void secrets_are_marked(void **state)
         size_t line;
     } rows[] = {{"cleartext", 2}, {"md5", 2}, {"scram", 2}, {"scram", 4}, {"gss_auth", 2}, {"cancel", 0}, {"md5", 1}};
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        struct talk *t = talk_after(rows[i].dialogue, rows[i].line);
-        const struct line *line = &dialogue_named(rows[i].dialogue)->lines[rows[i].line];
-        talk_hex(t, line->from, line->bytes);
+        struct talk *t = talk_after(&spoken, rows[i].dialogue, rows[i].line);
+        say_line(t, &dialogue_named(&spoken, rows[i].dialogue)->lines[rows[i].line]);
         bool secret = false;
         for (unsigned k = 0; k < t->findings.fields_used; k++)
             secret |= field_is_secret((enum field)t->findings.fields[k].field) &&

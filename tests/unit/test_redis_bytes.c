@@ -1,56 +1,6 @@
 /* Redis: clean dialogues stay silent however they are cut; no byte value and no prefix is too much; boundaries are found
  * again after a gap; long values and lines cost their heads. */
-#include "drive.h"
 #include "redis_dialogues.h"
-
-static void clean_dialogues_are_silent(void **state)
-{
-    (void)state;
-    for (size_t i = 0; i < DIALOGUES; i++) {
-        struct talk *t = talk_open(&redis_decoder);
-        for (size_t k = 0; k < dialogues[i].count; k++) {
-            talk(t, dialogues[i].lines[k].from, line_bytes(&dialogues[i].lines[k]));
-            assert_int_equal(t->unread, 0);
-        }
-        if (t->reports_used)
-            print_error("dialogue %s\n", dialogues[i].name);
-        talk_expect_silence(t);
-        assert_false(t->session.midstream);
-        talk_close(t);
-    }
-}
-
-/* Through the room that buffers: whole, and in segments of every size up to 9 bytes. */
-static void segments_do_not_matter(void **state)
-{
-    (void)state;
-    static struct drive d;
-    assert_true(drive_open(&d));
-    for (size_t i = 0; i < DIALOGUES; i++) {
-        unsigned whole = 0;
-        for (size_t size = 0; size < 10; size++) {
-            drive_start(&d, 6379, false);
-            for (size_t k = 0; k < dialogues[i].count; k++) {
-                struct view left = line_bytes(&dialogues[i].lines[k]);
-                while (left.length) {
-                    struct view part = view_head(left, size ? size : left.length);
-                    drive_bytes(&d, dialogues[i].lines[k].from, part);
-                    left = view_from(left, part.length);
-                }
-            }
-            unsigned messages = d.messages;
-            drive_end(&d, END_FIN, FROM_CLIENT);
-            if (d.lines_used)
-                fail_msg("%s in segments of %zu: %s", dialogues[i].name, size, d.lines[0]);
-            if (!size)
-                whole = messages;
-            /* The pieces of a copy without a length are as many as the segments. */
-            if (strcmp(dialogues[i].name, "diskless") != 0)
-                assert_int_equal(messages, whole);
-        }
-    }
-    drive_close(&d);
-}
 
 /* Damage is the same in segments of any size, too. */
 static void damage_in_segments(void **state)
@@ -80,78 +30,6 @@ static void damage_in_segments(void **state)
             assert_int_equal(d.lines_used, lines);
             for (unsigned k = 0; k < lines; k++)
                 assert_string_equal(d.lines[k], expected[k]);
-        }
-    }
-    drive_close(&d);
-}
-
-static void say_damaged(const struct dialogue *d, size_t damaged, struct view bytes)
-{
-    struct talk *t = talk_open(&redis_decoder);
-    say(t, d, damaged);
-    talk(t, d->lines[damaged].from, bytes);
-    for (size_t i = damaged + 1; i < d->count; i++)
-        talk(t, d->lines[i].from, line_bytes(&d->lines[i]));
-    talk_clear_findings(t, 0);
-    redis_decoder.end(t->state, FROM_SERVER, true, &t->findings);
-    talk_clear_findings(t, 0);
-    redis_decoder.end(t->state, FROM_CLIENT, false, &t->findings);
-    talk_close(t);
-}
-
-static void every_prefix(void **state)
-{
-    (void)state;
-    for (size_t i = 0; i < DIALOGUES; i++)
-        for (size_t k = 0; k < dialogues[i].count; k++)
-            for (size_t length = 0; length < dialogues[i].lines[k].length; length++) {
-                uint8_t *exact = malloc(length ? length : 1);
-                memcpy(exact, dialogues[i].lines[k].text, length);
-                say_damaged(&dialogues[i], k, view_of(exact, length));
-                free(exact);
-            }
-}
-
-static void every_change_of_a_byte(void **state)
-{
-    (void)state;
-    for (size_t i = 0; i < DIALOGUES; i++)
-        for (size_t k = 0; k < dialogues[i].count; k++) {
-            struct view line = line_bytes(&dialogues[i].lines[k]);
-            uint8_t *changed = malloc(line.length);
-            memcpy(changed, line.bytes, line.length);
-            for (size_t at = 0; at < line.length; at++) {
-                for (unsigned value = 1; value < 256; value++) {
-                    changed[at] = (uint8_t)(line.bytes[at] ^ value);
-                    struct talk *t = talk_open(&redis_decoder);
-                    say(t, &dialogues[i], k);
-                    talk(t, dialogues[i].lines[k].from, view_of(changed, line.length));
-                    talk_close(t);
-                }
-                changed[at] = (uint8_t)~line.bytes[at];
-                say_damaged(&dialogues[i], k, view_of(changed, line.length));
-                changed[at] = line.bytes[at];
-            }
-            free(changed);
-        }
-}
-
-/* Losing all that was said before any line leaves nothing to complain about. */
-static void joined_in_the_middle(void **state)
-{
-    (void)state;
-    static struct drive d;
-    assert_true(drive_open(&d));
-    for (size_t i = 0; i < DIALOGUES; i++) {
-        if (strcmp(dialogues[i].name, "diskless") == 0)
-            continue;
-        for (size_t from = 1; from < dialogues[i].count; from++) {
-            drive_start(&d, 6379, true);
-            for (size_t k = from; k < dialogues[i].count; k++)
-                drive_bytes(&d, dialogues[i].lines[k].from, line_bytes(&dialogues[i].lines[k]));
-            drive_end(&d, END_FIN, FROM_SERVER);
-            if (d.lines_used)
-                fail_msg("%s from line %zu: %s", dialogues[i].name, from, d.lines[0]);
         }
     }
     drive_close(&d);
@@ -256,11 +134,10 @@ static void the_catalogue_is_complete(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(clean_dialogues_are_silent), cmocka_unit_test(segments_do_not_matter),
-        cmocka_unit_test(damage_in_segments),         cmocka_unit_test(every_prefix),
-        cmocka_unit_test(every_change_of_a_byte),     cmocka_unit_test(joined_in_the_middle),
-        cmocka_unit_test(finds_the_next_boundary),    cmocka_unit_test(long_values_cost_their_heads),
-        cmocka_unit_test(long_lines),                 cmocka_unit_test(the_catalogue_is_complete),
+        DIALOGUE_TESTS(&spoken),
+        cmocka_unit_test(damage_in_segments), cmocka_unit_test(finds_the_next_boundary),
+        cmocka_unit_test(long_values_cost_their_heads), cmocka_unit_test(long_lines),
+        cmocka_unit_test(the_catalogue_is_complete),
     };
     return cmocka_run_group_tests_name("redis bytes", tests, NULL, NULL);
 }

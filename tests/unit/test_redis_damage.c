@@ -2,18 +2,6 @@
  * and has a legal neighbour that stays silent. */
 #include "redis_dialogues.h"
 
-struct damage {
-    const char *name;
-    const char *dialogue; /* said before, up to `lines` lines */
-    size_t lines;
-    enum side from;
-    enum anomaly anomaly;
-    enum field field;
-    uint32_t offset;      /* in the message */
-    const char *bad;
-    const char *good;     /* NULL: nothing may stand here */
-};
-
 #define D(name) ANOMALY_REDIS_##name
 #define F(name) FIELD_REDIS_##name
 #define BYTES_64 "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
@@ -100,44 +88,11 @@ static const struct damage rows[] = {
     {"a master that miscounts", "replica", 6, FROM_SERVER, D(STRING_EXPECTED), F(TYPE), 4, "*1\r\n+OK\r\n", PING},
 };
 
-static struct talk *talk_after(const struct damage *row)
-{
-    struct talk *t = talk_open(&redis_decoder);
-    say(t, dialogue_named(row->dialogue), row->lines);
-    talk_expect_silence(t);
-    talk_forget(t);
-    return t;
-}
-
-static void expect_only(const struct talk *t, const struct damage *row)
-{
-    const struct report *found = talk_find(t, row->anomaly);
-    for (unsigned i = 0; i < t->reports_used; i++)
-        if (t->reports[i].anomaly != row->anomaly && anomaly_row((enum anomaly)t->reports[i].anomaly)->severity < 4)
-            fail_msg("%s: also %s", row->name, anomaly_row((enum anomaly)t->reports[i].anomaly)->name);
-    if (!found)
-        fail_msg("%s: not found", row->name);
-    if (found->field != row->field || found->offset != row->offset)
-        fail_msg("%s: %s at %u", row->name, field_name((enum field)found->field), found->offset);
-}
-
 static void damage_is_found(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
-        struct talk *t = talk_after(&rows[i]);
-        talk(t, rows[i].from, view_text(rows[i].bad));
-        expect_only(t, &rows[i]);
-        talk_close(t);
-        if (!rows[i].good)
-            continue;
-        t = talk_after(&rows[i]);
-        talk(t, rows[i].from, view_text(rows[i].good));
-        if (t->reports_used)
-            print_error("legal neighbour of: %s\n", rows[i].name);
-        talk_expect_silence(t);
-        talk_close(t);
-    }
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        damage_expect(&spoken, &rows[i], view_text(rows[i].bad), rows[i].good ? view_text(rows[i].good) : view_of(NULL, 0));
 }
 
 static void nul_in_lines(void **state)
@@ -239,19 +194,19 @@ static void logins_and_versions(void **state)
 {
     (void)state;
     struct talk *t = talk_open(&redis_decoder);
-    say(t, dialogue_named("login"), 1);
+    say(t, dialogue_named(&spoken, "login"), 1);
     assert_int_equal(t->session.phase, PHASE_PRE_AUTH);
-    say(t, &(struct dialogue){"", login_lines + 1, 3}, 3);
+    say(t, &(struct dialogue){"", login_lines + 1, 3, false}, 3);
     assert_int_equal(t->facts.seen[FACT_LOGIN], 1);
     assert_int_equal(t->facts.seen[FACT_LOGIN_FAILED], 1);
     assert_int_equal(t->session.phase, PHASE_PRE_AUTH);
-    say(t, &(struct dialogue){"", login_lines + 4, 2}, 2);
+    say(t, &(struct dialogue){"", login_lines + 4, 2, false}, 2);
     assert_int_equal(t->facts.seen[FACT_LOGIN_OK], 1);
     assert_int_equal(t->session.phase, PHASE_AUTHENTICATED);
     assert_memory_equal(t->session.user, "ann", 3);
     talk_close(t);
     t = talk_open(&redis_decoder);
-    say(t, dialogue_named("resp3"), 2);
+    say(t, dialogue_named(&spoken, "resp3"), 2);
     assert_int_equal(t->facts.seen[FACT_LOGIN_OK], 1);
     assert_int_equal(t->facts.seen[FACT_SERVER_HELLO], 1);
     for (unsigned i = 0; i < t->findings.facts_used; i++)
@@ -261,7 +216,7 @@ static void logins_and_versions(void **state)
         }
     talk_close(t);
     t = talk_open(&redis_decoder);
-    say(t, dialogue_named("strings"), strings_lines[14].length ? 14 : 0);
+    say(t, dialogue_named(&spoken, "strings"), 14);
     assert_int_equal(t->facts.seen[FACT_SERVER_HELLO], 2);
     assert_int_equal(t->facts.seen[FACT_REQUEST], t->facts.seen[FACT_REPLY]);
     assert_int_equal(t->facts.seen[FACT_ERROR], 1);
@@ -292,7 +247,7 @@ static void attacks(void **state)
         talk_close(t);
     }
     struct talk *t = talk_open(&redis_decoder);
-    say(t, dialogue_named("login"), 2);
+    say(t, dialogue_named(&spoken, "login"), 2);
     for (unsigned i = 0; i < 4096; i++)
         talk(t, FROM_CLIENT, view_text(PING));
     talk_expect_silence(t);

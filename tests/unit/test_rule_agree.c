@@ -1,5 +1,5 @@
 /* The index and the order in which terms are asked change nothing: random rules and random messages, each rule's answer against
- * that of all its terms asked one by one. Rules that match are compared with explainer_rule, over a million pairs. */
+ * that of all its terms asked one by one (explainer_rule): over a million pairs of a rule and a message, or AGREE_EVENTS messages. */
 #include "detect/explain.h"
 #include "rules_bench.h"
 
@@ -40,9 +40,34 @@ static void add_condition(struct text *t, const char *condition)
     text_add(t, "\";");
 }
 
+static void add_bytes(struct text *t)
+{
+    static const char *const forms[] = {"byte_test:1,>,#,#;",
+                                        "byte_test:2,!&,#,#,little;",
+                                        "content:\"e\"; byte_test:1,<,#,0,relative;",
+                                        "byte_extract:1,#,n; isdataat:n;",
+                                        "byte_math:bytes 1,offset #,oper -,rvalue 95,result n; byte_test:1,>=,n,#;",
+                                        "byte_jump:1,#; content:\"a\"; distance:0;",
+                                        "content:\"l\"; isdataat:!#,relative;",
+                                        "isdataat:#;",
+                                        "dsize:>#;",
+                                        "content:\"a\"; endswith;",
+                                        "mysql.query; bsize:>#;",
+                                        "content:\"a\"; pcre:\"/^[bc]/R\";",
+                                        "stream_size:client,>,#;",
+                                        "mysql.query; absent;"};
+    text_add(t, " pkt_data; ");
+    for (const char *form = PICK(forms); *form; form++)
+        if (*form == '#')
+            text_add(t, "%u", next_random(12));
+        else
+            text_add(t, "%c", *form);
+    text_add(t, " pkt_data;");
+}
+
 static void add_part(struct text *t)
 {
-    switch (next_random(8)) {
+    switch (next_random(9)) {
     case 0:
     case 1:
         text_add(t, " %s:%s;", PICK(fields), PICK(items));
@@ -60,6 +85,9 @@ static void add_part(struct text *t)
         add_condition(t, PICK(conditions));
         return;
     case 6:
+        add_bytes(t);
+        return;
+    case 7:
         text_add(t, " pcre:\"/%s/i\";", next_random(2) ? "sel\\w+" : "[ab]+c?\\s");
         return;
     default:
@@ -119,7 +147,9 @@ static void random_message(struct bench *b)
 static void rules_agree_with_their_terms(void **state)
 {
     (void)state;
-    enum { SETS = 40, RULES = 100, MESSAGES = 260 };
+    enum { SETS = 40, RULES = 100 };
+    const char *wanted = getenv("AGREE_EVENTS");
+    const unsigned messages = wanted ? (unsigned)strtoul(wanted, NULL, 10) / SETS : 260;
     uint64_t matches = 0;
     for (unsigned s = 0; s < SETS; s++) {
         struct bench *b = bench_open();
@@ -127,7 +157,7 @@ static void rules_agree_with_their_terms(void **state)
         bench_ready(b);
         struct explainer *e = explainer_open(b->set);
         assert_non_null(e);
-        for (unsigned m = 0; m < MESSAGES; m++) {
+        for (unsigned m = 0; m < messages; m++) {
             struct rule_stats before[RULES], after;
             random_message(b);
             for (uint32_t r = 0; r < RULES; r++)

@@ -416,10 +416,15 @@ static void ask_field(enum field field, enum protocol protocol, const char *cond
     if (field == FIELD_NET_DIRECTION && value > 1)
         return; /* there are two */
     struct bench *b = bench_open();
-    snprintf(text, sizeof text, "alert %s any any -> any any (%s sid:1;)", protocol == PROTOCOL_NONE ? "tcp" : protocol_name(protocol),
-             condition);
+    enum event event = EVENT_MESSAGE; /* the first at which it is known */
+    while (!(rule_field_events(field) >> event & 1))
+        event++;
+    snprintf(text, sizeof text, "alert %s any any -> any any (on:%s; %s sid:1;)", protocol == PROTOCOL_NONE ? "tcp" : protocol_name(protocol),
+             event_name(event), condition);
     bench_rules(b, text);
     bench_message(b, protocol, FROM_CLIENT, "'0123456789'");
+    b->message.event = (uint8_t)event;
+    b->message.decrypted = value != 0;
     b->findings.message = (uint16_t)value;
     b->findings.message_length = value;
     b->session = (struct session){.phase = (uint8_t)value, .compression = (uint8_t)value, .tls = value != 0,

@@ -65,7 +65,7 @@ static void header(void **state)
         {"action", "`alrt mysql any any -> any any (sid:1;)", "unknown action \"alrt\"; did you mean alert?"},
         {"action without a neighbour", "`frobnicate mysql any any -> any any (sid:1;)", "unknown action \"frobnicate\""},
         {"protocol", "alert `msql any any -> any any (sid:1;)", "unknown protocol \"msql\"; did you mean mysql?"},
-        {"protocol of Suricata", "alert `http any any -> any any (sid:1;)", "unknown protocol \"http\""},
+        {"protocol of nobody", "alert `htttp any any -> any any (sid:1;)", "unknown protocol \"htttp\""},
         {"address", "alert mysql `10.0.0.256 any -> any any (sid:1;)", "\"10.0.0.256\" is not an address"},
         {"mask too long", "alert mysql `10.0.0.0/33 any -> any any (sid:1;)", "\"10.0.0.0/33\" is not an address"},
         {"mask too long, IPv6", "alert mysql `::/129 any -> any any (sid:1;)", "\"::/129\" is not an address"},
@@ -125,7 +125,7 @@ static void options(void **state)
         {"unknown keyword", RULE("`xyzzy:1;"), "unknown keyword \"xyzzy\""},
         {"nearly a field", RULE("`mysql.lenght:5;"), "unknown keyword \"mysql.lenght\"; did you mean mysql.length?"},
         {"nearly a keyword", RULE("`thresold:x;"), "unknown keyword \"thresold\"; did you mean threshold?"},
-        {"of a later build", RULE("`xbits:set,a,track ip_src;"), "xbits is not supported by this build: they span connections"},
+        {"of a later build", RULE("`hostbits:set,a;"), "hostbits is not supported by this build: they span connections"},
         {"of another protocol", RULE("`http.uri; content:\"x\";"), "http.uri is about HTTP, which is not decoded here"},
         {"value missing", RULE("`msg;"), "msg needs a value"},
         {"value empty", RULE("`msg:;"), "msg needs a value"},
@@ -206,6 +206,16 @@ static void content(void **state)
         {"not hex", RULE("content:\"|`zz|\";"), "between bars stand pairs of hex digits"},
         {"bar not closed", RULE("content:\"a`|00\";"), "this bar is not closed"},
         {"escape", RULE("content:\"a\\`n\";"), "in content, \\ stands before"},
+        {"escape of a space", RULE("content:\"a\\` b\";"), "in content, \\ stands before"},
+        {"byte_math without a result", RULE("byte_math:`bytes 1, offset 0, oper +, rvalue 1;"), "byte_math is bytes N"},
+        {"byte_math by zero", RULE("byte_math:`bytes 1, offset 0, oper /, rvalue 0, result n;"), "a division by zero"},
+        {"byte_math operator", RULE("byte_math:bytes 1, offset 0, oper `%, rvalue 1, result n;"), "oper is one of"},
+        {"byte_math twice", RULE("byte_math:bytes 1, `bytes 1, oper +, rvalue 1, result n;"), "bytes stands twice"},
+        {"byte_math bytes", RULE("byte_math:`bytes 9, offset 0, oper +, rvalue 1, result n;"), "a binary number has at most 8"},
+        {"byte_math word", RULE("byte_math:bytes 1, offset 0, oper +, rvalue 1, result n, `dce;"), "\"dce\" does not stand here"},
+        {"byte_math name", RULE("byte_math:bytes 1, offset 0, oper +, rvalue `x, result n;"), "no byte_extract before this names"},
+        {"transform", RULE("mysql.query; `url_decode; content:\"a\";"), "url_decode is not supported by this build: buffers"},
+        {"buffer of packets", RULE("`tcp.hdr; content:\"a\";"), "tcp.hdr is not supported by this build: rules here are asked about messages"},
         {"quote inside", RULE("content:\"a\"`b\";"), "text after the closing quote"},
         {"modifier first", RULE("`nocase;"), "nocase needs a content before it"},
         {"modifier after a new buffer", RULE("content:\"a\"; db.user; `nocase; content:\"b\";"), "nocase needs a content"},
@@ -235,16 +245,63 @@ static void a_number_is_taken_once(void **state)
     (void)state;
     struct bench *b = bench_open();
     struct rule_problem problem;
-    rules_add_text(b->set, "a", view_text("alert mysql any any -> any any (sid:7;)\nalert db any any -> any any (sid:7; rev:2;)\n"
+    rules_add_text(b->set, "a", view_text("alert mysql any any -> any any (sid:7; rev:2;)\nalert db any any -> any any (sid:7; rev:1;)\n"
                                           "alert db any any -> any any (gid:2; sid:7;)\n"));
-    rules_add_text(b->set, "b", view_text("alert pgsql any any -> any any (sid:7;)"));
+    rules_add_text(b->set, "b", view_text("alert pgsql any any -> any any (sid:7; rev:2;)"));
     assert_int_equal(rules_loaded(b->set), 2);
     assert_int_equal(rules_failed(b->set), 2);
     assert_true(rules_problem(b->set, 1, &problem));
     assert_string_equal(problem.file, "b");
-    assert_string_equal(problem.text, "sid 7 is taken by an earlier rule (gid 1)");
+    assert_string_equal(problem.text, "sid 7 is taken by an earlier rule (gid 1, revision 2)");
     assert_false(rules_problem(b->set, 2, &problem));
     bench_close(b);
+}
+
+static void a_newer_revision_replaces(void **state)
+{
+    (void)state;
+    struct bench *b = bench_open();
+    struct rule_problem warning;
+    rules_add_text(b->set, "a", view_text("alert mysql any any -> any any (msg:\"old\"; pcre:\"/x/\"; sid:7; rev:1;)\n"
+                                          "alert mysql any any -> any any (msg:\"other\"; sid:8;)\n"));
+    rules_add_text(b->set, "b", view_text("alert mysql any any -> any any (msg:\"new\"; sid:7; rev:2;)"));
+    assert_int_equal(rules_failed(b->set), 0);
+    assert_int_equal(rules_loaded(b->set), 2);
+    assert_string_equal(b->set->rules[0].msg, "new");
+    assert_true(rules_warning(b->set, 0, &warning));
+    assert_string_equal(warning.text, "sid 7: this revision 2 replaces revision 1");
+    bench_ready(b);
+    bench_message(b, PROTOCOL_MYSQL, FROM_CLIENT, "01");
+    assert_int_equal(bench_ask(b), 2);
+    assert_int_equal(b->sids[0] + b->sids[1], 15);
+    bench_close(b);
+}
+
+/* #begin to #end; without an #end it is one line of comment. */
+static void a_block_is_commented_out(void **state)
+{
+    (void)state;
+#define R(sid) "alert mysql any any -> any any (sid:" #sid ";)\n"
+    static const struct {
+        const char *text;
+        unsigned loaded;
+    } rows[] = {
+        {R(1) "#begin\n" R(2) "nonsense\n#end\n" R(3), 2},
+        {R(1) "  #begin  \r\n" R(2) "\t#end\r\n" R(3), 2},
+        {R(1) "#begin\n" R(2) R(3), 3},
+        {R(1) "#begin of a story\n" R(2) "#end\n" R(3), 3},
+        {R(1) "#begin\n" R(2) "#end", 1},
+        {"#begin\n#begin\n" R(2) "#end\n" R(3) "#begin\n" R(4), 2},
+        {"#end\n" R(1), 1},
+    };
+#undef R
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        struct bench *b = bench_open();
+        rules_add_text(b->set, "a", view_text(rows[i].text));
+        assert_int_equal(rules_failed(b->set), 0);
+        assert_int_equal(rules_loaded(b->set), rows[i].loaded);
+        bench_close(b);
+    }
 }
 
 static void one_bad_rule_leaves_the_others(void **state)
@@ -476,6 +533,8 @@ int main(void)
         cmocka_unit_test(values),
         cmocka_unit_test(content),
         cmocka_unit_test(a_number_is_taken_once),
+        cmocka_unit_test(a_newer_revision_replaces),
+        cmocka_unit_test(a_block_is_commented_out),
         cmocka_unit_test(one_bad_rule_leaves_the_others),
         cmocka_unit_test(warns),
         cmocka_unit_test(prints_what_it_understood),

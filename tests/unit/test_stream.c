@@ -314,12 +314,31 @@ static void beyond_four_gigabytes(void **state)
     world_close(&w);
 }
 
+/* The other side's acknowledgements say how much a side sent that the mirror does not show. */
+static void unseen_bytes_are_acknowledged_bytes(void **state)
+{
+    (void)state;
+    struct world w;
+    world_open(&w, 4, 1 << 20);
+    uint32_t ack = UINT32_MAX - 3000;
+    for (unsigned i = 0; i < 40; i++) {
+        world_say(&w, (struct say){.from = FROM_CLIENT, .flags = TCP_ACK, .seq = 100 + 4 * i, .ack = ack, .payload = "ping", .length = 4});
+        ack += i < 39 ? 1000 : 0;
+        if (i == 20) /* an older one, late */
+            world_say(&w, (struct say){.from = FROM_CLIENT, .flags = TCP_ACK, .seq = 100 + 4 * i + 4, .ack = ack - 5000});
+    }
+    world_finish(&w);
+    assert_int_equal(w.unseen, 39000);
+    world_close(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(in_order),        cmocka_unit_test(reordered_and_repeated), cmocka_unit_test(resegmented),
         cmocka_unit_test(any_packet_lost), cmocka_unit_test(joined_late),            cmocka_unit_test(one_side_only),
         cmocka_unit_test(beyond_four_gigabytes),
+        cmocka_unit_test(unseen_bytes_are_acknowledged_bytes),
     };
     return cmocka_run_group_tests_name("stream", tests, NULL, NULL);
 }

@@ -1,62 +1,6 @@
 /* TDS: clean dialogues stay silent however they are cut into segments or packets; no byte value and no prefix is too much;
  * boundaries are found again after a gap; facts are told. */
-#include "drive.h"
 #include "tds_dialogues.h"
-
-static void clean_dialogues_are_silent(void **state)
-{
-    (void)state;
-    for (size_t i = 0; i < DIALOGUES; i++) {
-        struct talk *t = talk_open(&tds_decoder);
-        for (size_t k = 0; k < dialogues[i].count; k++) {
-            talk_hex(t, dialogues[i].lines[k].from, dialogues[i].lines[k].bytes);
-            if (t->reports_used || t->unread)
-                print_error("dialogue %s, line %zu\n", dialogues[i].name, k);
-            assert_int_equal(t->unread, 0);
-            talk_expect_silence(t);
-        }
-        assert_false(t->session.midstream);
-        for (unsigned side = FROM_SERVER;; side = FROM_CLIENT) {
-            talk_clear_findings(t, 0);
-            tds_decoder.end(t->state, (enum side)side, false, &t->findings);
-            assert_int_equal(t->findings.reports_used, 0);
-            if (side == FROM_CLIENT)
-                break;
-        }
-        talk_close(t);
-    }
-}
-
-/* Through the room that buffers: whole, and in segments of every size up to 9 bytes. */
-static void segments_do_not_matter(void **state)
-{
-    (void)state;
-    static struct drive d;
-    assert_true(drive_open(&d));
-    for (size_t i = 0; i < DIALOGUES; i++) {
-        unsigned whole = 0;
-        for (size_t size = 0; size < 10; size++) {
-            drive_start(&d, 1433, false);
-            for (size_t k = 0; k < dialogues[i].count; k++) {
-                struct view line = hex(dialogues[i].lines[k].bytes), left = line;
-                while (left.length) {
-                    struct view part = view_head(left, size ? size : left.length);
-                    drive_bytes(&d, dialogues[i].lines[k].from, part);
-                    left = view_from(left, part.length);
-                }
-                hex_free(line);
-            }
-            unsigned messages = d.messages;
-            drive_end(&d, END_FIN, FROM_CLIENT);
-            if (d.lines_used)
-                fail_msg("%s in segments of %zu: %s", dialogues[i].name, size, d.lines[0]);
-            if (!size)
-                whole = messages;
-            assert_int_equal(messages, whole);
-        }
-    }
-    drive_close(&d);
-}
 
 /* The packets of one line, cut again so that each carries `room` bytes. */
 static void talk_in_packets(struct talk *t, enum side from, struct view line, size_t room)
@@ -92,12 +36,12 @@ static void packets_do_not_matter(void **state)
     (void)state;
     static const char *const names[] = {"batches", "types", "calls", "other", "old"};
     for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
-        const struct dialogue *d = dialogue_named(names[i]);
+        const struct dialogue *d = dialogue_named(&spoken, names[i]);
         unsigned facts[2] = {0, 0};
         for (size_t room = 0; room < 48; room++) {
             struct talk *t = talk_open(&tds_decoder);
             for (size_t k = 0; k < d->count; k++) {
-                struct view line = hex(d->lines[k].bytes);
+                struct view line = line_take(&d->lines[k]);
                 bool cut = room && is_request(line.bytes[0]) && k >= 2;
                 talk_in_packets(t, d->lines[k].from, line, cut ? room : 2000);
                 hex_free(line);
@@ -112,97 +56,6 @@ static void packets_do_not_matter(void **state)
             talk_close(t);
         }
     }
-}
-
-static void say_damaged(const struct dialogue *d, size_t damaged, struct view bytes)
-{
-    struct talk *t = talk_open(&tds_decoder);
-    say(t, d, damaged);
-    talk(t, d->lines[damaged].from, bytes);
-    for (size_t i = damaged + 1; i < d->count; i++)
-        talk_hex(t, d->lines[i].from, d->lines[i].bytes);
-    talk_clear_findings(t, 0);
-    tds_decoder.end(t->state, FROM_SERVER, true, &t->findings);
-    talk_clear_findings(t, 0);
-    tds_decoder.end(t->state, FROM_CLIENT, false, &t->findings);
-    talk_close(t);
-}
-
-static void every_prefix(void **state)
-{
-    (void)state;
-    for (size_t i = 0; i < DIALOGUES; i++)
-        for (size_t k = 0; k < dialogues[i].count; k++) {
-            struct view line = hex(dialogues[i].lines[k].bytes);
-            for (size_t length = 0; length < line.length; length++) {
-                uint8_t *exact = malloc(length ? length : 1);
-                memcpy(exact, line.bytes, length);
-                say_damaged(&dialogues[i], k, view_of(exact, length));
-                if (length >= 8 && length < 65536) { /* and as a whole packet that ends there */
-                    exact[2] = (uint8_t)(length >> 8);
-                    exact[3] = (uint8_t)length;
-                    say_damaged(&dialogues[i], k, view_of(exact, length));
-                }
-                free(exact);
-            }
-            hex_free(line);
-        }
-}
-
-/* What was said before a line, so that the same line can be said in many ways. */
-struct moment {
-    uint8_t state[DECODER_STATE_MAX];
-    struct session session;
-};
-
-static void every_change_of_a_byte(void **state)
-{
-    (void)state;
-    for (size_t i = 0; i < DIALOGUES; i++) {
-        struct talk *t = talk_open(&tds_decoder);
-        for (size_t k = 0; k < dialogues[i].count; k++) {
-            struct view line = hex(dialogues[i].lines[k].bytes);
-            uint8_t *changed = malloc(line.length);
-            struct moment before;
-            memcpy(before.state, t->state, sizeof before.state);
-            before.session = t->session;
-            memcpy(changed, line.bytes, line.length);
-            for (size_t at = 0; at < line.length; at++) {
-                for (unsigned value = 1; value < 256; value++) {
-                    changed[at] = (uint8_t)(line.bytes[at] ^ value);
-                    talk(t, dialogues[i].lines[k].from, view_of(changed, line.length));
-                    memcpy(t->state, before.state, sizeof before.state);
-                    t->session = before.session;
-                }
-                changed[at] = line.bytes[at];
-            }
-            talk(t, dialogues[i].lines[k].from, line);
-            free(changed);
-            hex_free(line);
-        }
-        talk_close(t);
-    }
-}
-
-/* Losing all that was said before any line leaves nothing to complain about. */
-static void joined_in_the_middle(void **state)
-{
-    (void)state;
-    static struct drive d;
-    assert_true(drive_open(&d));
-    for (size_t i = 0; i < DIALOGUES; i++)
-        for (size_t from = 1; from < dialogues[i].count; from++) {
-            drive_start(&d, 1433, true);
-            for (size_t k = from; k < dialogues[i].count; k++) {
-                struct view line = hex(dialogues[i].lines[k].bytes);
-                drive_bytes(&d, dialogues[i].lines[k].from, line);
-                hex_free(line);
-            }
-            drive_end(&d, END_FIN, FROM_SERVER);
-            if (d.lines_used)
-                fail_msg("%s from line %zu: %s", dialogues[i].name, from, d.lines[0]);
-        }
-    drive_close(&d);
 }
 
 static void finds_the_next_boundary(void **state)
@@ -238,7 +91,7 @@ static const struct fact *fact_of(const struct talk *t, enum fact_kind kind)
 static void facts_are_told(void **state)
 {
     (void)state;
-    const struct dialogue *d = dialogue_named("batches");
+    const struct dialogue *d = dialogue_named(&spoken, "batches");
     struct talk *t = talk_open(&tds_decoder);
     say(t, d, 3);
     const struct fact *login = fact_of(t, FACT_LOGIN);
@@ -246,22 +99,22 @@ static void facts_are_told(void **state)
     assert_true(view_equal(fact_of(t, FACT_CLIENT)->text, view_text("p")));
     assert_true(t->findings.secret);
     assert_int_equal(t->session.phase, PHASE_PRE_AUTH);
-    talk_hex(t, FROM_SERVER, d->lines[3].bytes);
+    say_line(t, &d->lines[3]);
     assert_true(view_equal(fact_of(t, FACT_SERVER_HELLO)->text, view_text("S 16.0.1109")));
     assert_int_equal(fact_of(t, FACT_SERVER_HELLO)->number, 52);
     assert_int_equal(fact_of(t, FACT_LIMIT)->number, 4096);
     (void)fact_of(t, FACT_LOGIN_OK);
     assert_int_equal(t->session.phase, PHASE_AUTHENTICATED);
     assert_int_equal(t->session.database_length, 1);
-    talk_hex(t, FROM_CLIENT, d->lines[4].bytes);
+    say_line(t, &d->lines[4]);
     assert_int_equal(fact_of(t, FACT_REQUEST)->number, TDS_SQL_BATCH);
-    talk_hex(t, FROM_SERVER, d->lines[5].bytes);
+    say_line(t, &d->lines[5]);
     assert_int_equal(fact_of(t, FACT_REPLY)->number, 2);
     assert_int_equal(fact_of(t, FACT_ERROR)->number, 208);
     assert_true(view_equal(fact_of(t, FACT_ERROR)->text, view_text("e")));
     talk_close(t);
     t = talk_open(&tds_decoder);
-    say(t, dialogue_named("refused"), 4);
+    say(t, dialogue_named(&spoken, "refused"), 4);
     assert_int_equal(fact_of(t, FACT_LOGIN_FAILED)->number, 18456);
     talk_close(t);
 }
@@ -280,8 +133,8 @@ static bool is_masked(const struct talk *t, uint32_t offset)
 static void secrets_are_masked(void **state)
 {
     (void)state;
-    const struct dialogue *d = dialogue_named("batches");
-    struct view login = hex(d->lines[2].bytes);
+    const struct dialogue *d = dialogue_named(&spoken, "batches");
+    struct view login = line_take(&d->lines[2]);
     uint32_t at = 8u + login.bytes[8 + 44] + 256u * login.bytes[8 + 45], end = at + 2u * login.bytes[8 + 46];
     assert_true(end > at);
     for (uint32_t cut = 8 + 94; cut <= login.length; cut++) {
@@ -310,11 +163,11 @@ static void secrets_are_masked(void **state)
     }
     hex_free(login);
     struct talk *t = talk_open(&tds_decoder);
-    say(t, dialogue_named("sspi"), 5);
+    say(t, dialogue_named(&spoken, "sspi"), 5);
     assert_true(is_masked(t, 8) && is_masked(t, 13));
     talk_close(t);
     t = talk_open(&tds_decoder);
-    say(t, dialogue_named("sybase"), 1);
+    say(t, dialogue_named(&spoken, "sybase"), 1);
     assert_true(is_masked(t, 8 + 62) && is_masked(t, 8 + 91) && is_masked(t, 8 + 202) && !is_masked(t, 8 + 31));
     talk_close(t);
 }
@@ -325,7 +178,7 @@ static void large_packets_are_read_in_pieces(void **state)
     (void)state;
     static uint8_t packet[32767];
     struct talk *t = talk_open(&tds_decoder);
-    say(t, dialogue_named("batches"), 5);
+    say(t, dialogue_named(&spoken, "batches"), 5);
     struct view head = hex("04017fff 00340100 8101 00000000 000900a7 401f0904 d0003401 6300");
     memcpy(packet, head.bytes, head.length);
     size_t at = head.length;
@@ -354,12 +207,10 @@ static void the_catalogue_is_complete(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(clean_dialogues_are_silent), cmocka_unit_test(segments_do_not_matter),
-        cmocka_unit_test(packets_do_not_matter),      cmocka_unit_test(every_prefix),
-        cmocka_unit_test(every_change_of_a_byte),     cmocka_unit_test(joined_in_the_middle),
-        cmocka_unit_test(finds_the_next_boundary),    cmocka_unit_test(facts_are_told),
-        cmocka_unit_test(secrets_are_masked),
-        cmocka_unit_test(large_packets_are_read_in_pieces), cmocka_unit_test(the_catalogue_is_complete),
+        DIALOGUE_TESTS(&spoken),
+        cmocka_unit_test(packets_do_not_matter), cmocka_unit_test(finds_the_next_boundary), cmocka_unit_test(facts_are_told),
+        cmocka_unit_test(secrets_are_masked), cmocka_unit_test(large_packets_are_read_in_pieces),
+        cmocka_unit_test(the_catalogue_is_complete),
     };
     return cmocka_run_group_tests_name("tds bytes", tests, NULL, NULL);
 }

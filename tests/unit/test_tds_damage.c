@@ -1,13 +1,12 @@
 /* TDS: every row of damage is flagged with its field and offset and nothing else, and its legal neighbour stays silent; the same
  * in segments; nothing of it is too much for what follows. */
-#include "drive.h"
 #include "tds_damage.h"
 
-static struct talk *talk_after(const struct damage *row)
+static struct talk *talk_before(const struct packet_damage *row)
 {
     struct talk *t = talk_open(&tds_decoder);
     for (size_t i = 0; i < row->before_count; i++)
-        talk_hex(t, row->before[i].from, row->before[i].bytes);
+        say_line(t, &row->before[i]);
     talk_expect_silence(t);
     talk_forget(t);
     return t;
@@ -18,7 +17,7 @@ static void damage_is_found(void **state)
     (void)state;
     assert_true(DAMAGES >= 60);
     for (size_t i = 0; i < DAMAGES; i++) {
-        struct talk *t = talk_after(&damage[i]);
+        struct talk *t = talk_before(&damage[i]);
         talk_hex(t, damage[i].from, damage[i].bad);
         if (t->reports_used != 1 || t->reports[0].anomaly != damage[i].anomaly)
             fail_msg("%s: %u reports, %s", damage[i].name, t->reports_used,
@@ -33,24 +32,13 @@ static void its_neighbour_is_silent(void **state)
 {
     (void)state;
     for (size_t i = 0; i < DAMAGES; i++) {
-        struct talk *t = talk_after(&damage[i]);
+        struct talk *t = talk_before(&damage[i]);
         talk_hex(t, damage[i].from, damage[i].good);
         if (t->reports_used)
             print_error("legal neighbour of: %s\n", damage[i].name);
         talk_expect_silence(t);
         talk_close(t);
     }
-}
-
-static void drive_hex(struct drive *d, enum side from, const char *written, size_t size)
-{
-    struct view all = hex(written);
-    for (struct view left = all; left.length;) {
-        struct view part = view_head(left, size ? size : left.length);
-        drive_bytes(d, from, part);
-        left = view_from(left, part.length);
-    }
-    hex_free(all);
 }
 
 static void damage_in_segments(void **state)
@@ -61,11 +49,12 @@ static void damage_in_segments(void **state)
     assert_true(drive_open(&d));
     for (size_t i = 0; i < DAMAGES; i++) {
         unsigned lines = 0;
+        struct view bad = hex(damage[i].bad);
         for (size_t size = 0; size < 8; size++) {
             drive_start(&d, 1433, false);
             for (size_t k = 0; k < damage[i].before_count; k++)
-                drive_hex(&d, damage[i].before[k].from, damage[i].before[k].bytes, 0);
-            drive_hex(&d, damage[i].from, damage[i].bad, size);
+                drive_line(&d, &damage[i].before[k], 0);
+            drive_pieces(&d, damage[i].from, bad, size);
             drive_end(&d, END_FIN, FROM_CLIENT);
             assert_true(d.lines_used <= 8);
             if (!d.lines_used)
@@ -77,6 +66,7 @@ static void damage_in_segments(void **state)
             for (unsigned k = 0; k < lines; k++)
                 assert_string_equal(d.lines[k], expected[k]);
         }
+        hex_free(bad);
     }
     drive_close(&d);
 }

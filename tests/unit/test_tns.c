@@ -1,134 +1,25 @@
 /* Oracle TNS: clean dialogues stay silent however they are cut; no byte value and no prefix is too much; facts; boundaries are
  * found again after a gap; bounds on both sides. The rows of damage are in tools/damage/tns.py. */
-#include "drive.h"
-#include "talk.h"
 #include "tns_dialogues.h"
 
-enum { PORT = 1521 };
-
-static void clean_dialogues_are_silent(void **state)
-{
-    (void)state;
-    for (size_t i = 0; i < DIALOGUES; i++) {
-        struct talk *t = talk_open(&tns_decoder);
-        for (size_t k = 0; k < dialogues[i].count; k++) {
-            talk_hex(t, dialogues[i].lines[k].from, dialogues[i].lines[k].hex);
-            assert_int_equal(t->unread, 0);
-            if (t->reports_used)
-                fail_msg("%s, line %zu: %s", dialogues[i].name, k, anomaly_row((enum anomaly)t->reports[0].anomaly)->name);
-        }
-        talk_close(t);
-    }
-}
-
-/* Through the room that buffers: whole, and in segments of every size up to 12 bytes. */
-static void segments_do_not_matter(void **state)
-{
-    (void)state;
-    static struct drive d;
-    assert_true(drive_open(&d));
-    for (size_t i = 0; i < DIALOGUES; i++) {
-        unsigned whole = 0;
-        for (size_t size = 0; size < 13; size++) {
-            drive_start(&d, PORT, false);
-            for (size_t k = 0; k < dialogues[i].count; k++) {
-                struct view line = hex(dialogues[i].lines[k].hex);
-                for (struct view left = line; left.length;) {
-                    struct view part = view_head(left, size ? size : left.length);
-                    drive_bytes(&d, dialogues[i].lines[k].from, part);
-                    left = view_from(left, part.length);
-                }
-                hex_free(line);
-            }
-            if (d.lines_used)
-                fail_msg("%s in segments of %zu: %s", dialogues[i].name, size, d.lines[0]);
-            if (!size)
-                whole = d.messages;
-            assert_int_equal(d.messages, whole);
-            drive_end(&d, END_FIN, FROM_CLIENT);
-        }
-    }
-    drive_close(&d);
-}
-
-static void say(struct talk *t, const struct dialogue *d, size_t lines)
-{
-    for (size_t i = 0; i < lines; i++)
-        talk_hex(t, d->lines[i].from, d->lines[i].hex);
-}
-
-static void every_prefix_and_every_change_of_a_byte(void **state)
-{
-    (void)state;
-    for (size_t i = 0; i < DIALOGUES; i++)
-        for (size_t k = 0; k < dialogues[i].count; k++) {
-            struct view line = hex(dialogues[i].lines[k].hex);
-            uint8_t *changed = malloc(line.length);
-            for (size_t at = 0; at < line.length; at++) {
-                struct talk *t = talk_open(&tns_decoder);
-                say(t, &dialogues[i], k);
-                talk(t, dialogues[i].lines[k].from, view_head(line, at));
-                talk_clear_findings(t, 0);
-                tns_decoder.end(t->state, FROM_SERVER, false, &t->findings);
-                talk_close(t);
-                for (unsigned value = 1; value < 256; value += at < 32 || value == 1 ? 1 : 37) {
-                    memcpy(changed, line.bytes, line.length);
-                    changed[at] ^= (uint8_t)value;
-                    t = talk_open(&tns_decoder);
-                    say(t, &dialogues[i], k);
-                    talk(t, dialogues[i].lines[k].from, view_of(changed, line.length));
-                    for (size_t next = k + 1; next < dialogues[i].count; next++)
-                        talk_hex(t, dialogues[i].lines[next].from, dialogues[i].lines[next].hex);
-                    talk_close(t);
-                }
-            }
-            free(changed);
-            hex_free(line);
-        }
-}
-
 /* Packets whose declared length is the length of what is left of them, so that each field can be missing. */
+static void each_length(const struct talk *before, const struct dialogue *d, size_t k, struct view line)
+{
+    for (size_t length = 8; length < line.length; length++) {
+        uint8_t *cut = malloc(length);
+        memcpy(cut, line.bytes, length);
+        bool large = cut[0] == 0 && cut[1] == 0;
+        cut[large ? 2 : 0] = (uint8_t)(length >> 8);
+        cut[large ? 3 : 1] = (uint8_t)length;
+        talk_close(say_damaged(NULL, before, d, k, view_of(cut, length)));
+        free(cut);
+    }
+}
+
 static void every_length_of_every_packet(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < DIALOGUES; i++)
-        for (size_t k = 0; k < dialogues[i].count; k++) {
-            struct view line = hex(dialogues[i].lines[k].hex);
-            for (size_t length = 8; length < line.length; length++) {
-                uint8_t *cut = malloc(length);
-                memcpy(cut, line.bytes, length);
-                bool large = cut[0] == 0 && cut[1] == 0;
-                cut[large ? 2 : 0] = (uint8_t)(length >> 8);
-                cut[large ? 3 : 1] = (uint8_t)length;
-                struct talk *t = talk_open(&tns_decoder);
-                say(t, &dialogues[i], k);
-                talk(t, dialogues[i].lines[k].from, view_of(cut, length));
-                talk_close(t);
-                free(cut);
-            }
-            hex_free(line);
-        }
-}
-
-/* Losing all that was said before any line leaves nothing to complain about. */
-static void joined_in_the_middle(void **state)
-{
-    (void)state;
-    static struct drive d;
-    assert_true(drive_open(&d));
-    for (size_t i = 0; i < DIALOGUES; i++)
-        for (size_t from = 1; from < dialogues[i].count; from++) {
-            drive_start(&d, PORT, true);
-            for (size_t k = from; k < dialogues[i].count; k++) {
-                struct view line = hex(dialogues[i].lines[k].hex);
-                drive_bytes(&d, dialogues[i].lines[k].from, line);
-                hex_free(line);
-            }
-            drive_end(&d, END_FIN, FROM_SERVER);
-            if (d.lines_used)
-                fail_msg("%s from line %zu: %s", dialogues[i].name, from, d.lines[0]);
-        }
-    drive_close(&d);
+    dialogues_each(&spoken, each_length);
 }
 
 /* A mirror that shows one side only. */
@@ -138,13 +29,10 @@ static void one_side_alone(void **state)
     static struct drive d;
     assert_true(drive_open(&d));
     for (size_t i = 0; i < DIALOGUES; i++) {
-        drive_start(&d, PORT, false);
-        for (size_t k = 0; k < dialogues[i].count; k++) {
-            struct view line = hex(dialogues[i].lines[k].hex);
+        drive_start(&d, spoken.port, false);
+        for (size_t k = 0; k < dialogues[i].count; k++)
             if (dialogues[i].lines[k].from == FROM_CLIENT)
-                drive_bytes(&d, FROM_CLIENT, line);
-            hex_free(line);
-        }
+                drive_line(&d, &dialogues[i].lines[k], 0);
         drive_end(&d, END_FIN, FROM_CLIENT);
         if (d.lines_used)
             fail_msg("%s: %s", dialogues[i].name, d.lines[0]);
@@ -368,7 +256,7 @@ static void large_units_count(void **state)
     };
     for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
         struct talk *t = talk_open(&tns_decoder);
-        struct view line = hex(dialogues[SESSION].lines[0].hex);
+        struct view line = line_take(&dialogues[SESSION].lines[0]);
         uint8_t *bytes = malloc(line.length);
         memcpy(bytes, line.bytes, line.length);
         memcpy(bytes + 14, rows[i].small, 2);
@@ -409,13 +297,11 @@ static void the_catalogue_is_complete(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(clean_dialogues_are_silent), cmocka_unit_test(segments_do_not_matter),
-        cmocka_unit_test(every_prefix_and_every_change_of_a_byte), cmocka_unit_test(every_length_of_every_packet),
-        cmocka_unit_test(joined_in_the_middle), cmocka_unit_test(one_side_alone),
-        cmocka_unit_test(facts_are_observed), cmocka_unit_test(secrets_are_masked),
-        cmocka_unit_test(finds_the_next_boundary), cmocka_unit_test(probes),
-        cmocka_unit_test(descriptors), cmocka_unit_test(large_units_count),
-        cmocka_unit_test(the_data_unit_bounds_packets), cmocka_unit_test(the_catalogue_is_complete),
+        DIALOGUE_TESTS(&spoken),
+        cmocka_unit_test(every_length_of_every_packet), cmocka_unit_test(one_side_alone), cmocka_unit_test(facts_are_observed),
+        cmocka_unit_test(secrets_are_masked), cmocka_unit_test(finds_the_next_boundary), cmocka_unit_test(probes),
+        cmocka_unit_test(descriptors), cmocka_unit_test(large_units_count), cmocka_unit_test(the_data_unit_bounds_packets),
+        cmocka_unit_test(the_catalogue_is_complete),
     };
     return cmocka_run_group_tests_name("tns", tests, NULL, NULL);
 }

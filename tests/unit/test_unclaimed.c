@@ -45,7 +45,7 @@ static void named_once(void **state)
         }
         drive_end(&drive, END_FIN, FROM_CLIENT);
         assert_int_equal(dialogue_spoken(drive.dialogue, rows[i].spoken), before + 1);
-        assert_int_equal(drive.messages, 1);
+        assert_int_equal(drive.messages, 20 + 1); /* each segment is for rules of tcp, too; what it is comes once */
         assert_int_equal(drive.lines_used, 0);
         assert_int_equal(drive.dialogue->conversations.in_use, 0);
     }

@@ -268,7 +268,7 @@ static struct bench *rate_bench(const char *options, struct limiter **limiter)
     return b;
 }
 
-struct event {
+struct rated {
     double seconds;
     unsigned client;     /* last byte of its address */
     const char *user;
@@ -276,7 +276,7 @@ struct event {
     enum limited expected;
 };
 
-static void ask_events(const char *options, const struct event *events, size_t count)
+static void ask_events(const char *options, const struct rated *events, size_t count)
 {
     struct limiter *limiter;
     struct bench *b = rate_bench(options, &limiter);
@@ -300,27 +300,27 @@ static void ask_events(const char *options, const struct event *events, size_t c
 static void rates(void **state)
 {
     (void)state;
-    static const struct event counted[] = {
+    static const struct rated counted[] = {
         {0, 1, "a", 0, LIMIT_RATE},   {1, 1, "a", 0, LIMIT_RATE},  {1, 2, "a", 0, LIMIT_RATE},  {2, 1, "a", 0, LIMIT_STORE},
         {3, 1, "a", 0, LIMIT_STORE},  {3, 2, "a", 0, LIMIT_RATE},  {79, 1, "a", 0, LIMIT_STORE}, {200, 1, "a", 0, LIMIT_RATE},
         {201, 1, "a", 0, LIMIT_RATE}, {150, 1, "a", 0, LIMIT_STORE}, {-5, 1, "a", 0, LIMIT_STORE},
     };
     EVENTS("rate:count >= 3, seconds 80, track by_client;", counted);
-    static const struct event summed[] = {
+    static const struct rated summed[] = {
         {0, 1, "a", 600, LIMIT_RATE}, {1, 1, "a", 424, LIMIT_RATE}, {2, 1, "a", 1, LIMIT_STORE}, {300, 1, "a", UINT64_MAX, LIMIT_STORE},
         {301, 1, "a", UINT64_MAX, LIMIT_STORE},
     };
     EVENTS("rate:sum db.length > 1KiB, seconds 60, track by_src;", summed);
-    static const struct event told_apart[] = {
+    static const struct rated told_apart[] = {
         {0, 1, "a", 0, LIMIT_RATE}, {1, 1, "a", 0, LIMIT_RATE}, {2, 1, "b", 0, LIMIT_RATE}, {3, 1, "", 0, LIMIT_RATE},
         {4, 1, "c", 0, LIMIT_STORE}, {5, 1, "a", 0, LIMIT_STORE}, {90, 1, "d", 0, LIMIT_RATE},
     };
     EVENTS("rate:distinct db.user >= 3, seconds 60, track by_rule;", told_apart);
-    static const struct event users[] = {
+    static const struct rated users[] = {
         {0, 1, "a", 0, LIMIT_RATE}, {0, 2, "a", 0, LIMIT_STORE}, {0, 1, "b", 0, LIMIT_RATE},
     };
     EVENTS("rate:count >= 2, seconds 60, track by_user;", users);
-    static const struct event clients[] = {
+    static const struct rated clients[] = {
         {0, 1, "a", 0, LIMIT_RATE}, {0, 1, "a", 0, LIMIT_RATE}, {0, 2, "a", 0, LIMIT_STORE},
     };
     EVENTS("rate:distinct net.client >= 2, seconds 60, track by_dst;", clients);

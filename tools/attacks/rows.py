@@ -1,4 +1,6 @@
 """What each rule is about, done once. Messages come from tools/damage."""
+import struct
+
 import mysql as my
 import pgsql as pg
 import redis as rd
@@ -7,20 +9,24 @@ from wire import SERVER, octets
 
 OUTSIDE = "203.0.113.%d"
 CLIENT_ENDS, SERVER_ENDS = ("C.", None), ("S.", None)
-TO_CLIENT = {9000415, 9000109, 9000203, 9000303, 9100001, 9100005, 9100007, 9100012, 9100013, 9100014}
+TO_CLIENT = {9000415, 9000109, 9000115, 9000713, 9000203, 9000303, 9100001, 9100005, 9100007, 9100012, 9100013, 9100014}
+OF_SERVER = {9100022} # about a server, not about somebody
 
 
 def side_of(sid, client):
+    if sid in OF_SERVER:
+        return "dest_ip", SERVER
     return ("dest_ip" if sid in TO_CLIENT else "src_ip"), client
 
 
 class Row:
     """One connection, or `times` of them by the same client; `events` may be a function of the number of the connection."""
 
-    def __init__(self, sids, events, times=1, count=1, outside=None, client=None, servers=False, segment=1448, port=None, udp=False):
+    def __init__(self, sids, events, times=1, count=1, outside=None, client=None, servers=False, segment=1448, port=None, udp=False, ports=None, pause=1):
         self.sids, self.events, self.times, self.count = sids, events, times, count
         self.outside, self.client, self.servers, self.segment, self.port = outside, client, servers, segment, port
-        self.udp = udp
+        self.pause = pause # seconds after each
+        self.udp, self.ports = udp, ports # of client and server, where the client's is not any
         if client is None and times > 1 and not outside:
             self.client = 200 + (sids if isinstance(sids, int) else sids[0]) % 1000
 
@@ -32,13 +38,55 @@ class Row:
 
 # ---- attacks
 
+
+def handshake(kind, body):
+    return bytes([kind]) + len(body).to_bytes(3, "big") + body
+
+
+def record(message):
+    return b"\x16\3\1" + struct.pack(">H", len(message)) + message
+
+
+def hello(session=0):
+    return handshake(1, b"\3\3" + bytes(range(32)) + bytes([session]) + bytes(session) + octets("0004 c02f 002f 0100"))
+
+
+def server_hello():
+    return handshake(2, b"\3\3" + bytes(range(32)) + octets("00 c02f 00"))
+
+
+def der(tag, *parts):
+    body = b"".join(parts)
+    return bytes([tag]) + (bytes([len(body)]) if len(body) < 128 else b"\x82" + struct.pack(">H", len(body))) + body
+
+
+def certificate(name):
+    """As much of a certificate as is looked at: a version, a number, whose it is and until when."""
+    def called(text):
+        return der(0x30, der(0x31, der(0x30, octets("0603 550403"), der(0x0c, text.encode()))))
+    algorithm = der(0x30, octets("0609 2a864886f70d01010b 0500"))
+    until = der(0x30, der(0x17, b"230101000000Z"), der(0x17, b"330101000000Z"))
+    signed = der(0x30, octets("a003 020102 0201 01"), algorithm, called("somebody"), until, called(name))
+    leaf = der(0x30, signed, algorithm, octets("0302 0000"))
+    return handshake(11, (len(leaf) + 3).to_bytes(3, "big") + len(leaf).to_bytes(3, "big") + leaf)
+
+
+SSL_REQUEST = my.C(1, "cefbba00 00000001 e0 " + "00" * 23)
 ATTACKS_MYSQL = [
     Row(9000104, my.MARIADB + [my.C(0, "04 '" + "t" * 512 + "' 00"), my.S(1, my.UNKNOWN_COMMAND), CLIENT_ENDS]),
     Row(9000105, my.MARIADB + [my.C(0, "11 'app' 00 01 41 'shop' 00 2d00 " + my.NATIVE), my.S(1, my.OK), CLIENT_ENDS]),
+    Row(9000115, lambda i: my_login("root"), times=100, pause=0.2),
+    Row(9000116, my.GREETED + [my.C(1, my.login("cef3ba00", "14" + "00" * 20 + " 'shop' 00 " + my.NATIVE)), my.S(2, my.DENIED), SERVER_ENDS]),
+    # A session of 33 bytes in the hello; the first TLS had a hello of its own with lengths for all three parts.
+    Row(9000117, my.GREETED_TLS + [SSL_REQUEST, ("C", record(hello(session=33))), CLIENT_ENDS]),
+    Row(9000117, my.GREETED_TLS + [SSL_REQUEST, ("C", octets("803c 01 0301 0033 0000 0000") + bytes(51)), CLIENT_ENDS]),
+    Row(9000118, my.GREETED_TLS + [SSL_REQUEST, ("C", record(hello())), ("S", record(server_hello())), ("C", record(certificate("c" * 65))), CLIENT_ENDS]),
     Row(9000109, [my.S(0, my.GREETING.replace("5.5.5-10.11.19", "5.5.5-10." + "1" * 460)), CLIENT_ENDS]),
 ]
 ATTACKS_PGSQL = [
     Row(9000203, [pg.SSL_REQUEST, ("S", b"S" + pg.S("Z", "'I'")[1]), CLIENT_ENDS]),
+    Row(9000218, pg.LOGIN + [pg.C("Q", b"alter role app password 'SCRAM-SHA-256$4096:" + b"c" * 600 + b"$a:b'\0"), pg.S("C", "'ALTER ROLE' 00"), pg.READY, CLIENT_ENDS]),
+    Row(9000219, [("C", record(hello())), SERVER_ENDS]),
     Row(9000211, [pg.C("p", "'secret' 00"), SERVER_ENDS]),
     Row(9000216, [pg.startup("00030000 'user' 00 'app' 00 'options' 00 '-c=1' 00 00"), SERVER_ENDS]),
 ]
@@ -49,13 +97,60 @@ ATTACKS_MEMCACHED = [
     Row(9000410, [mc.C(""), mc.S("CLIENT_ERROR unauthenticated"), CLIENT_ENDS]),
     Row(9000415, [("C", b"\0\7\0\0\0\1\0\0stats\r\n")] + [("S", bytes([0, 7, 0, i, 0, 80, 0, 0]) + b"x" * 1400) for i in range(80)], udp=True),
     Row(9000416, [("C", b"\0\7\0\0\0\2\0\0get a\r\n")], udp=True),
+    Row(9000417, [("C", b"\0\7\0\0\0\1\0\0" + octets("80 00 0001 00 00 0000 00000001 00000000 0000000000000000 'a'"))], udp=True),
     Row(9000412, mc.GREETING + [mc.C("stats maps"), mc.S("ERROR"), CLIENT_ENDS]),
 ]
 
-# The worm of 2003 asks about an instance whose name has 375 bytes.
 ATTACKS_BROWSER = [
-    Row(9000708, [("C", b"\x04" + b"\x01" * 375)], udp=True),
-    Row(9000709, [("C", b"\x0a")], udp=True),
+    Row(9000708, [("C", b"\4" + b"A" * 96 + octets("dcc9b042") + b"sock" + b"send" + bytes(range(1, 200)))], udp=True), # as long as the worm, and harmless
+    Row((9000709, 9000712), [("C", b"\x08" + b"A" * 100 + b":12345678901234567890")], udp=True),
+    Row((9000710, 9000712), [("C", b"\x0a")], udp=True),
+    Row(9000711, [("C", b"\4SHOP\0")], udp=True, ports=(1434, 1434)),
+    Row(9000712, [("C", b"\2\0\0\0")], udp=True),
+    Row(9000713, [("C", b"\2"), ("S", b"\5" + (700).to_bytes(2, "little") + b"S" * 700)], udp=True),
+]
+
+
+def counted(data):
+    """As XDR writes bytes: their number, then they, filled up to a multiple of four."""
+    return struct.pack(">I", len(data)) + data + bytes(-len(data) % 4)
+
+
+def numbers(*values):
+    return struct.pack(">%dI" % len(values), *values)
+
+
+def fb_connect(count=1, items=b"\1\5alice\4\4web1\6\0"):
+    return [("C", numbers(1, 19, 2, 29) + counted(b"/data/shop.fdb") + numbers(count) + counted(items) + numbers(10, 1, 2, 3, 2) * min(count, 12)), SERVER_ENDS]
+
+
+def fb(*values, data=b"", more=b""):
+    return [("C", numbers(*values) + (counted(data) if data else b"") + more), SERVER_ENDS]
+
+
+def ch_block(compressed, opened):
+    return [("C", b"\2\0" + bytes(range(16)) + struct.pack("<BII", 0x82, compressed, opened) + bytes(64)), SERVER_ENDS]
+
+
+ATTACKS_OTHERS = [
+    Row(9000961, ch_block(0x40000001, 64), port=9000),
+    Row(9000962, ch_block(73, 0x40000001), port=9000),
+    Row(9000963, ch_block(8, 64), port=9000),
+    Row(9000964, ch_block(73, 0), port=9000),
+    Row(9000905, [("C", b"\0\0\0\0DB2DAS      " + octets("01040000 0010397a") + octets("ffffffe0") + bytes(32)), SERVER_ENDS], port=523),
+    Row(9000906, [("C", b"x"), SERVER_ENDS], port=6789),
+    Row(9000921, fb_connect(count=11)),
+    Row(9000922, fb(53, 1, 0, 0, more=bytes(300))),
+    Row(9000923, fb_connect(items=b"\1\5alice\5\x20" + bytes(32))),
+    Row(9000924, fb(9, 0, 0, 0, 0, 1, 335544344, 0)),
+    Row(9000925, fb(19, 0, data=b"/data/shop.fdb", more=counted(b"\1\x30\4UTF8\x1c\x82" + b"u" * 130))),
+    Row(9000926, fb(25, 1, 0, 1, 1000, 1)),
+    Row(9000927, fb(20, 0, data=b"/" + b"f" * 541, more=counted(b"\1"))),
+    Row(9000928, fb(82, 0, data=b"s" * 153, more=counted(b"\2"))),
+    Row(9000929, fb_connect(items=b"\1\x41" + b"u" * 65)),
+    Row(9000941, [("C", struct.pack("<IBBHIIHHI", 1000, 3, 0x5b, 0, 1, 0, 0, 0, 16384) + b"D" * 600), SERVER_ENDS], port=7210),
+    Row(9000951, [("C", b"sqAmABPQAAsqlexec " + b"u" * 127 + b" -pword 9.28 "), SERVER_ENDS], port=9088),
+    Row(9000952, [("C", b"sqAmABPQAAsqlexec app -p" + b"p" * 131 + b" 9.28 "), SERVER_ENDS], port=9088),
 ]
 
 # ---- behaviour
@@ -75,9 +170,9 @@ BEHAVIOUR_MYSQL = [
     Row(9100002, lambda i: my_login("user%d" % i, my.TRACKED_OK), times=10),
     Row(9100003, my.MARIADB + [my.C(0, "11 'app' 00 14 " + my.RESPONSE + " 'shop' 00 2d00 " + my.NATIVE), my.S(1, my.OK)] * 100 + [CLIENT_ENDS]),
     Row(9100004, my_login("root", my.TRACKED_OK), outside=9),
-    Row(9100005, my.MARIADB + FAILED_QUERY * 100 + [CLIENT_ENDS]),
+    Row((9100005, 9100022), my.MARIADB + FAILED_QUERY * 100 + [CLIENT_ENDS]),
     Row(9100006, my_login("app", my.TRACKED_OK), times=10, servers=True, client=190),
-    Row(9100007, [my.S(0, my.GREETING), CLIENT_ENDS], times=10, servers=True, client=191),
+    Row(9100021, [my.S(0, my.GREETING), CLIENT_ENDS], times=20, client=191),
     Row(9100009, my.MARIADB + [("C", b"\xff\xff\xef\x00\x03select 1"), CLIENT_ENDS]),
     Row(9100010, my.MARIADB + [("C", b"\x40\0\0\0\x03select 1"), CLIENT_ENDS], times=10),
     Row(9100014, my.MARIADB + [my.C(0, "03 'load data local infile \"a.csv\" into table t'"), my.S(1, "fb '/etc/passwd'"), my.C(2, ""), my.S(3, my.OK),
@@ -154,7 +249,7 @@ SQL_REDIS = [
 
 FILES = [
     ("attack rules", "attacks.rules", [("mysql", my.PORT, ATTACKS_MYSQL), ("pgsql", pg.PORT, ATTACKS_PGSQL), ("redis", rd.PORT, ATTACKS_REDIS),
-                                       ("memcached", mc.PORT, ATTACKS_MEMCACHED), ("browser", 1434, ATTACKS_BROWSER)]),
+                                       ("memcached", mc.PORT, ATTACKS_MEMCACHED), ("browser", 1434, ATTACKS_BROWSER), ("others", 3050, ATTACKS_OTHERS)]),
     ("behaviour rules", "behaviour.rules", [("mysql", my.PORT, BEHAVIOUR_MYSQL), ("pgsql", pg.PORT, BEHAVIOUR_PGSQL), ("pgsql-copy", pg.PORT, BEHAVIOUR_COPY),
                                             ("redis", rd.PORT, BEHAVIOUR_REDIS), ("memcached", mc.PORT, BEHAVIOUR_MEMCACHED)]),
     ("SQL rules", "sql.rules", [("mysql", my.PORT, SQL_MYSQL), ("pgsql", pg.PORT, SQL_PGSQL), ("redis", rd.PORT, SQL_REDIS)]),

@@ -157,6 +157,8 @@ PARAMETER_ROWS = [
     Row("no package", READY, PREPARE, instead(dss(RQS | CHAINED | SAME, 1, ddm(0x200D)) + dss(OBJ, 1, SQLSTT)),
         "drda.missing-parameter drda.parameter 10" + REJECTED, syntax(0x0E)),
     Row("statement longer than its object", PREPARED, OBJECT, put(11, "00 00 01 00"), "drda.sql-length drda.sql_length 11" + REJECTED, syntax(9)),
+    Row("bytes behind the statement", PREPARED, OBJECT, lambda b: struct.pack(">H", len(b) + 2) + b[2:6] + struct.pack(">H", len(b) - 4) + b[8:] + b"\0\0",
+        "drda.sql-length drda.sql_length 31" + REJECTED, syntax(9)),
     Row("statement of 4 GB", PREPARED, OBJECT, put(11, "ff ff ff ff"), "drda.sql-length drda.sql_length 11" + REJECTED, syntax(9)),
 ]
 
@@ -167,6 +169,8 @@ STATE_ROWS = [
         conversation()),
     Row("ACCRDB without a check", ASKED, C(rqs(1, SECCHK)), instead(rqs(1, ACCRDB)), "drda.out-of-order drda.code_point 8" + REJECTED,
         conversation()),
+    Row("ACCRDB twice", READY, COMMIT, instead(rqs(1, ACCRDB)), "drda.out-of-order drda.code_point 8" + REJECTED, conversation()),
+    Row("a chain that does not go on", READY, COMMIT, put(3, "41"), "drda.incomplete-message drda.format 3", [CLIENT_ENDS]),
     Row("SECCHK straight after EXCSAT", HELLO, C(rqs(1, ACCSEC)), instead(rqs(1, SECCHK)), "drda.secchk-without-accsec drda.code_point 8",
         [SERVER_ENDS]),
     Row("ACCSEC again, now with a database", HELLO + [C(rqs(1, ddm(0x106D, SECMEC))), S(dss(RPY, 1, ACCSECRD))], C(rqs(1, SECCHK)),

@@ -101,6 +101,7 @@ REPLICA = [startup("00030000 'user' 00 'app' 00 'replication' 00 'true' 00 00"),
 STREAMING = REPLICA + [C("Q", "'START_REPLICATION 0/1000000 TIMELINE 1' 00"), S("W", "00 0000")]
 STATUS = C("d", "'r' " + "00" * 24 + " 0000000000000001 00")
 FUNCTION = C("F", "000003b8 0001 0001 0002 00000004 00010000 00000004 00020001 0001")
+LOREAD = C("F", "000003ba 0001 0001 0002 00000004 00000000 00000004 00000004 0001")
 SERVER_ENDS, CLIENT_ENDS = ("S.", None), ("C.", None)
 
 
@@ -308,6 +309,8 @@ ANSWER_ROWS = [
         "pgsql.copy-response pgsql.copy_format 5", [CLIENT_ENDS]),
     Row("function call: result longer than it (CVE-2026-6477)", LOGIN + [FUNCTION], S("V", "00000004 00000005"), put(5, "00000400"),
         "pgsql.value-length pgsql.value_length 5", [CLIENT_ENDS]),
+    Row("function call: more of a large object than was asked for (CVE-2026-6477)", LOGIN + [LOREAD], S("V", "00000004 'data'"),
+        instead("00000005 'data!'"), "pgsql.function-result-long pgsql.value_length 5", [CLIENT_ENDS]),
     Row("replication: keepalive cut", STREAMING, S("d", "'k' " + "00" * 16 + " 01"), cut(15), "pgsql.server-replication pgsql.length 1", [CLIENT_ENDS]),
 ]
 

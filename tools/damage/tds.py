@@ -174,10 +174,10 @@ PRELOGIN_ROWS = [
         "tds.encryption-downgrade tds.encryption 40", LEAVES),
     Row("answer: version of 4 bytes", HELLO[:1], HELLO[1], put(11, "0004"), "tds.prelogin-length tds.prelogin_length 11", LEAVES),
     Row("login in clear, though encryption was agreed upon", [C(PRELOGIN, prelogin_body(1)), S(prelogin_body(1))],
-        C(PRELOGIN, bytes.fromhex("160301 0005 0100000100")), other(LOGIN), "tds.login-in-clear tds.type 0", HUNG_UP),
+        C(PRELOGIN, bytes.fromhex("160301 0005 1000000100")), other(LOGIN), "tds.login-in-clear tds.type 0", HUNG_UP),
     Row("handshake that is no TLS", [C(PRELOGIN, prelogin_body(1)), S(prelogin_body(1))], C(PRELOGIN, bytes.fromhex("160301 0005 0100000100")),
         put(8, "474554"), "tds.tls-handshake tds.tls_record 8", HUNG_UP),
-    Row("TLS first, to a server that does not know it", [], HELLO[0], other(("C", bytes.fromhex("160301 0005 0100000100"))),
+    Row("TLS first, to a server that does not know it", [], HELLO[0], other(("C", bytes.fromhex("160301 0005 1000000100"))),
         "tds.tls-unanswered tds.type 0", LEAVES),
 ]
 

@@ -1,4 +1,5 @@
 """Starts the real servers in a scratch directory, watches them, restarts them when they die, stops them by pid."""
+import glob
 import os
 import re
 import shutil
@@ -29,14 +30,14 @@ def _wait_for(port, process, seconds=60):
 
 
 class Server:
-    user = None
+    user, patience = None, 60
 
     def __init__(self):
         self.dir = tempfile.mkdtemp(prefix="judge-")
         os.chmod(self.dir, 0o755)
         self.port, self.generation, self.lock, self.process = free_port(), 0, threading.Lock(), None
         self.log = os.path.join(self.dir, "server.log")
-        self.who = {"user": self.user, "group": self.user, "extra_groups": []} if os.getuid() == 0 else {}
+        self.who = {"user": self.user, "group": self.user, "extra_groups": []} if self.user and os.getuid() == 0 else {}
         if self.who:
             shutil.chown(self.dir, self.user, self.user)
         self.prepare()
@@ -45,7 +46,7 @@ class Server:
     def start(self):
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(self.command(), cwd=self.dir, stdin=subprocess.DEVNULL, stdout=log, stderr=log, **self.who)
-        if not _wait_for(self.port, self.process):
+        if not _wait_for(self.port, self.process, self.patience):
             raise SystemExit("judge: the server does not start, see " + self.log)
 
     def stop(self):
@@ -282,4 +283,120 @@ class Memcached(Server):
         return subprocess.run(["/usr/bin/memcached", "-V"], stdout=subprocess.PIPE).stdout.decode().strip()
 
 
-OF = {"mysql": MariaDB, "pgsql": PostgreSQL, "redis": Redis, "memcached": Memcached}
+class Cassandra(Server):
+    """one node of its Maven artifacts, on Java 17; CASSANDRA_LIB is a directory with the jars, or they are fetched"""
+    stop_signal, patience, VERSION = 15, 240, "5.0.2"
+    OPENED = ("java.base/java.lang java.base/java.lang.module java.base/java.lang.reflect java.base/java.util java.base/java.util.concurrent"
+              " java.base/java.util.concurrent.atomic java.base/java.nio java.base/java.io java.base/java.net java.base/java.math java.base/sun.nio.ch"
+              " java.base/jdk.internal.loader java.base/jdk.internal.ref java.base/jdk.internal.reflect java.base/jdk.internal.math java.base/jdk.internal.module"
+              " java.base/jdk.internal.util.jar java.base/jdk.internal.misc jdk.management/com.sun.management.internal java.management.rmi/sun.management.jmxremote"
+              " java.rmi/sun.rmi.registry java.rmi/sun.rmi.server java.rmi/sun.rmi.transport java.rmi/sun.rmi.transport.tcp jdk.management.jfr/jdk.management.jfr"
+              " java.sql/java.sql java.management/sun.management java.base/sun.security.x509").split()
+
+    def prepare(self):
+        self.lib = os.environ.get("CASSANDRA_LIB") or self.fetch()
+        d, inner = self.dir, free_port()
+        with open(os.path.join(d, "logback.xml"), "w") as f:
+            f.write('<configuration><appender name="out" class="ch.qos.logback.core.ConsoleAppender"><encoder><pattern>%-5level %msg%n</pattern></encoder>'
+                    '</appender><root level="INFO"><appender-ref ref="out"/></root></configuration>')
+        with open(os.path.join(d, "cassandra.yaml"), "w") as f:
+            f.write("""cluster_name: judge
+num_tokens: 1
+partitioner: org.apache.cassandra.dht.Murmur3Partitioner
+seed_provider:
+  - class_name: org.apache.cassandra.locator.SimpleSeedProvider
+    parameters:
+      - seeds: "127.0.0.1:%d"
+listen_address: 127.0.0.1
+storage_port: %d
+ssl_storage_port: %d
+rpc_address: 127.0.0.1
+native_transport_port: %d
+start_native_transport: true
+endpoint_snitch: SimpleSnitch
+commitlog_sync: periodic
+commitlog_sync_period: 10000ms
+data_file_directories: [%s/data]
+commitlog_directory: %s/commitlog
+saved_caches_directory: %s/saved
+hints_directory: %s/hints
+cdc_raw_directory: %s/cdc
+authenticator: PasswordAuthenticator
+authorizer: AllowAllAuthorizer
+memtable_heap_space: 64MiB
+key_cache_size: 1MiB
+auto_snapshot: false
+""" % (inner, inner, free_port(), self.port, d, d, d, d, d))
+
+    def fetch(self):
+        with open(os.path.join(self.dir, "pom.xml"), "w") as f:
+            f.write("""<project xmlns="http://maven.apache.org/POM/4.0.0"><modelVersion>4.0.0</modelVersion><groupId>judge</groupId>
+<artifactId>judge</artifactId><version>1</version><dependencies><dependency><groupId>org.apache.cassandra</groupId><artifactId>cassandra-all</artifactId>
+<version>%s</version></dependency></dependencies></project>""" % self.VERSION)
+        self.run("mvn", "-q", "dependency:copy-dependencies", "-DoutputDirectory=lib")
+        return os.path.join(self.dir, "lib")
+
+    def command(self):
+        java = (glob.glob("/usr/lib/jvm/java-17-*/bin/java") or ["java"])[0]
+        opens = [x for o in self.OPENED for x in ("--add-opens", o + "=ALL-UNNAMED", "--add-exports", o + "=ALL-UNNAMED")]
+        return [java] + opens + [
+            "-Djdk.attach.allowAttachSelf=true", "-Xms512m", "-Xmx1g", "-XX:+UseSerialGC", "-Dcassandra.config=file://%s/cassandra.yaml" % self.dir,
+            "-Dcassandra.storagedir=" + self.dir, "-Dcassandra.skip_wait_for_gossip_to_settle=0", "-Dcassandra.ring_delay_ms=1",
+            "-Dcassandra.superuser_setup_delay_ms=1", "-Dcassandra.auth_bcrypt_gensalt_log2_rounds=4", "-Dcassandra-foreground=yes",
+            "-Djava.security.manager=allow", "-Dlogback.configurationFile=%s/logback.xml" % self.dir, "-cp", "%s:%s/*" % (self.dir, self.lib),
+            "org.apache.cassandra.service.CassandraDaemon"]
+
+    def start(self):
+        super().start()
+        if not os.path.exists(os.path.join(self.dir, "ready")):
+            import cql_sessions
+            cql_sessions.furnish(self)
+            open(os.path.join(self.dir, "ready"), "w").close()
+
+    def dead(self):
+        return self.process.poll() is not None
+
+    def revive(self):
+        self.start()
+
+    def remarks(self):
+        return []
+
+    def version(self):
+        return "Cassandra " + self.VERSION
+
+
+class Derby(Server):
+    """Derby's network server"""
+    stop_signal = 15
+
+    def prepare(self):
+        with open(os.path.join(self.dir, "derby.properties"), "w") as f:
+            f.write("derby.locks.waitTimeout=1\nderby.locks.deadlockTimeout=1\n")
+
+    def command(self):
+        jars = ":".join("/usr/share/java/%s.jar" % n for n in ("derbynet", "derby", "derbytools", "derbyshared"))
+        return ["java", "-Xmx512m", "-Dderby.system.home=" + self.dir, "-cp", jars, "org.apache.derby.drda.NetworkServerControl", "start", "-h", "127.0.0.1",
+                "-p", str(self.port), "-noSecurityManager"]
+
+    def start(self):
+        super().start()
+        if not os.path.exists(os.path.join(self.dir, "ready")):
+            import drda_sessions
+            drda_sessions.furnish(self)
+            open(os.path.join(self.dir, "ready"), "w").close()
+
+    def dead(self):
+        return self.process.poll() is not None
+
+    def revive(self):
+        self.start()
+
+    def remarks(self):
+        return []
+
+    def version(self):
+        return "Derby"
+
+
+OF = {"mysql": MariaDB, "pgsql": PostgreSQL, "redis": Redis, "memcached": Memcached, "cql": Cassandra, "drda": Derby}

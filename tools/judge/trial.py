@@ -13,6 +13,7 @@ QUIET = 0.04        # silence after a whole reply that counts as its end
 CAP = 1.0           # longest stream of replies that is waited for
 
 OK, SEM, HANG, PROTO, CRASH = "OK", "SEM", "HANG", "PROTO", "CRASH"
+DEAF = "silence after a valid message"
 RANK = {OK: 0, SEM: 1, HANG: 2, PROTO: 3, CRASH: 4}
 
 
@@ -229,6 +230,8 @@ class Trial:
         if self.result.mutation is None:    # still the unchanged part
             if twin and {e[0] for e in twin.errors} != {e[0] for e in out.errors}:
                 self.result.strayed = "%s: %s" % (name, out.errors)
+            elif twin and twin.answered and not out.answered:
+                self.result.strayed = "%s: no answer" % name
             return out.closed is None
         return self.judge(out, twin, when, silent, dropped=hit and not parts)
 
@@ -296,7 +299,7 @@ class Trial:
                     self.note(PROTO, "probe", "closed (%s)" % out.closed)
                 return
             if not out.answered:
-                self.note(HANG, "probe", "silence after a valid message")
+                self.note(HANG, "probe", DEAF)
                 return
             if not good(out) and worst is None:
                 self.note(SEM, "probe", "unexpected reply to the probe")

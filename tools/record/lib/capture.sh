@@ -19,7 +19,7 @@ port_of() {
 target_of() {
     local id=$1 suffix=pcap
     case $(option "$id" form pcap) in
-    pcapng) suffix=pcapng ;;
+    pcapng | secrets) suffix=pcapng ;;
     gz) suffix=pcap.gz ;;
     zst) suffix=pcap.zst ;;
     esac
@@ -74,6 +74,7 @@ capture_keep() {
     fi
     case $(option "$STORY" form pcap) in
     pcapng) editcap -F pcapng "$WORK/cap/now.pcap" "$file" ;;
+    secrets) editcap -F pcapng --inject-secrets "tls,$WORK/cap/now.keylog" "$WORK/cap/now.pcap" "$file" ;;
     gz) gzip -9nc "$WORK/cap/now.pcap" >"$file" ;;
     zst) zstd -q19c "$WORK/cap/now.pcap" >"$file" ;;
     *) cp "$WORK/cap/now.pcap" "$file" ;;
@@ -82,5 +83,8 @@ capture_keep() {
         : >"$OUT/${STORY%%/*}/clean-${STORY#*/}.expected"
     fi
     printf '%-32s %8s packets %10s bytes\n' "$STORY" "$(packet_count "$file")" "$(stat -c %s "$file")"
-    rm -f "$WORK/cap/now.pcap"
+    if [ -f "$WORK/cap/now.keylog" ] && [ "$(option "$STORY" form pcap)" != secrets ]; then
+        cp "$WORK/cap/now.keylog" "${file%%.pcap*}.keylog"
+    fi
+    rm -f "$WORK/cap/now.pcap" "$WORK/cap/now.keylog"
 }

@@ -11,10 +11,12 @@ declare -A TEXT OPTIONS
 #   port=N              the server's port (3306 or 5432)
 #   server=...          the server, for the table, where it is not the protocol's usual one
 #   stamp=micro|nano    time stamps of the file
-#   form=pcap|pcapng|gz|zst
+#   form=pcap|pcapng|gz|zst|secrets
+#                       secrets: pcapng with the key log inside
 #   size=small|big      big ones are never kept in the repository
 #   needs=a,b           node, cc, pgbouncer: what the story needs besides the servers
-#   kind=clean|attack   attack: somebody sends what no client sends (clean)
+#   kind=clean|attack|undecoded
+#                       attack: somebody sends what no client sends; undecoded: nothing is wrong, and not all is read (clean)
 #   auth=...            cql: the authenticator of the server
 #   by=...              the clients, for the table
 story() {

@@ -32,7 +32,7 @@ sql() { talk timeout 20 tsql -S shop -U app -P app-word "$@"; }
 with_tedious() {
     [ -d "$WORK/tedious/node_modules" ] || { mkdir -p "$WORK/tedious" && (cd "$WORK/tedious" && npm install --no-audit --no-fund tedious) >"$WORK/log/npm" 2>&1; } ||
         { complain "npm could not fetch tedious: $(tail -n 1 "$WORK/log/npm")"; return 1; }
-    NODE_TLS_REJECT_UNAUTHORIZED=0 NODE_PATH=$WORK/tedious/node_modules talk timeout 60 node "$HERE/clients/tedious.js" "$@"
+    NODE_TLS_REJECT_UNAUTHORIZED=0 NODE_PATH=$WORK/tedious/node_modules talk timeout 1200 node "$HERE/clients/${TEDIOUS_CLIENT:-tedious.js}" "$@"
 }
 
 with_jdbc() {
@@ -40,7 +40,7 @@ with_jdbc() {
     [ -n "$(find "$repository" -name "mssql-jdbc-$version.jar" 2>/dev/null)" ] ||
         mvn -q -B dependency:get "-Dmaven.repo.local=$repository" -Dartifact="com.microsoft.sqlserver:mssql-jdbc:$version" -Dtransitive=false \
             >"$WORK/log/mvn" 2>&1 || { complain "mvn could not fetch mssql-jdbc: $(tail -n 1 "$WORK/log/mvn")"; return 1; }
-    talk timeout 90 java -cp "$(find "$repository" -name "mssql-jdbc-$version.jar" | head -n 1)" "$HERE/clients/Jdbc.java" "$@"
+    talk timeout 1200 java -cp "$(find "$repository" -name "mssql-jdbc-$version.jar" | head -n 1)" "$HERE/clients/${JDBC_CLIENT:-Jdbc.java}" "$@"
 }
 
 with_pytds() {

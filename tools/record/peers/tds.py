@@ -6,6 +6,7 @@ usage: tds.py PORT MODE [CERTIFICATE KEY]
 
 MODE: plain (no encryption), login (only the login is encrypted unless the client wants more), all (required), strict (TLS first)
 """
+import os
 import re
 import socket
 import ssl
@@ -13,6 +14,8 @@ import struct
 import sys
 import threading
 import time
+
+from tds_mix import Mix
 
 BATCH, OLD_LOGIN, RPC, RESPONSE, ATTENTION, BULK, TRANSACTION, LOGIN7, PRELOGIN = 1, 2, 3, 4, 6, 7, 14, 16, 18
 OFF, ON, NOT_SUP, REQUIRED = 0, 1, 2, 3
@@ -83,6 +86,7 @@ class Session:
         self.size, self.level, self.version = 4096, 74, bytes([7, 4, 0, 4])
         self.handles, self.transaction, self.prepared = 0, 0, ""
         self.mars, self.sessions, self.current = False, {}, None
+        self.allow_user_types = True
 
     # ---- packets
 
@@ -282,12 +286,14 @@ class Session:
         body = bytes([kind]) + b_text(new) + b_text(old)
         return struct.pack("<BH", 0xe3, len(body)) + body
 
-    def columns(self, columns):
+    def columns(self, columns, chance=None):
         out = struct.pack("<BH", 0x81, len(columns))
         for name, info in columns:
-            out += struct.pack("<IH" if self.level >= 72 else "<HH", 0, 9) + info
+            flags = 9 if not chance else chance.choice((0, 1, 8, 9, 0x11))
+            out += struct.pack("<IH" if self.level >= 72 else "<HH", 0, flags) + info
             if info[0] in (0x22, 0x23, 0x63):
-                out += (b"\x01" if self.level >= 72 else b"") + us_text("pages")
+                parts = ["pages"] if not chance or self.level < 72 else ["shop", "dbo", "pages"][-chance.randrange(1, 4):]
+                out += (bytes([len(parts)]) if self.level >= 72 else b"") + b"".join(us_text(part) for part in parts)
             out += b_text(name)
         return out
 
@@ -348,6 +354,9 @@ class Session:
     def answer(self, text, inside=False):
         """The tokens for a SQL text."""
         done = 0xff if inside else 0xfd
+        mix = re.search(r"mix (\d+)", text)
+        if mix:
+            return Mix(self, int(mix.group(1))).answer(inside)
         few = re.search(r"rows (\d+)", text)
         if few:
             n = int(few.group(1))
@@ -463,6 +472,8 @@ def main():
     if mode != "plain":
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(sys.argv[3], sys.argv[4])
+        if os.environ.get("SSLKEYLOGFILE"):
+            context.keylog_filename = os.environ["SSLKEYLOGFILE"]
         if mode == "strict":
             context.set_alpn_protocols(["tds/8.0"])
         else:

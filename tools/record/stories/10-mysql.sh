@@ -123,6 +123,41 @@ over_tls() {
         -e "show status like 'Ssl_version'; select * from customer limit 50" | grep -q "$1"
 }
 
+# maria_keyed WHAT NAME=VALUE... -- OPTION...: a statement that says what it was sent in
+maria_keyed() {
+    local what=$1 env=()
+    shift
+    while [ "$1" != -- ]; do env+=("$1"); shift; done
+    shift
+    keyed "${env[@]}" mariadb --no-defaults --ssl -h "$HOST" -uapp -papp-word "$@" shop \
+        -e "select '$what'; select id, name from customer limit 3; select * from no_such_table" 2>&1 | grep -q "doesn't exist"
+}
+
+story mysql/keylog-tls12 "TLS 1.2 with a key log: AES-GCM of 128 and 256 bits, ChaCha20-Poly1305, compression inside" by=mariadb needs=cc
+mysql_keylog_tls12() {
+    local suite
+    for suite in ECDHE-RSA-AES128-GCM-SHA256 ECDHE-RSA-AES256-GCM-SHA384 DHE-RSA-AES128-GCM-SHA256 ECDHE-RSA-CHACHA20-POLY1305; do
+        maria_keyed "in $suite" KEYLOG_CIPHERS=$suite -- --tls-version=TLSv1.2
+    done
+    maria_keyed "compressed in TLS" KEYLOG_CIPHERS=ECDHE-RSA-AES128-GCM-SHA256 -- --tls-version=TLSv1.2 --compress
+}
+
+story mysql/keylog-cbc "TLS 1.2 with AES-CBC and a key log: it is not decrypted, and that is said" kind=undecoded by=mariadb needs=cc
+mysql_keylog_cbc() { maria_keyed "in CBC" KEYLOG_CIPHERS=ECDHE-RSA-AES256-SHA -- --tls-version=TLSv1.2; }
+
+story mysql/keylog-tls13 "TLS 1.3 with a key log: every suite of the server, keys that change" by=mariadb needs=cc
+mysql_keylog_tls13() {
+    local suite
+    for suite in TLS_AES_128_GCM_SHA256 TLS_AES_256_GCM_SHA384 TLS_CHACHA20_POLY1305_SHA256; do
+        maria_keyed "in $suite" KEYLOG_SUITES=$suite -- --tls-version=TLSv1.3
+    done
+    maria_keyed "keys that change" KEYLOG_UPDATE=2 -- --tls-version=TLSv1.3
+    maria_keyed "compressed in TLS" -- --tls-version=TLSv1.3 --compress
+}
+
+story mysql/keylog-inside "TLS 1.3, the key log stands in the capture" by=mariadb needs=cc form=secrets
+mysql_keylog_inside() { maria_keyed "secrets inside" -- --tls-version=TLSv1.3; }
+
 story mysql/binlog-dump "COM_BINLOG_DUMP: mariadb-binlog reads a short log from the server" by=mariadb-binlog
 before_mysql_binlog_dump() {
     root_sql shop -e "reset master; insert into incoming select seq, concat('w', seq), seq from seq_1_to_150;

@@ -34,3 +34,8 @@ slowly() {
         sleep 0.5
     done
 }
+
+before_mysql_tls_malformed_login() { before_mysql_malformed_login; }
+after_mysql_tls_malformed_login() { after_mysql_malformed_login; }
+story mysql/tls-malformed-login "a login whose response length ends in its own middle, inside TLS: seen with the key log alone" kind=attack by=attack_tls.py
+mysql_tls_malformed_login() { talk python3 "$HERE/clients/attack_tls.py" "$HOST" "$ATTACKER" "$WORK/cap/now.keylog"; }

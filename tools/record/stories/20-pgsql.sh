@@ -40,6 +40,39 @@ pg_over_tls() {
     PGSSLMODE=require PGSSLMAXPROTOCOLVERSION=$1 pg -c '\conninfo' -c 'select * from customer limit 40' | grep -q "$1"
 }
 
+# pg_keyed WHAT NAME=VALUE...: a statement that says what it was sent in
+pg_keyed() {
+    local what=$1
+    shift
+    PGSSLMODE=require keyed "$@" "$PGBIN/psql" -h "$HOST" -U app -d shop -X -c "select '$what'" -c 'select id, name from customer limit 3' \
+        -c 'select * from no_such_table' 2>&1 | grep -q 'does not exist'
+}
+
+story pgsql/keylog-tls12 "TLS 1.2 with a key log: AES-GCM of 128 and 256 bits, ChaCha20-Poly1305" by=psql needs=cc
+pgsql_keylog_tls12() {
+    local suite
+    for suite in ECDHE-RSA-AES128-GCM-SHA256 ECDHE-RSA-AES256-GCM-SHA384 ECDHE-RSA-CHACHA20-POLY1305; do
+        pg_keyed "in $suite" PGSSLMAXPROTOCOLVERSION=TLSv1.2 KEYLOG_CIPHERS=$suite
+    done
+}
+
+story pgsql/keylog-tls13 "TLS 1.3 with a key log: every suite of the server, keys that change" by=psql needs=cc
+pgsql_keylog_tls13() {
+    local suite
+    for suite in TLS_AES_128_GCM_SHA256 TLS_AES_256_GCM_SHA384 TLS_CHACHA20_POLY1305_SHA256; do
+        pg_keyed "in $suite" KEYLOG_SUITES=$suite
+    done
+    pg_keyed "keys that change" KEYLOG_UPDATE=1
+}
+
+story pgsql/keylog-password "TLS 1.3 with a key log: a password that is clear text inside" by=psql needs=cc
+pgsql_keylog_password() {
+    PGPASSWORD=plain-word PGSSLMODE=require keyed "$PGBIN/psql" -h "$HOST" -U plain -d shop -X -c "select 'after a password'"
+}
+
+story pgsql/keylog-small "TLS 1.3 with a key log in segments of 76 bytes: every record is cut" by=psql needs=cc link=small
+pgsql_keylog_small() { pg_keyed "cut small"; }
+
 story pgsql/tls-refused "SSLRequest answered N: the client goes on in plain text, or gives up" by=psql
 before_pgsql_tls_refused() { set_ssl off; }
 pgsql_tls_refused() {

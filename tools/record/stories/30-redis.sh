@@ -323,3 +323,11 @@ mixed_redis() {
     red -3 hello 3
     red nosuch || true
 }
+
+story redis/keylog-tls "TLS 1.2 and 1.3 from the first byte, with a key log" port=6380 by=redis-cli needs=cc
+redis_keylog_tls() {
+    keyed redis-cli -h "$HOST" -p 6380 --tls --insecure set keyed 'in TLS 1.3'
+    keyed KEYLOG_SUITES=TLS_CHACHA20_POLY1305_SHA256 redis-cli -h "$HOST" -p 6380 --tls --insecure get keyed
+    keyed redis-cli -h "$HOST" -p 6380 --tls --insecure --user app --pass app-word --no-auth-warning get keyed
+    keyed KEYLOG_OLD=1 KEYLOG_CIPHERS=ECDHE-RSA-AES128-GCM-SHA256 redis-cli -h "$HOST" -p 6380 --tls --insecure set keyed 'in TLS 1.2'
+}

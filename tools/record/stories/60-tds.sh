@@ -62,6 +62,22 @@ tds_encrypted_all() {
     batches | sql
 }
 
+# The server writes the key log.
+before_tds_keylog_login() { SSLKEYLOGFILE=$WORK/cap/now.keylog tds_serve login; }
+after_tds_keylog_login() { tds_end; }
+story tds/keylog-login "TLS for the login alone, with a key log" by=tsql
+tds_keylog_login() { tds_encrypted_login; }
+
+before_tds_keylog_all() { SSLKEYLOGFILE=$WORK/cap/now.keylog tds_serve all; }
+after_tds_keylog_all() { tds_end; }
+story tds/keylog-all "TLS for everything, with a key log" by=tsql
+tds_keylog_all() { tds_encrypted_all; }
+
+before_tds_keylog_strict() { SSLKEYLOGFILE=$WORK/cap/now.keylog tds_serve strict; }
+after_tds_keylog_strict() { tds_end; }
+story tds/keylog-strict "TDS 8.0: TLS first, with a key log" needs=node by=tedious
+tds_keylog_strict() { tds_strict; }
+
 story tds/small-packets "packets of 512 bytes: every element is cut somewhere" by=tsql
 tds_small_packets() {
     tds_conf 'tds version = 7.4' 'initial block size = 512'
