@@ -10,10 +10,10 @@ PREFIX   ?= /usr/local
 OUT      := build/$(VARIANT)$(if $(SANITIZE),-$(SANITIZE))
 
 BUILD_PACKAGES := gcc make pkg-config libc6-dev libpcap-dev libsqlite3-dev zlib1g-dev libzstd-dev libsnappy-dev liblz4-dev \
-                  libjansson-dev libssl-dev libpcre2-dev libcap-ng-dev libseccomp-dev libmaxminddb-dev
+                  libjansson-dev libssl-dev libpcre2-dev libcap-ng-dev libseccomp-dev libmaxminddb-dev libndpi-dev
 TEST_PACKAGES  := libcmocka-dev sqlite3 tshark tcpdump tcpreplay iproute2 ethtool python3 zstd binutils
 FUZZ_PACKAGES  := clang llvm libclang-rt-14-dev
-LIBRARIES      := libpcap sqlite3 zlib libzstd snappy liblz4 jansson libcrypto libpcre2-8 libcap-ng libseccomp libmaxminddb
+LIBRARIES      := libpcap sqlite3 zlib libzstd snappy liblz4 jansson libcrypto libpcre2-8 libcap-ng libseccomp libmaxminddb libndpi
 
 WARN := -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes -Wvla -Wwrite-strings \
         -Wcast-qual -Wundef -Wformat=2 $(if $(WERROR),-Werror)

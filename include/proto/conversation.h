@@ -16,7 +16,7 @@
 /* One decoded message, as the rooms to the right see it. Valid during the call. */
 struct message {
     struct flow *flow;
-    const struct decoder *decoder;
+    const struct decoder *decoder; /* NULL: what libndpi says of a connection that no decoder claims */
     enum side from;
     const struct findings *findings;
     struct view head;          /* the bytes that were decoded; may be less than the whole */
@@ -67,6 +67,8 @@ struct message_sink {
     /* A side said FIN behind its last message; bytes of a side were lost. Of database connections; may be NULL. */
     void (*finished)(void *context, struct flow *flow, enum side from, const struct segment *where);
     void (*gap)(void *context, struct flow *flow, enum side from, const struct segment *where);
+    /* What a connection is that no decoder claims, once (names: spoken). May be NULL. */
+    void (*unclaimed)(void *context, struct flow *flow, uint16_t spoken);
     /* The first bytes of a connection told which database it speaks; before its first message. May be NULL. */
     void (*opened)(void *context, struct flow *flow, const struct segment *where);
     /* The connection is over: last call for its user data. */
@@ -84,6 +86,7 @@ struct dialogue_options {
     size_t servers;            /* endpoints remembered, when there is no directory */
     struct directory *directory; /* shared by workers; NULL: one of its own */
     unsigned worker;
+    bool classify;             /* ask libndpi about connections that no decoder claims */
     int64_t incomplete_ns;     /* packet time after which a message that stands still is incomplete */
 };
 
@@ -98,6 +101,8 @@ struct dialogue;
 
 struct dialogue *dialogue_open(struct arena *from, const struct dialogue_options *options, const struct message_sink *sink,
                                struct counters *counters);
+/* Gives back what is not of the arena. */
+void dialogue_close(struct dialogue *d);
 /* What the sink wants has changed. */
 void dialogue_ask_wants(struct dialogue *d);
 /* What net_open needs. */
@@ -144,5 +149,8 @@ size_t dialogue_secrets(const struct flow *flow, struct secret_range *out, size_
 /* Per-protocol sums for the summary. */
 uint64_t dialogue_flows(const struct dialogue *d, enum protocol protocol);
 uint64_t dialogue_messages(const struct dialogue *d, enum protocol protocol);
+/* Connections that no decoder claims, by what libndpi says they are (names: spoken, below SPOKEN_WORDS; 0: it does not know). */
+enum { SPOKEN_WORDS = 384 };
+uint64_t dialogue_spoken(const struct dialogue *d, uint16_t spoken);
 
 #endif

@@ -192,6 +192,8 @@ struct wrapper {
 struct decoder {
     enum protocol protocol;
     const char *name;
+    uint16_t spoken;        /* names: spoken; what this protocol is called on another server's port */
+    bool reads_on;          /* behind what the server does not understand, it reads on: what follows may be its own again */
     const uint16_t *ports;  /* where a server is expected, 0-terminated */
     size_t state_size;      /* <= DECODER_STATE_MAX; zeroed before the first call */
     enum name_set messages; /* names of findings.message */

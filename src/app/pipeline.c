@@ -34,6 +34,7 @@ struct pipeline {
     struct merge *merge;
     struct turns turns;
     struct sides sides;
+    struct others others;
     struct host_rules hosts;
     unsigned workers; /* threads */
     unsigned hands_used;
@@ -137,7 +138,7 @@ static bool open_shared(struct pipeline *p, const struct pipeline_options *optio
     if (!arena_open(&p->arena, SHARED + (size_t)count * PER_WORKER + fragment_bytes(options), why))
         return false;
     bool several = p->workers > 1;
-    bool fits = sides_open(&p->sides, &p->arena) && turns_open(&p->turns, &p->arena, count) &&
+    bool fits = sides_open(&p->sides, &p->arena) && others_open(&p->others, &p->arena) && turns_open(&p->turns, &p->arena, count) &&
                 (p->feed = feed_open(&p->arena, count, fragment_bytes(options), &p->hosts, p->counters)) &&
                 (p->directory = directory_open(&p->arena, SERVERS_KNOWN, several ? &p->turns : NULL)) &&
                 (!p->workers || (p->merge = merge_open(&p->arena, count, &p->turns, p->recorder)));
@@ -270,8 +271,10 @@ void pipeline_tick(struct pipeline *p, int64_t now_ns)
 void pipeline_finish(struct pipeline *p)
 {
     pipeline_do(p, TASK_FINISH);
-    for (unsigned i = 0; i < p->hands_used; i++)
+    for (unsigned i = 0; i < p->hands_used; i++) {
         sides_add(&p->sides, worker_sides(p->hands[i].worker));
+        others_add(&p->others, worker_others(p->hands[i].worker));
+    }
     for (unsigned i = 0; p->workers && i < p->hands_used; i++)
         for (unsigned c = 0; c < COUNTERS; c++)
             p->counters->value[c] += p->hands[i].counters.value[c];
@@ -290,6 +293,19 @@ uint64_t pipeline_messages(const struct pipeline *p, enum protocol protocol)
     uint64_t sum = 0;
     for (unsigned i = 0; i < p->hands_used; i++)
         sum += worker_messages(p->hands[i].worker, protocol);
+    return sum;
+}
+
+const struct others *pipeline_others(const struct pipeline *p)
+{
+    return &p->others;
+}
+
+uint64_t pipeline_spoken(const struct pipeline *p, uint16_t spoken)
+{
+    uint64_t sum = 0;
+    for (unsigned i = 0; i < p->hands_used; i++)
+        sum += worker_spoken(p->hands[i].worker, spoken);
     return sum;
 }
 

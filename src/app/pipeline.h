@@ -11,6 +11,7 @@
 #include "capture/source.h"
 #include "app/evidence.h"
 #include "app/recorder.h"
+#include "app/others.h"
 #include "app/sides.h"
 #include "net/host_policy.h"
 
@@ -40,6 +41,9 @@ void pipeline_tick(struct pipeline *p, int64_t now_ns);
 void pipeline_finish(struct pipeline *p);
 /* Complete after pipeline_finish, too. */
 const struct sides *pipeline_sides(const struct pipeline *p);
+const struct others *pipeline_others(const struct pipeline *p);
+/* Connections that no decoder claims, by names: spoken. */
+uint64_t pipeline_spoken(const struct pipeline *p, uint16_t spoken);
 uint64_t pipeline_flows(const struct pipeline *p, enum protocol protocol);
 uint64_t pipeline_messages(const struct pipeline *p, enum protocol protocol);
 /* Other rules, between runs, when every worker has passed. False: nothing has changed. The old set is nobody's then. */

@@ -166,6 +166,9 @@ static void fill_summary(struct run *r)
     s->rules = r->rules;
     s->recorder = r->recorder;
     s->sides = pipeline_sides(r->pipeline);
+    s->others = pipeline_others(r->pipeline);
+    for (uint16_t i = 0; i < SPOKEN_WORDS; i++)
+        s->spoken[i] = pipeline_spoken(r->pipeline, i);
     s->seconds = run_seconds_now() - r->began;
     for (unsigned p = 1; p < PROTOCOLS; p++) {
         s->flows[p] = pipeline_flows(r->pipeline, (enum protocol)p);

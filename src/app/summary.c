@@ -2,6 +2,7 @@
 #include "app/summary.h"
 
 #include "app/query.h"
+#include "app/summary_others.h"
 
 #include <inttypes.h>
 #include <jansson.h>
@@ -201,6 +202,7 @@ void summary_print(FILE *out, const struct summary *s)
     print_packets(out, s->counters);
     print_protocols(out, s);
     print_one_sided(out, s);
+    summary_print_others(out, s);
     print_unread(out, s);
     print_alerts(out, s);
     print_hidden(out, s);
@@ -301,13 +303,13 @@ void summary_print_json(FILE *out, const struct summary *s)
                                                  integer(s->damages[i].offset), "reason", s->damages[i].reason));
     for (unsigned i = 0; i < COUNTERS; i++)
         json_object_set_new(others, counter_name((enum counter)i), integer(c->value[i]));
-    json_t *all = json_pack("{s:{s:o, s:o, s:o, s:o}, s:o, s:o, s:o, s:o, s:f, s:I, s:{s:I, s:I}, s:o, s:o, s:o}", "packets", "received",
+    json_t *all = json_pack("{s:{s:o, s:o, s:o, s:o}, s:o, s:o, s:o, s:o, s:f, s:I, s:{s:I, s:I}, s:o, s:o, s:o, s:o}", "packets", "received",
                             integer(c->value[COUNT_PACKETS_RECEIVED]), "decoded", integer(c->value[COUNT_PACKETS_DECODED]),
                             "skipped", by_prefix(c, "packets.skipped."), "kernel_drops",
                             integer(c->value[COUNT_PACKETS_KERNEL_DROPS]), "bytes", integer(c->value[COUNT_BYTES_RECEIVED]),
                             "flows", flows, "messages", messages, "alerts", alerts_json(s), "seconds", s->seconds, "run_id",
                             (json_int_t)s->run_id, "rules", "loaded", (json_int_t)rules_loaded(s->rules), "failed",
-                            (json_int_t)rules_failed(s->rules), "damaged", damaged, "counters", others, "one_sided", one_sided_json(s));
+                            (json_int_t)rules_failed(s->rules), "damaged", damaged, "counters", others, "one_sided", one_sided_json(s), "others", summary_others_json(s));
     json_dumpf(all, out, JSON_INDENT(2));
     fputc('\n', out);
     json_decref(all);

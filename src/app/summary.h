@@ -7,19 +7,23 @@
 #include "capture/source.h"
 #include "model/counter.h"
 #include "app/recorder.h"
+#include "app/others.h"
 #include "app/sides.h"
+#include "proto/conversation.h"
 
 struct summary {
     const struct counters *counters;
     const struct rule_set *rules;
     const struct recorder *recorder;
     const struct sides *sides;
+    const struct others *others;
     const struct source_damage *damages;
     size_t damages_used;
     const char *store_path; /* NULL: nothing was stored */
     int64_t run_id;
     double seconds;
     uint64_t flows[PROTOCOLS], messages[PROTOCOLS];
+    uint64_t spoken[SPOKEN_WORDS]; /* connections that no decoder claims, by names: spoken */
 };
 
 /* Both conservation sums: packets received = decoded + skipped; alerts raised = stored + folded + dropped. */

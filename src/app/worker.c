@@ -35,6 +35,7 @@ struct worker {
     struct turns *turns;
     struct outlet outlet;
     struct sides sides;
+    struct others others;
     struct event_room event;
     unsigned index;
     int64_t now_ns;
@@ -148,7 +149,7 @@ static void take_message(void *context, const struct message *message)
     worker_place(w, message->flow);
     if (message->findings->facts_used)
         take_facts(w, message);
-    if (w->habits)
+    if (w->habits && message->decoder)
         habits_message(w->habits, w->known, message);
     if (w->memos)
         memos_message(w->memos, message);
@@ -197,6 +198,12 @@ static void take_closed(void *context, struct flow *flow, enum flow_end end, enu
     if (by == FROM_SERVER && (end == END_RESET || end == END_FIN))
         evidence_verdict(w->evidence, flow, end == END_RESET ? "reset the connection" : "closed the connection without an answer");
     evidence_close(w->evidence, flow, where->ticket);
+}
+
+static void take_unclaimed(void *context, struct flow *flow, uint16_t spoken)
+{
+    struct worker *w = context;
+    others_note(&w->others, &flow->server, spoken, 1);
 }
 
 static void take_finished(void *context, struct flow *flow, enum side from, const struct segment *where)
@@ -263,6 +270,7 @@ static bool open_rooms(struct worker *w, const struct worker_options *options)
         .pulse = take_pulse,
         .wants = wants_messages,
         .message = take_message,
+        .unclaimed = take_unclaimed,
         .opened = take_opened,
         .closed = take_closed,
         .finished = take_finished,
@@ -285,6 +293,7 @@ static bool open_rooms(struct worker *w, const struct worker_options *options)
         .tls_records = share_of(options, SHARE_TLS_RECORDS, costs.tls_record),
         .directory = options->directory,
         .worker = options->index,
+        .classify = true,
         .incomplete_ns = INCOMPLETE_SECONDS * INT64_C(1000000000),
     };
     struct net_options net = {
@@ -305,7 +314,7 @@ static bool open_rooms(struct worker *w, const struct worker_options *options)
         !(w->dialogue = dialogue_open(&w->arena, &dialogue, &messages, w->counters)))
         return false;
     struct stream_sink streams = dialogue_sink(w->dialogue);
-    if (!sides_open(&w->sides, &w->arena) || !(w->datagram = arena_take(&w->arena, DATAGRAM_BYTES_MAX)) ||
+    if (!sides_open(&w->sides, &w->arena) || !others_open(&w->others, &w->arena) || !(w->datagram = arena_take(&w->arena, DATAGRAM_BYTES_MAX)) ||
         (options->fragment_bytes && !(w->fragments = fragments_open(&w->arena, options->fragment_bytes, w->counters))))
         return false;
     if (w->fragments)
@@ -360,6 +369,7 @@ void worker_close(struct worker *w)
 {
     if (!w)
         return;
+    dialogue_close(w->dialogue);
     arena_close(&w->arena);
     worker_forget_rules(w);
     habits_close(w->habits);
@@ -626,6 +636,16 @@ uint64_t worker_flows(const struct worker *w, enum protocol protocol)
 uint64_t worker_messages(const struct worker *w, enum protocol protocol)
 {
     return dialogue_messages(w->dialogue, protocol);
+}
+
+const struct others *worker_others(const struct worker *w)
+{
+    return &w->others;
+}
+
+uint64_t worker_spoken(const struct worker *w, uint16_t spoken)
+{
+    return dialogue_spoken(w->dialogue, spoken);
 }
 
 const struct sides *worker_sides(const struct worker *w)

@@ -9,6 +9,7 @@
 #include "app/feed.h"
 #include "app/memos.h"
 #include "app/outlet.h"
+#include "app/others.h"
 #include "app/sides.h"
 #include "health/pulse.h"
 #include "proto/conversation.h"
@@ -47,6 +48,8 @@ uint64_t worker_flows(const struct worker *w, enum protocol protocol);
 uint64_t worker_messages(const struct worker *w, enum protocol protocol);
 /* Of its connections that are over. */
 const struct sides *worker_sides(const struct worker *w);
+const struct others *worker_others(const struct worker *w);
+uint64_t worker_spoken(const struct worker *w, uint16_t spoken);
 /* Other rules: first the new detector, then, when every worker has one, the change. Connections keep what is known of them. */
 bool worker_prepare_rules(struct worker *w, const struct rule_set *rules, struct error *why) MUST_CHECK;
 void worker_forget_rules(struct worker *w);

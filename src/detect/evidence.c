@@ -58,6 +58,10 @@ static void add_value(struct text *t, enum field field, enum protocol protocol, 
         text_add(t, "%s", value ? "yes" : "no");
         return;
     }
+    if (name && field_names(field) == NAMES_spoken) { /* its number is nobody's */
+        text_add(t, "%s", name);
+        return;
+    }
     if (name)
         text_add(t, "%s (", name);
     text_add(t, "%" PRIu64, value);

@@ -1,5 +1,6 @@
 /* The shared words as tables: anomalies, fields, names, protocols, counters. Each list is the .def file, nowhere else. */
 #include <string.h>
+#include <strings.h>
 
 #include "model/anomaly.h"
 #include "model/counter.h"
@@ -75,7 +76,7 @@ const char *name_of(enum name_set set, uint64_t value)
 bool name_value(enum name_set set, const char *text, uint64_t *value)
 {
     for (size_t i = 0; i < LENGTH_OF(names); i++) {
-        if (names[i].set == set && strcmp(names[i].text, text) == 0) {
+        if (names[i].set == set && strcasecmp(names[i].text, text) == 0) {
             *value = names[i].value;
             return true;
         }

@@ -349,6 +349,8 @@ static void verdict_take(struct conversation *c, enum side from, enum verdict ve
         return;
     struct segment here = segment_at(where, carried);
     c->sides[from].tls_seen = TLS_BYTES_JUDGED;
+    if (from == FROM_CLIENT && verdict == VERDICT_TLS && where->stream_offset == 0 && !c->flow->midstream)
+        identify_keep(c, SPOKEN_TLS, message, where);
     c->sides[from].skip_is_tls = true;
     tls_read(c, from, view_from(message, carried), &here);
 }
@@ -410,6 +412,27 @@ __attribute__((noinline)) static void judge_offer(struct conversation *c, struct
         report(f, (struct report){.anomaly = ANOMALY_DB_TLS_REFUSED, .field = FIELD_DB_TLS, .relation = MUST_BE, .note = "an offer of TLS, as this server made before"});
 }
 
+/* A connection's first message is wrong: if it is somebody else's, that is what is said, once. */
+static enum verdict look_again(struct conversation *c, enum side from, struct view head, enum verdict verdict)
+{
+    bool sure;
+    if (c->stranger && c->stranger_from == from) {
+        c->dialogue->findings.reports_used = 0;
+        return verdict;
+    }
+    if (from != FROM_CLIENT || c->tentative || c->stranger)
+        return verdict;
+    uint16_t spoken = stranger_on(c->decoder, from, head);
+    if (!spoken && verdict == VERDICT_BROKEN && !c->confirmed)
+        spoken = stranger_sign(head, &sure);
+    if (!spoken)
+        return verdict;
+    c->stranger = spoken;
+    c->stranger_from = (uint8_t)from;
+    identify_report(c, spoken, head);
+    return c->decoder->reads_on ? verdict : VERDICT_OPAQUE;
+}
+
 /* Decodes one message whose wanted head is here. */
 static enum verdict decode(struct conversation *c, enum side from, struct view head, uint64_t total,
                            const struct segment *first, size_t offset, const struct segment *last, const struct held *held)
@@ -418,12 +441,8 @@ static enum verdict decode(struct conversation *c, enum side from, struct view h
     struct findings *f = findings_begin(c, total);
     uint8_t phase = c->session.phase;
     enum verdict verdict = c->decoder->message(c->state, from, cursor_over(head), f);
-    /* The first segment may have been too short to tell. */
-    if (verdict == VERDICT_BROKEN && from == FROM_CLIENT && !c->confirmed && !c->flow->midstream &&
-        first->stream_offset + offset == 0 && identify_other(head)) {
-        identify_report_other(c, head);
-        verdict = VERDICT_OPAQUE;
-    }
+    if (first->stream_offset + offset == 0 && !c->flow->midstream && (f->reports_used || verdict == VERDICT_BROKEN))
+        verdict = look_again(c, from, head, verdict);
     if (f->facts_seen & UINT32_C(1) << FACT_TLS_OFFER)
         judge_offer(c, f);
     hide_undecoded(from, phase, f, 0);
@@ -644,6 +663,13 @@ void conversation_incomplete(struct conversation *c, enum side from, const struc
     bool framed = side->inflater && unwrap_is_open(side->inflater);
     if (framed)
         unwrap_progress(side->inflater, &first, &head, &length, &declared, &arrived, &excludes);
+    if (from == FROM_CLIENT && first.stream_offset == 0 && !c->flow->midstream && head.length) {
+        uint16_t spoken = c->stranger || c->tentative ? SPOKEN_UNKNOWN : stranger_on(c->decoder, from, head);
+        if (spoken)
+            (void)identify_stranger(c, from, spoken, head, &first);
+        if (c->stranger)
+            return;
+    }
     struct findings *f = findings_begin(c, declared);
     note_field(f, FIELD_DB_MESSAGE_BYTES, 0, 0, arrived);
     if (declared)

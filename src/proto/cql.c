@@ -350,6 +350,7 @@ static const uint16_t ports[] = {9042, 9142, 19042, 0};
 const struct decoder cql_decoder = {
     .protocol = PROTOCOL_CQL,
     .name = "cql",
+    .spoken = SPOKEN_CASSANDRA,
     .ports = ports,
     .state_size = sizeof(struct cql_state),
     .messages = NAMES_cql_message,

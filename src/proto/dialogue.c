@@ -64,6 +64,11 @@ uint64_t dialogue_flows(const struct dialogue *d, enum protocol protocol)
     return d->flows[protocol];
 }
 
+uint64_t dialogue_spoken(const struct dialogue *d, uint16_t spoken)
+{
+    return d->spoken[spoken];
+}
+
 uint64_t dialogue_messages(const struct dialogue *d, enum protocol protocol)
 {
     return d->messages[protocol];
@@ -118,7 +123,15 @@ struct dialogue *dialogue_open(struct arena *from, const struct dialogue_options
                pool_open(&d->tls_records, from, sizeof(struct tls_record), options->tls_records);
     }
     d->unpacker = fits ? unpacker_open(from) : NULL;
+    if (fits && options->classify)
+        fits = (d->classifier = classifier_open(from)) != NULL;
     return fits ? d : NULL;
+}
+
+void dialogue_close(struct dialogue *d)
+{
+    if (d)
+        classifier_close(d->classifier);
 }
 
 static void conversation_search(struct conversation *c, enum side from)
@@ -191,6 +204,10 @@ static void tls_bytes(struct conversation *c, enum side from, struct view bytes,
     tls_stop(c, from);
     if (c->flow->midstream)
         return;
+    if (from == FROM_SERVER && c->kept) {
+        identify_refused(c);
+        return;
+    }
     struct findings *f = findings_begin(c, bytes.length - at);
     report(f, (struct report){
                   .anomaly = ANOMALY_DB_CLEAR_AFTER_TLS,
@@ -249,13 +266,24 @@ static void take_bytes(void *context, struct flow *flow, enum side from, struct 
     struct dialogue *d = context;
     struct conversation *c = flow->user;
     if (!c)
-        c = identify(d, flow, from, bytes, where);
+        (void)identify(d, flow, from, bytes, where);
     else if (is_undecided(flow))
-        c = identify_more(d, flow, from, bytes, where);
-    if (!c && is_undecided(flow))
+        (void)identify_more(d, flow, from, bytes, where);
+    if (is_undecided(flow) && !conversation_of(flow))
         return;
-    if (!c || c == &not_a_database) {
+    if (is_guest(flow))
+        unclaimed_bytes(d, flow, from, bytes, where);
+    c = conversation_of(flow);
+    if (!c) {
         other_bytes(d, flow, from, bytes, where);
+        return;
+    }
+    if (from == FROM_CLIENT && !c->judged && identify_opening(c, bytes, where))
+        return;
+    if (from == FROM_SERVER && c->opening)
+        identify_settle(c);
+    if (from == FROM_SERVER && c->kept && identify_answer(c, bytes)) {
+        count_many(d->counters, COUNT_BYTES_OTHER, bytes.length);
         return;
     }
     /* The other side goes on after what may have been an answer of one byte. No record of TLS is so short. */
@@ -283,6 +311,8 @@ static void take_gap(void *context, struct flow *flow, enum side from, uint64_t 
         flow->midstream = true; /* what opens a connection was lost: as if its start was not seen */
     if (!c)
         return;
+    identify_settle(c);
+    c->kept = SPOKEN_UNKNOWN; /* the answer may be what was lost */
     if (c->dialogue->sink.gap)
         c->dialogue->sink.gap(c->dialogue->sink.context, flow, from, where);
     if (c->sealed)
@@ -320,6 +350,7 @@ static void take_finished(void *context, struct flow *flow, enum side from, cons
     struct conversation *c = conversation_of(flow);
     if (!c)
         return;
+    identify_settle(c);
     if (d->sink.finished)
         d->sink.finished(d->sink.context, flow, from, where);
     side_ended(c, from, false, where);
@@ -330,15 +361,22 @@ static void take_closed(void *context, struct flow *flow, enum flow_end end, enu
     struct dialogue *d = context;
     if (is_undecided(flow))
         identify_give_up(d, flow);
+    if (is_guest(flow))
+        unclaimed_end(d, flow, by, where);
     struct conversation *c = conversation_of(flow);
+    if (!c && flow->sample)
+        d->sink.closed(d->sink.context, flow, end, by, where);
     if (!c)
         return;
+    identify_settle(c);
     if (end == END_RESET && flow->excused[by] && (c->transport == TRANSPORT_CLEAR || c->sealed))
         conversation_gap(c, by, 0);
     else if (end == END_RESET && flow->excused[by])
         c->transport = TRANSPORT_OPAQUE;
     if (end == END_RESET)
         side_ended(c, by, true, where);
+    if (c->kept && identify_unanswered(c, end))
+        identify_refused(c);
     if (end == END_EVICTED && !c->tentative)
         sight_shed(d, flow, c->decoder, by, where);
     c->sight.lost += flow->unseen;
@@ -461,6 +499,7 @@ static void incomplete_all(struct direction **due, size_t count)
     }
     for (size_t i = 0; i < count; i++) {
         struct conversation *c = due[i]->of;
+        identify_settle(c);
         struct segment now = due[i]->first;
         conversation_incomplete(c, due[i] == &c->sides[FROM_CLIENT] ? FROM_CLIENT : FROM_SERVER, &now);
     }
@@ -475,7 +514,7 @@ void dialogue_tick(struct dialogue *d, int64_t now_ns)
     for (struct direction *side; (side = d->waiting_first) && count < DUE_MOST &&
                                  (int64_t)((uint64_t)now_ns + d->behind_ns - side->since_ns) >= d->incomplete_ns;) {
         waiting_leave(d, side);
-        if (direction_is_open(side))
+        if (direction_is_open(side) || side->of->opening)
             due[count++] = side;
     }
     if (count)

@@ -6,13 +6,15 @@
 
 #include "proto/notes.h"
 #include "proto/conversation.h"
+#include "proto/classify.h"
+#include "proto/stranger.h"
 #include "proto/tls.h"
 
 struct inflater;
 struct keylog;
 struct tls_session;
 
-enum { SMALL_BUFFER = 2048, MARKS_MAX = 12, SECRETS_MAX = 8, WRAP_HEADER_MAX = 16 };
+enum { SMALL_BUFFER = 2048, MARKS_MAX = 12, SECRETS_MAX = 8, WRAP_HEADER_MAX = 16, OPENING_BYTES = 64 };
 
 /* A message that is split over segments: its bytes so far, as many as its decoder wants. */
 struct held {
@@ -60,11 +62,13 @@ enum transport { TRANSPORT_CLEAR, TRANSPORT_WRAPPED, TRANSPORT_TLS, TRANSPORT_OP
 
 struct conversation {
     const struct decoder *decoder;
+    struct classified *guest; /* without a decoder: libndpi is asked what it is */
     struct flow *flow;
     struct dialogue *dialogue;
     struct session session;
     struct notes notes;
     struct direction sides[2];
+    struct held *opening; /* the client's first bytes, while they are too few to tell whose they are */
     struct secret_range secrets[SECRETS_MAX];
     uint8_t secrets_used, secrets_next;
     uint8_t transport;
@@ -75,6 +79,11 @@ struct conversation {
     bool sealed;         /* both sides agreed on TLS: the stream is its records, from some place on */
     struct tls_session *tls; /* its secrets may be known; or NULL */
     bool confirmed;      /* the endpoint is known to speak this protocol */
+    uint8_t stranger_from; /* of `stranger`: enum side */
+    bool judged;         /* the client's first bytes were looked at, as many as are needed */
+    uint8_t instead;     /* enum protocol: whose port it is, while tentative; else NONE */
+    uint16_t stranger;   /* names: spoken; what it was told to be */
+    uint16_t kept;       /* names: spoken; what it is told to be if the server does not answer in kind */
     bool tentative;      /* claimed by its first bytes alone, on no known port: silent until the peer answers in kind */
     _Alignas(16) uint8_t state[];
 };
@@ -93,7 +102,14 @@ static inline struct conversation *conversation_of(const struct flow *flow)
 static inline bool is_undecided(const struct flow *flow)
 {
     const struct conversation *c = flow->user;
-    return c && !c->decoder && c != &not_a_database;
+    return c && !c->decoder && !c->guest && c != &not_a_database;
+}
+
+/* No decoder claims it, and what it is is being found out. */
+static inline bool is_guest(const struct flow *flow)
+{
+    const struct conversation *c = flow->user;
+    return c && c->guest;
 }
 
 struct dialogue {
@@ -110,6 +126,8 @@ struct dialogue {
     int64_t incomplete_ns, now_ns;
     uint64_t behind_ns;      /* all steps back of the clock: packet time plus this never goes back */
     uint64_t flows[PROTOCOLS], messages[PROTOCOLS];
+    struct classifier *classifier; /* NULL: libndpi is not asked */
+    uint64_t spoken[SPOKEN_WORDS]; /* connections that no decoder claims, by names: spoken */
     struct peers *peers; /* of datagrams */
     uint8_t *opened; /* scratch for decompressed bytes */
     struct unpacker *unpacker;
@@ -126,11 +144,35 @@ struct conversation *identify(struct dialogue *d, struct flow *flow, enum side f
 struct conversation *identify_more(struct dialogue *d, struct flow *flow, enum side from, struct view bytes, const struct segment *where);
 /* Whoever it was: the kept bytes are nobody's. */
 void identify_give_up(struct dialogue *d, struct flow *flow);
+/* The first bytes of a side are somebody else's (names: spoken): told once, and unless the server reads on the connection is left
+ * alone. True: it is now. */
+bool identify_stranger(struct conversation *c, enum side from, uint16_t spoken, struct view bytes, const struct segment *where);
+/* The client's first bytes on a connection that is claimed. True: nothing more is to be done with them: they are somebody else's, or kept
+ * until there are more. However they are cut into segments, they are judged the same. */
+bool identify_opening(struct conversation *c, struct view bytes, const struct segment *where);
+/* Nothing more is waited for: what is kept is judged, and goes its way. */
+void identify_settle(struct conversation *c);
+/* Findings that say nothing but that these first bytes are somebody else's. */
+void identify_report(struct conversation *c, uint16_t spoken, struct view bytes);
+/* What the server is asked is not known to be wrong before it answers, or does not: the first bytes are kept for then. */
+void identify_keep(struct conversation *c, uint16_t spoken, struct view bytes, const struct segment *where);
+/* The server's first bytes after that. True: they are no answer in kind, which is told, and the connection is left alone. */
+bool identify_answer(struct conversation *c, struct view bytes);
+/* The connection is over, and the server did not answer although it was there. */
+bool identify_unanswered(const struct conversation *c, enum flow_end end);
+/* It did not answer in kind: the kept bytes are told as somebody else's. */
+void identify_refused(struct conversation *c);
+
+/* unclaimed.c: the connection is no database's; what it is may be asked. */
+void unclaimed_begin(struct dialogue *d, struct flow *flow);
+void unclaimed_bytes(struct dialogue *d, struct flow *flow, enum side from, struct view bytes, const struct segment *where);
+/* It is over, whether it was found out or not. */
+void unclaimed_end(struct dialogue *d, struct flow *flow, enum side from, const struct segment *where);
+/* As stranger_on, and who libndpi is sure of. */
+uint16_t unclaimed_stranger(struct dialogue *d, const struct decoder *expected, const struct flow *flow, enum side from, struct view bytes,
+                            const struct segment *where);
 /* dialogue.c: bytes of a connection that is no database's, or of nobody yet. */
 void other_bytes(struct dialogue *d, struct flow *flow, enum side from, struct view bytes, const struct segment *where);
-const char *identify_other(struct view bytes); /* "HTTP", "TLS", "SSH", ...; NULL */
-/* Findings that say nothing but that these first bytes are another protocol's. */
-void identify_report_other(struct conversation *c, struct view bytes);
 
 /* conversation.c */
 /* Adds bytes to the unfinished message, moving it to a large buffer when it outgrows the small one. */

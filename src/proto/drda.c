@@ -49,6 +49,8 @@ uint8_t drda_text(const struct drda_state *s, struct view bytes, char *into, siz
 static enum match probe(enum side from, struct cursor head)
 {
     struct view bytes = cursor_ahead(&head);
+    if (from == FROM_CLIENT && is_tls(bytes))
+        return MATCH_MAYBE;
     if (bytes.length > 2 && bytes.bytes[2] != DSS_MAGIC)
         return MATCH_NO;
     uint32_t length = take_u16be(&head);
@@ -353,6 +355,7 @@ static const uint16_t ports[] = {50000, 1527, 446, 50001, 0};
 const struct decoder drda_decoder = {
     .protocol = PROTOCOL_DRDA,
     .name = "drda",
+    .spoken = SPOKEN_DRDA,
     .ports = ports,
     .state_size = sizeof(struct drda_state),
     .messages = NAMES_drda_message,

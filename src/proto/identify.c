@@ -17,65 +17,204 @@ static const struct decoder *decoder_at_port(uint16_t port)
     return NULL;
 }
 
-static const struct decoder *decoder_by_probe(enum side from, struct view bytes)
-{
-    for (unsigned p = 1; p < PROTOCOLS; p++)
-        if (decoder_of((enum protocol)p)->probe(from, cursor_over(bytes)) == MATCH_YES)
-            return decoder_of((enum protocol)p);
-    return NULL;
-}
-
-const char *identify_other(struct view bytes)
-{
-    static const struct {
-        const char *name, *start;
-        uint8_t offset, length;
-    } signs[] = {
-        {"HTTP", "GET ", 0, 4},       {"HTTP", "POST ", 0, 5},     {"HTTP", "HEAD ", 0, 5},
-        {"HTTP", "PUT ", 0, 4},       {"HTTP", "OPTIONS ", 0, 8},  {"HTTP", "DELETE ", 0, 7},
-        {"HTTP", "CONNECT ", 0, 8},   {"HTTP", "PRI * HTTP", 0, 10}, {"HTTP", "HTTP/", 0, 5},
-        {"RTSP/SIP", "OPTIONS ", 0, 8}, {"TLS", "\x16\x03", 0, 2}, {"SSH", "SSH-", 0, 4},
-        {"SMB", "\xffSMB", 4, 4},     {"SMB", "\xfeSMB", 4, 4},    {"RDP", "\x03\x00\x00", 0, 3},
-        {"AMQP", "AMQP", 0, 4},       {"BitTorrent", "\x13" "BitTorrent", 0, 11}, {"RPC over TCP", "\x80\x00\x00\x28", 0, 4},
-    };
-    for (size_t i = 0; i < sizeof signs / sizeof signs[0]; i++)
-        if (bytes.length >= (size_t)signs[i].offset + signs[i].length &&
-            memcmp(bytes.bytes + signs[i].offset, signs[i].start, signs[i].length) == 0)
-            return signs[i].name;
-    return NULL;
-}
-
-void identify_report_other(struct conversation *c, struct view bytes)
-{
-    report(findings_begin(c, bytes.length), (struct report){
-                                                .anomaly = ANOMALY_DB_WRONG_PROTOCOL,
-                                                .relation = MUST_BE,
-                                                .length = (uint32_t)(bytes.length < 16 ? bytes.length : 16),
-                                                .note = protocol_title(c->decoder->protocol),
-                                            });
-}
-
-/* Another protocol on a database's port: said once, then the connection is left alone. */
-static struct conversation *not_ours(struct dialogue *d, struct flow *flow, const struct decoder *expected, enum side from,
-                                     struct view bytes, const struct segment *where)
-{
-    struct conversation *c = expected && !flow->midstream ? conversation_open(d, flow, expected, where) : NULL;
-    if (!c) {
-        flow->user = &not_a_database;
-        return NULL;
-    }
-    identify_report_other(c, bytes);
-    c->transport = TRANSPORT_OPAQUE;
-    conversation_tell(c, from, view_head(bytes, MESSAGE_BYTES_MAX), where, 0, where, NULL);
-    return c;
-}
-
 /* No room for it now. Should there be some later, its first messages are gone: it stays undecoded. */
 static void shed(struct dialogue *d, struct flow *flow, const struct decoder *decoder, enum side from, const struct segment *where)
 {
     count(d->counters, COUNT_FLOWS_SHED);
     flow->user = &not_a_database;
     sight_shed(d, flow, decoder, from, where);
+}
+
+/* ---- somebody else's first bytes */
+
+enum { KEPT_BYTES = 160 };
+static const uint64_t KEPT_KEY = UINT64_MAX;
+
+struct kept_bytes {
+    struct segment where;
+    uint8_t length;
+    uint8_t bytes[KEPT_BYTES];
+};
+_Static_assert(sizeof(struct kept_bytes) <= NOTE_BYTES_MAX, "a note holds it");
+
+void identify_report(struct conversation *c, uint16_t spoken, struct view bytes)
+{
+    struct findings *f = findings_begin(c, bytes.length);
+    size_t shown = stranger_shown(spoken, bytes);
+    note_field(f, FIELD_DB_SPOKEN, 0, 0, spoken);
+    if (shown < bytes.length)
+        note_field(f, FIELD_DB_UNDECODED, (uint32_t)shown, (uint32_t)(bytes.length - shown), 0);
+    report(f, (struct report){
+                  .anomaly = ANOMALY_DB_WRONG_PROTOCOL,
+                  .field = FIELD_DB_SPOKEN,
+                  .relation = MUST_BE,
+                  .length = (uint32_t)(shown < 16 ? shown : 16),
+                  .got = spoken,
+                  .note = protocol_title(c->decoder->protocol),
+              });
+}
+
+bool identify_stranger(struct conversation *c, enum side from, uint16_t spoken, struct view bytes, const struct segment *where)
+{
+    c->judged = true;
+    c->tentative = false;
+    c->stranger = spoken;
+    c->stranger_from = (uint8_t)from;
+    identify_report(c, spoken, view_head(bytes, MESSAGE_BYTES_MAX));
+    conversation_tell(c, from, view_head(bytes, MESSAGE_BYTES_MAX), where, 0, where, NULL);
+    if (c->decoder->reads_on && from == FROM_CLIENT && spoken != SPOKEN_TLS)
+        return false;
+    if (from == FROM_CLIENT && stranger_database(spoken)) /* a password may come */
+        secret_keep(c, from, where->stream_offset + stranger_shown(spoken, bytes), UINT32_MAX);
+    c->transport = TRANSPORT_OPAQUE;
+    return true;
+}
+
+/* What was kept goes on as it came, piece by piece. */
+static void opening_release(struct conversation *c)
+{
+    struct held *held = c->opening;
+    c->opening = NULL;
+    c->judged = true;
+    for (unsigned i = 0; held && i < held->marks_used; i++) {
+        uint32_t from = held->marks[i].offset, to = i + 1 < held->marks_used ? held->marks[i + 1].offset : held->length;
+        dialogue_route(c, FROM_CLIENT, view_of(held->bytes + from, to - from), &held->marks[i].where);
+    }
+    if (held)
+        pool_give(held->home, held);
+}
+
+static void opening_drop(struct conversation *c)
+{
+    count_many(c->dialogue->counters, COUNT_BYTES_OTHER, c->opening->length);
+    pool_give(c->opening->home, c->opening);
+    c->opening = NULL;
+}
+
+/* True: it is somebody else, and the connection is left alone. */
+static bool opening_judge(struct conversation *c, struct view first, struct view shown, const struct segment *where)
+{
+    struct segment begin = *where;
+    c->judged = true;
+    uint16_t spoken = unclaimed_stranger(c->dialogue, c->decoder, c->flow, FROM_CLIENT, view_head(first, OPENING_BYTES), &begin);
+    return spoken && identify_stranger(c, FROM_CLIENT, spoken, shown, &begin);
+}
+
+void identify_settle(struct conversation *c)
+{
+    if (!c->opening)
+        return;
+    struct held *held = c->opening;
+    struct view all = view_of(held->bytes, held->length);
+    if (c->transport == TRANSPORT_CLEAR && opening_judge(c, all, all, &held->marks[0].where))
+        opening_drop(c);
+    else
+        opening_release(c);
+}
+
+/* Keeps these, too. False: there are enough, or there is no room. */
+static bool opening_add(struct conversation *c, struct view bytes, const struct segment *where)
+{
+    struct direction keeper = {.held = c->opening};
+    bool kept = (c->opening ? c->opening->length : 0) + bytes.length < OPENING_BYTES && held_add(c->dialogue, &keeper, bytes, where);
+    c->opening = keeper.held;
+    return kept;
+}
+
+bool identify_opening(struct conversation *c, struct view bytes, const struct segment *where)
+{
+    uint8_t first[OPENING_BYTES];
+    size_t kept = c->opening ? c->opening->length : 0;
+    if (c->flow->midstream || c->session.midstream || where->stream_offset != kept || c->transport != TRANSPORT_CLEAR || c->tentative) {
+        opening_release(c);
+        return false;
+    }
+    struct view more = view_head(bytes, sizeof first - kept), begin = bytes;
+    if (kept) {
+        memcpy(first, c->opening->bytes, kept);
+        memcpy(first + kept, more.bytes, more.length);
+        begin = view_of(first, kept + more.length);
+    }
+    bool own = c->decoder->probe(FROM_CLIENT, cursor_over(view_head(begin, sizeof first))) == MATCH_YES;
+    if (!own && opening_add(c, bytes, where)) {
+        waiting_join(c->dialogue, &c->sides[FROM_CLIENT], where->time_ns);
+        return true;
+    }
+    struct segment here = c->opening ? c->opening->marks[0].where : *where;
+    if (!own && opening_judge(c, begin, begin, &here)) {
+        if (c->opening)
+            opening_drop(c);
+        count_many(c->dialogue->counters, COUNT_BYTES_OTHER, bytes.length);
+        return true;
+    }
+    opening_release(c);
+    return false;
+}
+
+void identify_keep(struct conversation *c, uint16_t spoken, struct view bytes, const struct segment *where)
+{
+    struct kept_bytes *kept = note_keep(findings_begin(c, bytes.length), KEPT_KEY, sizeof *kept);
+    c->kept = kept ? spoken : SPOKEN_UNKNOWN;
+    if (!kept)
+        return;
+    struct view head = view_head(bytes, sizeof kept->bytes);
+    kept->where = *where;
+    kept->length = (uint8_t)head.length;
+    memcpy(kept->bytes, head.bytes, head.length);
+}
+
+void identify_refused(struct conversation *c)
+{
+    const struct kept_bytes *kept = note_find(findings_begin(c, 0), KEPT_KEY);
+    uint16_t spoken = c->kept;
+    c->kept = SPOKEN_UNKNOWN;
+    if (!kept || c->stranger)
+        return;
+    if (c->instead) {
+        c->dialogue->flows[c->decoder->protocol]--;
+        c->dialogue->flows[c->instead]++;
+        c->decoder = decoder_of((enum protocol)c->instead); /* its state means nothing: the connection is left alone */
+        c->instead = PROTOCOL_NONE;
+    }
+    struct kept_bytes copy = *kept;
+    for (unsigned side = FROM_CLIENT; side <= FROM_SERVER; side++)
+        conversation_restart(c, (enum side)side);
+    c->session.phase = PHASE_UNKNOWN;
+    c->transport = TRANSPORT_CLEAR;
+    (void)identify_stranger(c, FROM_CLIENT, spoken, view_of(copy.bytes, copy.length), &copy.where);
+    c->transport = TRANSPORT_OPAQUE;
+}
+
+bool identify_answer(struct conversation *c, struct view bytes)
+{
+    if (!c->instead || c->flow->midstream || c->decoder->probe(FROM_SERVER, cursor_over(bytes)) != MATCH_NO)
+        return false;
+    identify_refused(c);
+    return true;
+}
+
+bool identify_unanswered(const struct conversation *c, enum flow_end end)
+{
+    const uint64_t *packets = c->flow->packets, *bytes = c->flow->bytes;
+    if (!packets[FROM_CLIENT] || !packets[FROM_SERVER])
+        return false;
+    if (c->kept == SPOKEN_TLS)
+        return !bytes[FROM_SERVER] && (end == END_FIN || end == END_RESET);
+    return c->tentative && (bytes[FROM_SERVER] || end == END_FIN || end == END_RESET || end == END_TIMEOUT);
+}
+
+/* Another protocol on a database's port: said once, then the connection is left alone, unless its server reads on. */
+static struct conversation *not_ours(struct dialogue *d, struct flow *flow, const struct decoder *expected, bool known, enum side from,
+                                     uint16_t spoken, struct view bytes, const struct segment *where)
+{
+    struct conversation *c = conversation_open(d, flow, expected, where);
+    if (!c) {
+        shed(d, flow, expected, from, where);
+        return NULL;
+    }
+    c->confirmed = known;
+    (void)identify_stranger(c, from, spoken, bytes, where);
+    return c;
 }
 
 /* ---- first bytes that are too few to tell, on no known port */
@@ -90,20 +229,6 @@ static bool may_be_ours(enum side from, struct view bytes)
     return false;
 }
 
-/* False: there is no memory for it. */
-static bool keep_first(struct dialogue *d, struct flow *flow, enum side from, struct view bytes, const struct segment *where)
-{
-    struct conversation *c = pool_take(&d->conversations);
-    if (!c)
-        return false;
-    flow->user = c;
-    c->sides[from].first = *where;
-    if (held_add(d, &c->sides[from], bytes, where))
-        return true;
-    identify_give_up(d, flow);
-    return false;
-}
-
 static void forget_first(struct dialogue *d, struct flow *flow)
 {
     struct conversation *c = flow->user;
@@ -114,16 +239,41 @@ static void forget_first(struct dialogue *d, struct flow *flow)
     flow->user = NULL;
 }
 
+/* False: there is no memory for it. */
+static bool keep_first(struct dialogue *d, struct flow *flow, enum side from, struct view bytes, const struct segment *where)
+{
+    struct conversation *c = pool_take(&d->conversations);
+    if (!c)
+        return false;
+    flow->user = c;
+    c->sides[from].first = *where;
+    if (held_add(d, &c->sides[from], bytes, where))
+        return true;
+    forget_first(d, flow);
+    return false;
+}
+
 void identify_give_up(struct dialogue *d, struct flow *flow)
 {
     const struct conversation *c = flow->user;
+    uint8_t first[UNDECIDED_MOST];
+    struct segment where = {0};
+    size_t length = 0;
+    enum side from = FROM_CLIENT;
     for (unsigned side = FROM_CLIENT; side <= FROM_SERVER; side++) {
-        const struct direction *kept = &c->sides[side];
-        if (kept->held)
-            other_bytes(d, flow, (enum side)side, view_of(kept->held->bytes, kept->held->length), &kept->first);
+        const struct held *held = c->sides[side].held;
+        if (!held)
+            continue;
+        other_bytes(d, flow, (enum side)side, view_of(held->bytes, held->length), &c->sides[side].first);
+        from = (enum side)side;
+        where = c->sides[side].first;
+        length = held->length < sizeof first ? held->length : sizeof first;
+        memcpy(first, held->bytes, length);
     }
     forget_first(d, flow);
-    flow->user = &not_a_database;
+    unclaimed_begin(d, flow);
+    if (is_guest(flow))
+        unclaimed_bytes(d, flow, from, view_of(first, length), &where);
 }
 
 struct conversation *identify_more(struct dialogue *d, struct flow *flow, enum side from, struct view bytes, const struct segment *where)
@@ -139,7 +289,7 @@ struct conversation *identify_more(struct dialogue *d, struct flow *flow, enum s
     memcpy(first, side->held->bytes, kept);
     memcpy(first + kept, more.bytes, more.length);
     struct view all = view_of(first, kept + more.length);
-    const struct decoder *spoken = decoder_by_probe(from, all);
+    const struct decoder *spoken = stranger_probe(from, all);
     if (!spoken) {
         if (all.length >= UNDECIDED_MOST || !may_be_ours(from, all) || !held_add(d, side, more, where))
             identify_give_up(d, flow);
@@ -158,36 +308,57 @@ struct conversation *identify_more(struct dialogue *d, struct flow *flow, enum s
     return c;
 }
 
+/* First bytes of a connection on a server's port that are surely not of its protocol. NULL: they may be. */
+static struct conversation *identify_other(struct dialogue *d, struct flow *flow, const struct decoder *expected, bool known, enum side from,
+                                           struct view bytes, const struct segment *where)
+{
+    uint16_t spoken = unclaimed_stranger(d, expected, flow, from, bytes, where);
+    if (!spoken)
+        return NULL;
+    enum protocol database = stranger_database(spoken);
+    if (known || !database)
+        return not_ours(d, flow, expected, known, from, spoken, bytes, where);
+    /* By its port alone nobody knows the server: it may be the one that these bytes are meant for. */
+    struct conversation *c = conversation_open(d, flow, decoder_of(database), where);
+    if (!c || from == FROM_SERVER)
+        return c;
+    c->tentative = c->judged = true;
+    c->instead = (uint8_t)expected->protocol;
+    identify_keep(c, spoken, bytes, where);
+    return c;
+}
+
 struct conversation *identify(struct dialogue *d, struct flow *flow, enum side from, struct view bytes, const struct segment *where)
 {
     enum protocol known = directory_ask(d->directory, d->worker, &flow->server, d->when);
     const struct decoder *expected = known ? decoder_of(known) : decoder_at_port(flow->server.port);
     struct conversation *c = NULL;
-    if (!known && !flow->midstream) {
-        /* On a default port alone, bytes that are surely something else are believed. */
-        const struct decoder *spoken = decoder_by_probe(from, bytes);
-        bool strange = !expected || expected->probe(from, cursor_over(bytes)) == MATCH_NO;
-        if (!spoken && strange && identify_other(bytes))
-            return not_ours(d, flow, expected, from, bytes, where);
-        if (spoken && spoken != expected && strange) {
-            c = conversation_open(d, flow, spoken, where);
-            if (c)
-                c->tentative = from == FROM_CLIENT;
-            else
-                shed(d, flow, spoken, from, where);
-            return c;
-        }
+    const struct decoder *spoken = expected || flow->midstream ? NULL : stranger_probe(from, bytes);
+    bool sure;
+    /* To a server that is known, however they are cut: identify_opening. */
+    if (expected && !flow->midstream && !(known && from == FROM_CLIENT))
+        c = identify_other(d, flow, expected, known != PROTOCOL_NONE, from, bytes, where);
+    if (c)
+        return c;
+    if (spoken) {
+        c = conversation_open(d, flow, spoken, where);
+        if (c)
+            c->tentative = from == FROM_CLIENT;
+        else
+            shed(d, flow, expected, from, where);
+        return c;
     }
     if (!expected) {
-        bool more = !flow->midstream && bytes.length < UNDECIDED_MOST && may_be_ours(from, bytes);
+        bool more = !flow->midstream && bytes.length < UNDECIDED_MOST && !stranger_sign(bytes, &sure) && may_be_ours(from, bytes);
         if (!more || !keep_first(d, flow, from, bytes, where))
-            flow->user = &not_a_database;
+            unclaimed_begin(d, flow);
         return NULL;
     }
     c = conversation_open(d, flow, expected, where);
-    if (c)
+    if (c) {
         c->confirmed = known != PROTOCOL_NONE;
-    else
+    } else {
         shed(d, flow, expected, from, where);
+    }
     return c;
 }

@@ -305,6 +305,7 @@ static const uint16_t ports[] = {27017, 27018, 27019, 0};
 const struct decoder mongodb_decoder = {
     .protocol = PROTOCOL_MONGODB,
     .name = "mongodb",
+    .spoken = SPOKEN_MONGODB,
     .ports = ports,
     .state_size = sizeof(struct mongodb_state),
     .messages = NAMES_mongodb_message,

@@ -346,6 +346,17 @@ static bool plausible_version(struct cursor c)
     return true;
 }
 
+/* A login or a request for TLS of protocol 4.1: capabilities that say so, a packet limit, a character set, and zeros (MariaDB has
+ * capabilities of its own in the last four of these). */
+static bool begins_login(struct view bytes, uint32_t length)
+{
+    enum { CAPABILITIES = 4, PROTOCOL_41_AT = 5, PROTOCOL_41_BIT = 0x02, ZEROS = 13, ZEROS_LENGTH = 19, FIXED = 32 };
+    static const uint8_t zeros[ZEROS_LENGTH];
+    if (length < FIXED || length > MYSQL_LOGIN_BYTES_MAX || bytes.length < CAPABILITIES + FIXED)
+        return false;
+    return bytes.bytes[PROTOCOL_41_AT] & PROTOCOL_41_BIT && memcmp(bytes.bytes + ZEROS, zeros, ZEROS_LENGTH) == 0;
+}
+
 static enum match mysql_probe(enum side from, struct cursor head)
 {
     if (from == FROM_CLIENT && mysql_proxy_begins(head))
@@ -363,6 +374,8 @@ static enum match mysql_probe(enum side from, struct cursor head)
         return (first == 9 || first == 10) && length >= 15 && length < 1024 && plausible_version(head) ? MATCH_YES
                                                                                                        : MATCH_NO;
     }
+    if (sequence == 1 && begins_login(cursor_all(&head), length))
+        return MATCH_YES;
     if (sequence == 1)
         return length >= 6 && length <= MYSQL_LOGIN_BYTES_MAX ? MATCH_MAYBE : MATCH_NO;
     return sequence == 0 && (first <= COM_SUBSCRIBE_GROUP_REPLICATION_STREAM || first >= COM_STMT_BULK_EXECUTE)
@@ -375,6 +388,7 @@ static const uint16_t ports[] = {3306, 0};
 const struct decoder mysql_decoder = {
     .protocol = PROTOCOL_MYSQL,
     .name = "mysql",
+    .spoken = SPOKEN_MYSQL,
     .ports = ports,
     .state_size = sizeof(struct mysql_state),
     .messages = NAMES_mysql_message,

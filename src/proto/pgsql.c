@@ -224,6 +224,7 @@ static const uint16_t ports[] = {5432, 5433, 6432, 0};
 const struct decoder pgsql_decoder = {
     .protocol = PROTOCOL_PGSQL,
     .name = "pgsql",
+    .spoken = SPOKEN_POSTGRESQL,
     .ports = ports,
     .state_size = sizeof(struct pgsql_state),
     .messages = NAMES_pgsql_message,

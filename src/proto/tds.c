@@ -227,6 +227,7 @@ static const uint16_t ports[] = {1433, 0}, browser_ports[] = {1434, 0};
 const struct decoder tds_decoder = {
     .protocol = PROTOCOL_TDS,
     .name = "tds",
+    .spoken = SPOKEN_MSSQL_TDS,
     .ports = ports,
     .state_size = sizeof(struct tds_state),
     .messages = NAMES_tds_message,

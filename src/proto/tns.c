@@ -38,6 +38,8 @@ static bool is_large(const struct tns_state *s, enum side from, struct view byte
 
 static enum match probe(enum side from, struct cursor head)
 {
+    if (from == FROM_CLIENT && is_tls(cursor_ahead(&head)))
+        return MATCH_MAYBE;
     uint32_t length = take_u16be(&head);
     uint16_t checksum = take_u16be(&head);
     uint8_t type = take_u8(&head), flags = take_u8(&head);
@@ -317,6 +319,7 @@ static const uint16_t ports[] = {1521, 1522, 1526, 2484, 0};
 const struct decoder tns_decoder = {
     .protocol = PROTOCOL_TNS,
     .name = "tns",
+    .spoken = SPOKEN_ORACLE,
     .ports = ports,
     .state_size = sizeof(struct tns_state),
     .messages = NAMES_tns_message,

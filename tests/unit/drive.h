@@ -59,11 +59,11 @@ static void drive_closed(void *context, struct flow *flow, enum flow_end end, en
 }
 
 /* Opens the room once; drive_start begins a new connection in it. `keylog`: of TLS sessions, or NULL. */
-static inline bool drive_open_keyed(struct drive *d, struct keylog *keylog)
+static inline bool drive_open_as(struct drive *d, struct keylog *keylog, bool classify)
 {
     struct error why;
     struct message_sink sink = {.context = d, .facts = UINT32_MAX, .wants = drive_wants, .message = drive_message, .closed = drive_closed};
-    struct dialogue_options options = {.conversations = 4, .message_buffers = 8, .note_blocks = 1024, .inflaters = 4, .servers = 16,
+    struct dialogue_options options = {.conversations = 4, .message_buffers = 8, .note_blocks = 1024, .inflaters = 4, .servers = 16, .classify = classify,
                                        .incomplete_ns = INT64_C(30000000000), .keylog = keylog, .tls_sessions = 4, .tls_records = 4};
     memset(d, 0, sizeof *d);
     if (!arena_open(&d->arena, 16 << 20, &why) || !(d->dialogue = dialogue_open(&d->arena, &options, &sink, &d->counters)))
@@ -74,11 +74,22 @@ static inline bool drive_open_keyed(struct drive *d, struct keylog *keylog)
 
 static inline bool drive_open(struct drive *d)
 {
-    return drive_open_keyed(d, NULL);
+    return drive_open_as(d, NULL, false);
+}
+
+static inline bool drive_open_keyed(struct drive *d, struct keylog *keylog)
+{
+    return drive_open_as(d, keylog, false);
+}
+
+static inline bool drive_open_with(struct drive *d, bool classify)
+{
+    return drive_open_as(d, NULL, classify);
 }
 
 static inline void drive_close(struct drive *d)
 {
+    dialogue_close(d->dialogue);
     arena_close(&d->arena);
 }
 

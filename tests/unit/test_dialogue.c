@@ -230,12 +230,16 @@ static void other_protocol_on_a_database_port(void **state)
     drive_bytes(&fresh, FROM_CLIENT, http);
     drive_end(&fresh, END_FIN, FROM_CLIENT);
     assert_int_equal(fresh.lines_used, 1);
-    assert_string_equal(fresh.lines[0], "db.wrong-protocol client 0+0 none");
-    /* The same to a server that is known to be PostgreSQL is damage, not another protocol. */
+    assert_string_equal(fresh.lines[0], "db.wrong-protocol client 0+0 db.spoken");
+    /* The same to a server that is known to be PostgreSQL; what only looks a little like it is damage there. */
     log_in();
     drive_end(&drive, END_FIN, FROM_CLIENT);
     drive_start(&drive, 5432, false);
     drive_bytes(&drive, FROM_CLIENT, http);
+    drive_end(&drive, END_FIN, FROM_CLIENT);
+    expect("db.wrong-protocol client 0+0 db.spoken");
+    drive_start(&drive, 5432, false);
+    say(FROM_CLIENT, "00 01 'ET / HTTP/1.1' 0d0a0d0a");
     drive_end(&drive, END_FIN, FROM_CLIENT);
     assert_true(drive.lines_used >= 1);
     assert_memory_equal(drive.lines[0], "pgsql.", 6);

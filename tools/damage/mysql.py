@@ -237,7 +237,7 @@ LOGIN_ROWS = [
     Row("proxy: v2 with addresses cut", [], None, [("C", octets("0d0a0d0a000d0a515549540a 21 11 0004 c0000201"))],
         "mysql.proxy-header mysql.proxy_header 14", [SERVER_ENDS]),
     Row("another protocol: HTTP", [], None, [("C", b"GET / HTTP/1.1\r\nHost: db\r\n\r\n")],
-        "mysql.sequence mysql.sequence 3; mysql.login-oversize mysql.length 0", [SERVER_ENDS]),
+        "db.wrong-protocol db.spoken 0", [SERVER_ENDS]),
 ]
 
 COMMAND_ROWS = [

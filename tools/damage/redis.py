@@ -105,9 +105,11 @@ FRAMING_ROWS = [
 
 STATE_ROWS = [
     Row("HTTP: a POST", [], C(PING), instead("POST / HTTP/1.1\r\nHost: db\r\nContent-Length: 0\r\n\r\n"),
-        "redis.http-request redis.inline 0; redis.cross-protocol redis.command 0", HUNG_UP),
-    Row("HTTP: a GET", [], C(PING), instead("GET / HTTP/1.1\r\nHost: db\r\n\r\n"), "redis.http-request redis.inline 0; redis.cross-protocol redis.command 0",
+        "db.wrong-protocol db.spoken 0; redis.cross-protocol redis.command 0", HUNG_UP),
+    Row("HTTP: a GET", [], C(PING), instead("GET / HTTP/1.1\r\nHost: db\r\n\r\n"), "db.wrong-protocol db.spoken 0; redis.cross-protocol redis.command 0",
         [S("-ERR wrong number of arguments for 'get' command\r\n"), SERVER_ENDS]),
+    Row("HTTP: a POST behind a command", BEGUN, C(PING), instead("POST / HTTP/1.1\r\nHost: db\r\nContent-Length: 0\r\n\r\n"),
+        "redis.http-request redis.inline 0; redis.cross-protocol redis.command 0", HUNG_UP),
     Row("HTTP: Host: as an argument of RESP", BEGUN, C(PING), instead(request("Host:", "db")), "redis.cross-protocol redis.command 8", HUNG_UP),
     Row("TLS to a server without", [], C(PING), instead(TLS_HELLO), "redis.tls-unanswered redis.type 0", LEAVES),
     Row("empty, then the other form (CVE-2026-27623)", BEGUN, C(b"*0\r\n" + PING), instead("*0\r\nPING\r\n"),
