@@ -81,6 +81,7 @@ struct rule_facts {
     const char *msg, *classtype, *text;
     const char *references; /* comma-separated "type,value" as written */
     uint8_t severity;
+    bool quiet;             /* noalert: it raises nothing */
 };
 void rules_facts(const struct rule_set *set, uint32_t rule, struct rule_facts *out);
 

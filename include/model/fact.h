@@ -24,6 +24,7 @@ enum fact_kind {
     FACT_LIMIT,        /* number: a size limit that the server announced for this connection, in bytes */
     FACT_SHUTDOWN,     /* the server says that it is going down; text: its words */
     FACT_QUIT,         /* the client says that it ends the connection */
+    FACT_TLS_OFFER,    /* the server answers whether it would speak TLS; number: 1 or 0 */
 };
 
 struct fact {

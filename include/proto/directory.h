@@ -20,5 +20,8 @@ struct directory *directory_open(struct arena *from, size_t servers, struct turn
 /* `when`: twice the packet's number; one more for what happens after it by time alone. */
 enum protocol directory_ask(struct directory *d, unsigned worker, const struct endpoint *server, uint64_t when);
 void directory_learn(struct directory *d, const struct endpoint *server, enum protocol protocol, uint64_t when);
+/* That a server offered TLS, and whether it had: the same for both. */
+void directory_learn_tls(struct directory *d, const struct endpoint *server, uint64_t when);
+bool directory_ask_tls(struct directory *d, unsigned worker, const struct endpoint *server, uint64_t when);
 
 #endif

@@ -164,7 +164,7 @@ static size_t tell_untriggered(const struct testing *t, json_t *list)
             rules_facts(t->sets[i].set, k, &rule);
             for (size_t other = 0; !triggered && other < t->sets_used; other++)
                 triggered = other != i && rules_find(t->sets[other].set, rule.gid, rule.sid, &there) && (other < i || t->sets[other].triggered[there]);
-            if (triggered)
+            if (triggered || rule.quiet)
                 continue;
             count++;
             if (list)

@@ -336,5 +336,6 @@ void rules_facts(const struct rule_set *set, uint32_t rule, struct rule_facts *o
                                .classtype = r->classtype,
                                .text = r->text,
                                .references = r->references,
-                               .severity = r->severity};
+                               .severity = r->severity,
+                               .quiet = r->quiet};
 }

@@ -420,6 +420,19 @@ static enum verdict look_again(struct conversation *c, enum side from, struct vi
     return c->decoder->reads_on ? verdict : VERDICT_OPAQUE;
 }
 
+/* A server that offered TLS before and now does not: it was changed, or somebody in between takes the offer out. */
+__attribute__((noinline)) static void judge_offer(struct conversation *c, struct findings *f)
+{
+    struct dialogue *d = c->dialogue;
+    bool offered = false;
+    for (unsigned i = 0; i < f->facts_used; i++)
+        offered |= f->facts[i].kind == FACT_TLS_OFFER && f->facts[i].number;
+    if (offered)
+        directory_learn_tls(d->directory, &c->flow->server, d->when);
+    else if (directory_ask_tls(d->directory, d->worker, &c->flow->server, d->when))
+        report(f, (struct report){.anomaly = ANOMALY_DB_TLS_REFUSED, .field = FIELD_DB_TLS, .relation = MUST_BE, .note = "an offer of TLS, as this server made before"});
+}
+
 /* Decodes one message whose wanted head is here. */
 static enum verdict decode(struct conversation *c, enum side from, struct view head, uint64_t total,
                            const struct segment *first, size_t offset, const struct segment *last, const struct held *held)
@@ -430,6 +443,8 @@ static enum verdict decode(struct conversation *c, enum side from, struct view h
     enum verdict verdict = c->decoder->message(c->state, from, cursor_over(head), f);
     if (first->stream_offset + offset == 0 && !c->flow->midstream && (f->reports_used || verdict == VERDICT_BROKEN))
         verdict = look_again(c, from, head, verdict);
+    if (f->facts_seen & UINT32_C(1) << FACT_TLS_OFFER)
+        judge_offer(c, f);
     hide_undecoded(from, phase, f, 0);
     if (c->sides[from].unsure)
         verdict = believe(c, from, verdict, f);

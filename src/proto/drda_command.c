@@ -2,7 +2,7 @@
  * 1, rules; DRDAConnThread.java of Derby 10.14). */
 #include "proto/drda.h"
 
-enum { RDBNAM_MAX = 1024, NAME_BYTES_MAX = 255, PRDID_MAX = 8, SQL_NULL = 0xFF };
+enum { RDBNAM_MAX = 1024, NAME_BYTES_MAX = 255, PRDID_MAX = 8, SQL_NULL = 0x80, EBCDIC_DOT = 0x4B, EBCDIC_COLON = 0x7A, TRIPLET_HEADER = 3, ROW_LAYOUT = 0x71 };
 
 /* A parameter and how many bytes its data may have; `seen` is its bit. */
 struct shape {
@@ -103,12 +103,17 @@ static void parameter_length(struct drda_reading *r, const struct drda_object *p
                                    .note = listed ? "whole entries" : "with its header"});
 }
 
-/* DB2 of 9.1 and 9.5 stumbled over an IPv6 address where the application identifier has an IPv4 one (CVE-2009-1906). */
+/* DB2 of 9.1 and 9.5 stumbled over an IPv6 address where the application identifier has an IPv4 one (CVE-2009-1906). It stands
+ * before the first dot; what is behind the last one may be any bytes. */
 static void token(struct drda_reading *r, const struct drda_object *p)
 {
     unsigned colons = 0;
-    for (size_t i = 0; i < p->body.length && i < NAME_BYTES_MAX; i++)
-        colons += p->body.bytes[i] == ':' || p->body.bytes[i] == 0x7A; /* EBCDIC */
+    for (size_t i = 0; i < p->body.length && i < NAME_BYTES_MAX; i++) {
+        uint8_t byte = p->body.bytes[i];
+        if (byte == '.' || byte == EBCDIC_DOT)
+            break;
+        colons += byte == ':' || byte == EBCDIC_COLON;
+    }
     if (colons >= 2)
         drda_defect(r, (struct report){.anomaly = ANOMALY_DRDA_TOKEN_ADDRESS, .field = FIELD_DRDA_TOKEN, .relation = MUST_BE,
                                        .offset = p->offset, .length = (uint32_t)p->body.length, .note = "an address without colons"});
@@ -265,29 +270,39 @@ bool drda_command(struct drda_reading *r, const struct drda_object *o)
     return true;
 }
 
-static void statement_left(struct drda_reading *r, const struct drda_object *o, uint32_t at)
+static void statement_ends(struct drda_reading *r, const struct drda_object *o, uint32_t at, unsigned parts)
 {
     uint64_t left = o->length - at;
-    if (left && o->body.length == o->length)
+    if (o->body.length == o->length && (left || parts < 2))
         drda_defect(r, (struct report){.anomaly = ANOMALY_DRDA_SQL_LENGTH, .field = FIELD_DRDA_SQL_LENGTH, .relation = MUST_BE, .offset = o->offset + at,
                                        .length = (uint32_t)left, .got = left, .note = "the end of the object behind two texts"});
 }
 
-/* SQLSTT: twice a flag, a length and text; a flag of 0xff has no text (FD:OCA, SQLSTTGRP). Older levels: length and text. */
+/* Before SQLAM level 7: two lengths of two bytes, each with its text. */
+static bool is_old_statement(const struct drda_object *o)
+{
+    struct cursor c = cursor_over(o->body);
+    for (unsigned part = 0; part < 2; part++)
+        take_skip(&c, take_u16be(&c));
+    return !c.failed && cursor_left(&c) == 0;
+}
+
+/* SQLSTT: twice a flag, a length and text; a flag below zero has no text (FD:OCA, SQLSTTGRP). */
 static void statement(struct drda_reading *r, const struct drda_object *o)
 {
     struct cursor c = cursor_over(o->body);
-    for (unsigned part = 0; part < 2 && cursor_left(&c); part++) {
+    unsigned part = 0;
+    if (is_old_statement(o))
+        return;
+    for (; part < 2 && cursor_left(&c); part++) {
         uint32_t at = o->offset + cursor_offset(&c);
         uint8_t flag = take_u8(&c);
-        if (flag == SQL_NULL)
+        if (flag & SQL_NULL)
             continue;
-        if (flag != 0)
-            return; /* another level's form */
         uint32_t length = take_u32be(&c);
         uint64_t left = o->length - cursor_offset(&c);
         if (c.failed)
-            return;
+            break;
         note_field(r->out, FIELD_DRDA_SQL_LENGTH, at + 1, 4, length);
         if (length > left) {
             drda_defect(r, (struct report){.anomaly = ANOMALY_DRDA_SQL_LENGTH, .field = FIELD_DRDA_SQL_LENGTH, .relation = MUST_NOT_EXCEED,
@@ -300,7 +315,35 @@ static void statement(struct drda_reading *r, const struct drda_object *o)
             return;
         take_skip(&c, length);
     }
-    statement_left(r, o, cursor_offset(&c));
+    statement_ends(r, o, cursor_offset(&c), part);
+}
+
+/* Descriptions are triplets of FD:OCA: a length that counts itself, a type, an identifier, and what the type has. Servers read no
+ * further than the layout of the row. */
+static void triplets(struct drda_reading *r, const struct drda_object *o)
+{
+    struct cursor c = cursor_over(o->body);
+    while (cursor_left(&c)) {
+        uint32_t at = cursor_offset(&c);
+        uint64_t left = o->length - at;
+        uint32_t length = take_u8(&c);
+        if (length >= TRIPLET_HEADER && take_u8(&c) == ROW_LAYOUT)
+            return;
+        if (length < TRIPLET_HEADER || length > left) {
+            drda_defect(r, (struct report){.anomaly = ANOMALY_DRDA_PARAMETER_LENGTH, .field = FIELD_DRDA_OBJECT_LENGTH,
+                                           .relation = length < TRIPLET_HEADER ? MUST_REACH : MUST_NOT_EXCEED, .offset = o->offset + at, .length = 1,
+                                           .got = length, .expected = length < TRIPLET_HEADER ? (uint64_t)TRIPLET_HEADER : left,
+                                           .note = "of a triplet"});
+            return;
+        }
+        take_skip(&c, length - 2);
+    }
+}
+
+static void take_description(struct drda_reading *r, const struct drda_object *p)
+{
+    if (p->code_point == CP_FDODSC)
+        triplets(r, p);
 }
 
 bool drda_command_data(struct drda_reading *r, const struct drda_object *o)
@@ -312,6 +355,10 @@ bool drda_command_data(struct drda_reading *r, const struct drda_object *o)
         disorder(r, ANOMALY_DRDA_OBJECT_UNEXPECTED, o, "after a command that takes data, chained with it");
     if (o->code_point == DRDA_SQLSTT || o->code_point == DRDA_SQLATTR)
         statement(r, o);
+    else if (o->code_point == DRDA_OUTOVR)
+        triplets(r, o);
+    else if (o->code_point == DRDA_SQLDTA)
+        drda_parameters(r, o, take_description);
     return true;
 }
 

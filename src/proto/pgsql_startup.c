@@ -303,6 +303,8 @@ enum verdict pgsql_negotiation_answer(struct pgsql_reading *r)
     uint32_t answer = pgsql_u8(r, FIELD_PGSQL_ANSWER);
     r->out->message = PGSQL_NEGOTIATION_ANSWER;
     s->negotiation = 0;
+    if (asked == 'S' && (answer == 'N' || answer == 'S'))
+        observe(r->out, (struct fact){.kind = FACT_TLS_OFFER, .number = answer == 'S'});
     if (answer == 'N')
         return VERDICT_OK;
     if (answer == 'S' && asked == 'S') {

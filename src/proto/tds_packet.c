@@ -343,11 +343,13 @@ static void client_message_ends(struct tds_reading *r)
         return;
     }
     if (stream->type == TDS_ATTENTION) {
+        turn->untracked |= turn->asked > 1; /* which of several requests it ends is not told */
         turn->attention = 1;
         return;
     }
     if (stream->type == TDS_PRELOGIN && r->state->handshake[FROM_CLIENT])
         return;
+    turn->untracked |= turn->attention; /* nor whether this one is over with it */
     if (turn->asked < UINT8_MAX)
         turn->asked++;
     if (!is_login_type(stream->type))

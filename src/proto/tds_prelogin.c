@@ -51,6 +51,8 @@ static void take_encryption(struct tds_reading *r, uint8_t value, uint32_t at)
         return;
     }
     *(client ? &s->asked_encryption : &s->answered_encryption) = (uint8_t)((value & 3) + 1);
+    if (!client && !s->joined && !r->out->session->inside)
+        observe(r->out, (struct fact){.kind = FACT_TLS_OFFER, .number = value != ENCRYPT_NOT_SUP});
     bool on = s->asked_encryption - 1 == ENCRYPT_ON || s->asked_encryption - 1 == ENCRYPT_REQ;
     if (!client && s->asked_encryption && on && value == ENCRYPT_OFF)
         tds_remark(r, (struct report){.anomaly = ANOMALY_TDS_DOWNGRADE, .field = FIELD_TDS_ENCRYPTION, .relation = MUST_BE, .offset = at,

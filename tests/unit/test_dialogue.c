@@ -192,6 +192,34 @@ static void after_a_gap_the_next_message_is_found(void **state)
     assert_non_null(strstr(drive.lines[0], "pgsql.length"));
 }
 
+/* A server that has answered S answers N: once it has, and not before; each server by itself. */
+static void tls_refused_after_it_was_offered(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *answer;
+        uint16_t port;
+        bool told;
+    } rows[] = {
+        {"refused by who never offered", "'N'", 5432, false}, {"offered", "'S'", 5432, false},        {"refused then", "'N'", 5432, true},
+        {"by another server", "'N'", 5433, false},            {"offered again", "'S'", 5432, false}, {"and refused", "'N'", 5432, true},
+        {"an answer of another kind", "'E'", 5432, false},
+    };
+    struct drive fresh = drive;
+    assert_true(drive_open(&drive));
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+        drive_start(&drive, rows[i].port, false);
+        say(FROM_CLIENT, "00000008 04d2162f");
+        say(FROM_SERVER, rows[i].answer);
+        bool told = drive.lines_used && strcmp(drive.lines[0], "db.tls-refused-after-offered server 0+0 db.tls") == 0;
+        if (told != rows[i].told)
+            fail_msg("%s: %s", rows[i].name, drive.lines_used ? drive.lines[0] : "nothing");
+        drive_end(&drive, END_CAPTURE, FROM_CLIENT);
+    }
+    drive_close(&drive);
+    drive = fresh;
+}
+
 static void other_protocol_on_a_database_port(void **state)
 {
     (void)state;
@@ -333,6 +361,7 @@ int main(void)
         cmocka_unit_test(segmentation_does_not_matter),
         cmocka_unit_test(gap_is_never_malformed),
         cmocka_unit_test(after_a_gap_the_next_message_is_found),
+        cmocka_unit_test(tls_refused_after_it_was_offered),
         cmocka_unit_test(other_protocol_on_a_database_port),
         cmocka_unit_test(found_on_any_port_by_its_first_bytes),
         cmocka_unit_test(clear_bytes_where_tls_was_agreed),

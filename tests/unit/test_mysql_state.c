@@ -146,6 +146,13 @@ static void what_is_not_seen_is_not_judged(void **state)
     t = talk_after(mysql8, NULL);
     talk_hex(t, FROM_CLIENT, "010000 00 20");
     assert_int_equal(t->verdict, VERDICT_OPAQUE);
+    expect_report(t, ANOMALY_ENGINE_UNSUPPORTED, 0x20, 0);
+    assert_int_equal(talk_find(t, ANOMALY_ENGINE_UNSUPPORTED)->offset, 4);
+    talk_close(t);
+    t = talk_after(mysql8, NULL);
+    talk_hex(t, FROM_CLIENT, "010000 00 0e");
+    assert_int_equal(t->verdict, VERDICT_OK);
+    assert_null(talk_find(t, ANOMALY_ENGINE_UNSUPPORTED));
     talk_close(t);
 }
 

@@ -79,6 +79,23 @@ static void finds_the_next_boundary(void **state)
     talk_expect_boundaries(&tds_decoder, rows, sizeof rows / sizeof rows[0]);
 }
 
+/* A driver that gives up a request and does not wait for the end of it: what it asks meanwhile is answered afterwards. */
+static void requests_beside_an_attention_are_answered(void **state)
+{
+    (void)state;
+    static const char attention[] = "06010008 00000100", acknowledged[] = "04010015 00340100 fd2000c1 00000000 00000000 00";
+    const struct dialogue *d = dialogue_named(&spoken, "calls");
+    struct talk *t = talk_open(&tds_decoder);
+    say(t, d, 5);
+    talk_hex(t, FROM_CLIENT, attention);
+    say_line(t, &d->lines[6]);
+    say_line(t, &d->lines[5]);
+    talk_hex(t, FROM_SERVER, acknowledged);
+    say_line(t, &d->lines[7]);
+    talk_expect_silence(t);
+    talk_close(t);
+}
+
 static const struct fact *fact_of(const struct talk *t, enum fact_kind kind)
 {
     for (unsigned i = 0; i < t->findings.facts_used; i++)
@@ -208,7 +225,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         DIALOGUE_TESTS(&spoken),
-        cmocka_unit_test(packets_do_not_matter), cmocka_unit_test(finds_the_next_boundary), cmocka_unit_test(facts_are_told),
+        cmocka_unit_test(packets_do_not_matter), cmocka_unit_test(finds_the_next_boundary), cmocka_unit_test(requests_beside_an_attention_are_answered), cmocka_unit_test(facts_are_told),
         cmocka_unit_test(secrets_are_masked), cmocka_unit_test(large_packets_are_read_in_pieces),
         cmocka_unit_test(the_catalogue_is_complete),
     };

@@ -9,7 +9,7 @@ from wire import SERVER, octets
 
 OUTSIDE = "203.0.113.%d"
 CLIENT_ENDS, SERVER_ENDS = ("C.", None), ("S.", None)
-TO_CLIENT = {9000415, 9000109, 9000115, 9000713, 9000203, 9000303, 9100001, 9100005, 9100007, 9100012, 9100013, 9100014}
+TO_CLIENT = {9000120, 9000415, 9000109, 9000115, 9000713, 9000203, 9000303, 9100001, 9100005, 9100007, 9100012, 9100013, 9100014}
 OF_SERVER = {9100022} # about a server, not about somebody
 
 
@@ -81,6 +81,8 @@ ATTACKS_MYSQL = [
     Row(9000117, my.GREETED_TLS + [SSL_REQUEST, ("C", record(hello(session=33))), CLIENT_ENDS]),
     Row(9000117, my.GREETED_TLS + [SSL_REQUEST, ("C", octets("803c 01 0301 0033 0000 0000") + bytes(51)), CLIENT_ENDS]),
     Row(9000118, my.GREETED_TLS + [SSL_REQUEST, ("C", record(hello())), ("S", record(server_hello())), ("C", record(certificate("c" * 65))), CLIENT_ENDS]),
+    Row((), my.GREETED_TLS + [CLIENT_ENDS]),
+    Row(9000120, my.MARIADB + [CLIENT_ENDS]),
     Row(9000109, [my.S(0, my.GREETING.replace("5.5.5-10.11.19", "5.5.5-10." + "1" * 460)), CLIENT_ENDS]),
 ]
 ATTACKS_PGSQL = [

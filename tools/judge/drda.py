@@ -159,6 +159,8 @@ def unsure(trial):
     """why the server's silence or consent proves nothing, or ''"""
     if trial.result.mutation.field == "dss.length":
         return "the length of a DSS, where this server goes by the length of the object in it"
+    if trial.result.mutation.field == "dss.format":
+        return "bits of the format of a DSS that this server does not look at"
     return ""
 
 

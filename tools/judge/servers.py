@@ -47,6 +47,7 @@ class Server:
         with open(self.log, "ab") as log:
             self.process = subprocess.Popen(self.command(), cwd=self.dir, stdin=subprocess.DEVNULL, stdout=log, stderr=log, **self.who)
         if not _wait_for(self.port, self.process, self.patience):
+            self.process.kill()
             raise SystemExit("judge: the server does not start, see " + self.log)
 
     def stop(self):

@@ -33,7 +33,7 @@ function run(c, how, text, prepare = () => {}) {
 
 const parameters = [
   (r, n) => r.addParameter(n, TYPES.Int, random(1000)), (r, n) => r.addParameter(n, TYPES.NVarChar, 'x'.repeat(random(50))),
-  (r, n) => r.addParameter(n, TYPES.NVarChar, 'x'.repeat(9000)), (r, n) => r.addParameter(n, TYPES.VarChar, null), (r, n) => r.addParameter(n, TYPES.Bit, random(2) === 1),
+  (r, n) => r.addParameter(n, TYPES.NVarChar, 'x'.repeat(tdsVersion === '7_1' ? 3900 : 9000)), // there was nothing longer in 7.1 (r, n) => r.addParameter(n, TYPES.VarChar, null), (r, n) => r.addParameter(n, TYPES.Bit, random(2) === 1),
   (r, n) => r.addParameter(n, TYPES.Decimal, 12.5, { precision: 10, scale: 2 }), (r, n) => r.addParameter(n, TYPES.VarBinary, Buffer.alloc(random(100))),
   (r, n) => r.addParameter(n, TYPES.UniqueIdentifier, '6F9619FF-8B86-D011-B42D-00C04FC964FF'), (r, n) => r.addParameter(n, TYPES.Float, 1.25),
   (r, n) => r.addParameter(n, TYPES.Real, 1.25), (r, n) => r.addParameter(n, TYPES.Money, 3.5), (r, n) => r.addParameter(n, TYPES.SmallMoney, -3.5),

@@ -15,7 +15,7 @@ declare -A TEXT OPTIONS
 #                       secrets: pcapng with the key log inside
 #   size=small|big      big ones are never kept in the repository
 #   needs=a,b           node, cc, pgbouncer: what the story needs besides the servers
-#   kind=clean|attack|undecoded
+#   kind=clean|attack|undecoded|unusual
 #                       attack: somebody sends what no client sends; undecoded: nothing is wrong, and not all is read (clean)
 #   auth=...            cql: the authenticator of the server
 #   by=...              the clients, for the table

@@ -402,15 +402,16 @@ class Session:
 
     def wait_for_attention(self):
         """Rows under way, an attention, and the end that acknowledges it."""
-        whole = self.rows_of(300)
         room = self.size - 8
+        count = max(300, room // 20)
+        whole = self.rows_of(count)
         self.wire.write(struct.pack(">BBHHBB", RESPONSE, 0, room + 8, self.spid, 1, 0) + whole[:room])
         kind, _, _ = self.receive()
         assert kind == ATTENTION
         # the row that is cut is finished before the stream ends
         end = self.rows_of(0)
         at = len(end)
-        for i in range(300):
+        for i in range(count):
             amount = 1 if i % 7 == 3 else 10
             at += 5 + (2 if i % 5 == 4 else 2 + 2 * len("customer %d" % i)) + amount
             if at >= room:

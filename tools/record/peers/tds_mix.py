@@ -239,7 +239,7 @@ class Mix:
             elif chance < .75:
                 out += self.s.info(self.r.randrange(50000), 1, self.words(200)) + self.s.done(int(more), 0, done)
             elif chance < .85:
-                out += self.s.error(self.r.randrange(1, 50000), 1, self.r.choice((11, 16)), self.words(200)) + self.s.done(2 | more, 0, done)
+                out += self.s.error(self.r.randrange(9000, 18000), 1, self.r.choice((11, 16)), self.words(200)) + self.s.done(2 | more, 0, done)
             else:
                 out += self.s.done(0x10 | more, self.r.randrange(1000), done, self.r.choice((0xc3, 0xc4, 0xc5, 0xc6, 0x117)))
         return out

@@ -81,6 +81,14 @@ pgsql_tls_refused() {
 }
 after_pgsql_tls_refused() { set_ssl on; }
 
+story pgsql/tls-turned-off "a session in TLS, then the server is told to do without" kind=unusual by=psql
+pgsql_tls_turned_off() {
+    PGSSLMODE=prefer pg -c 'select 1'
+    set_ssl off
+    PGSSLMODE=prefer pg -c 'select 1'
+}
+after_pgsql_tls_turned_off() { set_ssl on; }
+
 set_ssl() {
     admin_sql -c "alter system set ssl = $1" -c 'select pg_reload_conf()'
     sleep 0.5
