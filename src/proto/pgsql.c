@@ -13,6 +13,9 @@ _Static_assert(sizeof(struct pgsql_state) <= DECODER_STATE_MAX, "the state fits 
 static enum match probe_client(struct cursor head)
 {
     size_t have = cursor_left(&head);
+    struct view begin = cursor_ahead(&head);
+    if (have >= 3 && begin.bytes[0] == 0x16 && begin.bytes[1] == 3 && begin.bytes[2] <= 4)
+        return MATCH_MAYBE; /* TLS from the first byte, since 17 */
     uint32_t length = take_u32be(&head), version = take_u32be(&head);
     if (have >= 8) {
         bool known = version >> 16 == 3 || version >> 16 == 2 ||

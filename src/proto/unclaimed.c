@@ -48,8 +48,8 @@ static void found_out(struct dialogue *d, struct flow *flow, enum side from, str
     d->spoken[spoken]++;
     if (d->sink.unclaimed)
         d->sink.unclaimed(d->sink.context, flow, spoken);
-    if (d->wants[PROTOCOL_NONE][from])
-        tell(d, flow, c, from, bytes, where, spoken, risks);
+    if (d->wants[PROTOCOL_NONE][from]) /* without its bytes: these are told as such */
+        tell(d, flow, c, from, view_head(bytes, 0), where, spoken, risks);
     flow->user = &not_a_database;
     pool_give(&d->conversations, c);
 }
