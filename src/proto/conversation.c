@@ -108,10 +108,10 @@ static inline bool has_pulse(const struct dialogue *d)
     return d->findings.reports_used || (d->findings.facts_seen & d->sink.pulse_facts);
 }
 
-/* Replies in a pipeline are many and alike. */
-static inline bool is_mere_reply(const struct findings *f, const struct segment *first, const struct segment *last)
+/* Replies in a pipeline are many and alike. Clients reply, too (a replica to its master): that is told whole. */
+static inline bool is_mere_reply(enum side from, const struct findings *f, const struct segment *first, const struct segment *last)
 {
-    return f->facts_seen == 1u << FACT_REPLY && f->facts_used == 1 && !f->reports_used && first == last;
+    return from == FROM_SERVER && f->facts_seen == 1u << FACT_REPLY && f->facts_used == 1 && !f->reports_used && first == last;
 }
 
 static void tell_replies(struct dialogue *d)
@@ -386,7 +386,7 @@ static enum verdict decode(struct conversation *c, enum side from, struct view h
         c->tentative = false;
         directory_learn(d->directory, &c->flow->server, c->decoder->protocol, d->when);
     }
-    if (is_mere_reply(f, first, last))
+    if (is_mere_reply(from, f, first, last))
         add_reply(c, from, first);
     else if (has_pulse(d))
         tell_pulse(c, from, head, first, last);
