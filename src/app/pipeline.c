@@ -168,6 +168,7 @@ static bool open_hand(struct pipeline *p, const struct pipeline_options *options
         .rules = rules,
         .geo = options->geo,
         .keylog = options->keylog,
+        .classify = options->classify,
         .known = options->known,
         .memos = options->memos,
         .directory = p->directory,

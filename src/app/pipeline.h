@@ -26,6 +26,7 @@ struct pipeline_options {
     bool memos;             /* --facts */
     const struct geo *geo;  /* where clients are, or NULL */
     struct keylog *keylog;  /* secrets of TLS sessions, or NULL */
+    bool classify;          /* ask libndpi, which asks the heap for memory, what no decoder claims */
 };
 
 struct pipeline;

@@ -46,6 +46,7 @@ static bool open_pipeline(struct run *r, struct error *why)
     struct pipeline_options options = {
         .memory_bytes = (size_t)1 << 30,
         .evidence = {.before = 16, .after = 8},
+        .classify = true,
     };
     uint64_t memory = options.memory_bytes, workers = 0;
     const char *checksums = options_text(r->options, OPTION_CHECKSUMS);

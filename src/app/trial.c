@@ -17,6 +17,7 @@ static bool run(struct trial *t, struct source *source, struct keylog *keylog, s
         .check_checksums = t->check_checksums,
         .ignore_checksums = t->ignore_checksums,
         .keylog = keylog,
+        .classify = true,
     };
     struct recorder *recorder = recorder_open(t->rules, NULL, counters);
     if (!recorder)

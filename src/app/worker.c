@@ -293,7 +293,7 @@ static bool open_rooms(struct worker *w, const struct worker_options *options)
         .tls_records = share_of(options, SHARE_TLS_RECORDS, costs.tls_record),
         .directory = options->directory,
         .worker = options->index,
-        .classify = true,
+        .classify = options->classify,
         .incomplete_ns = INCOMPLETE_SECONDS * INT64_C(1000000000),
     };
     struct net_options net = {

@@ -23,6 +23,7 @@ struct worker_options {
     const struct rule_set *rules;
     const struct geo *geo; /* may be NULL */
     struct keylog *keylog; /* may be NULL */
+    bool classify;
     const struct habits *known; /* what servers are used to; NULL: nothing is learned */
     bool memos; /* of messages are made */
     struct directory *directory;
