@@ -174,9 +174,14 @@ uint16_t unclaimed_stranger(struct dialogue *d, const struct decoder *expected, 
 /* dialogue.c: bytes of a connection that is no database's, or of nobody yet. */
 void other_bytes(struct dialogue *d, struct flow *flow, enum side from, struct view bytes, const struct segment *where);
 
-/* conversation.c */
+/* unfinished.c */
 /* Adds bytes to the unfinished message, moving it to a large buffer when it outgrows the small one. */
 bool held_add(struct dialogue *d, struct direction *side, struct view bytes, const struct segment *where) MUST_CHECK;
+void held_give(struct direction *side);
+
+/* conversation.c */
+/* A login that is wrong: what follows the `known` bytes of it and was not decoded is masked. */
+void hide_undecoded(enum side from, uint8_t phase, struct findings *f, uint64_t known);
 struct conversation *conversation_open(struct dialogue *d, struct flow *flow, const struct decoder *decoder, const struct segment *where);
 /* Bytes of messages of one direction, after any unwrapping. */
 void conversation_bytes(struct conversation *c, enum side from, struct view bytes, const struct segment *where);
