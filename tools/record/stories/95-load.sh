@@ -89,15 +89,3 @@ drda_load() {
     load_derby $((scale * 1500)) 4 work 'securityMechanism=4'
     wait %1
 }
-
-story tns/load "Oracle's thin drivers: statements, fetches, batches, errors, breaks, logins, units of 512 bytes to 2 MB" size=big by=python-oracledb,node-oracledb needs=node
-before_tns_load() { node_up; }
-tns_load() {
-    local scale=${LOAD_SCALE:-10} seed jobs=()
-    for seed in 1 2; do
-        talk "$WORK/oracle/bin/python" "$HERE/clients/load_tns.py" "$HOST" $((scale * 3000)) $seed &
-        jobs+=($!)
-    done
-    wait "${jobs[@]}"
-    with_node load_tns.js "$HOST" $((scale * 22000))
-}
