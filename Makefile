@@ -143,4 +143,4 @@ FORCE:
 .PHONY: all oracle deps deps-test deps-fuzz demo check check-built check-unit check-layers check-sanitize check-threads stress golden rules fuzz fuzz-built \
         bench coverage install format clean help FORCE
 .SECONDARY:
--include $(OBJ:.o=.d) $(OUT)/tests/properties/properties.d $(FUZZ_OBJ:.o=.d) $(UNIT:%=$(OUT)/tests/unit/%.d) $(FUZZ:%=$(OUT)/tests/fuzz/%.d)
+-include $(OBJ:.o=.d) $(OUT)/tests/properties/properties.d $(OUT)/tests/oracle/streams.d $(OUT)/tests/fuzz/seed_runner.d $(FUZZ_OBJ:.o=.d) $(UNIT:%=$(OUT)/tests/unit/%.d) $(FUZZ:%=$(OUT)/tests/fuzz/%.d)
