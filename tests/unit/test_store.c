@@ -183,8 +183,7 @@ static void extremes_are_stored(void **state)
     struct rule_facts rule = {.msg = "m"};
     assert_int_equal(store_add_alert(s, &alert, &rule, &why), 1);
     memset(&alert, 0xff, sizeof alert);
-    alert.datagram = alert.fields_cut = true;
-    alert.fields_cut = true; /* any other byte is no value of a bool */
+    alert.datagram = alert.quiet = alert.decrypted = alert.fields_cut = true; /* any other byte is no value of a bool */
     memset(alert.got, 'x', sizeof alert.got);
     alert.got[sizeof alert.got - 1] = alert.expected[0] = alert.user[0] = alert.country[0] = 0; /* texts end */
     memcpy(alert.database, "caf\xc3", 5); /* cut inside a character */
