@@ -285,7 +285,8 @@ uint32_t mysql_execute(struct packet *p)
     mysql_number(p, FIELD_MYSQL_ITERATIONS, iterations, 4);
     if (iterations != 1)
         mysql_blame(p, ANOMALY_MYSQL_ITERATIONS, FIELD_MYSQL_ITERATIONS, packet_at(p) - 4, 4, must_equal(iterations, 1));
-    if (!statement)
+    /* Where the login was lost, a count of parameters may stand in front of the values (CLIENT_QUERY_ATTRIBUTES), or not. */
+    if (!statement || (!s->known && !s->mariadb))
         return id;
     struct binding b = {.count = statement->parameters, .statement = statement};
     if (mysql_agreed(s, CLIENT_QUERY_ATTRIBUTES) && !s->mariadb) {

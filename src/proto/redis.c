@@ -47,6 +47,12 @@ static enum match probe(enum side from, struct cursor head)
     return memchr("+-:$*_#,(!=%~>|", redis_byte(bytes, 0), 15) ? MATCH_MAYBE : MATCH_NO;
 }
 
+/* Where a request may begin, and no request begins like the bus or like TLS: of a connection whose beginning is not known, too. */
+static bool may_begin(const struct redis_state *s)
+{
+    return !s->started || (s->joined && s->requests[FROM_CLIENT].stage == REQUEST_BETWEEN && !s->pending);
+}
+
 static bool is_tls(const struct redis_state *s, enum side from, struct view ahead)
 {
     uint8_t first = redis_byte(ahead, 0);
@@ -54,7 +60,7 @@ static bool is_tls(const struct redis_state *s, enum side from, struct view ahea
         return first >= TLS_FIRST && first <= TLS_LAST;
     if (from == FROM_SERVER)
         return s->tls_asked && (first == TLS_HANDSHAKE || first == TLS_ALERT);
-    return s->tls_asked || (!s->started && !s->joined && first == TLS_HANDSHAKE && (ahead.length < 2 || ahead.bytes[1] == 3));
+    return s->tls_asked || (may_begin(s) && first == TLS_HANDSHAKE && (ahead.length < 2 || ahead.bytes[1] == 3));
 }
 
 static enum framing tls_frame(struct view ahead, struct frame *out)
@@ -69,15 +75,9 @@ static enum framing tls_frame(struct view ahead, struct frame *out)
     return FRAME_READY;
 }
 
-/* Where a request may begin, and nothing but the bus begins so. */
-static bool may_be_bus(const struct redis_state *s)
-{
-    return !s->started || (s->joined && s->requests[FROM_CLIENT].stage == REQUEST_BETWEEN && !s->pending);
-}
-
 static bool is_bus(const struct redis_state *s, struct view ahead)
 {
-    return s->bus || (may_be_bus(s) && begins(ahead, "RCmb"));
+    return s->bus || (may_begin(s) && begins(ahead, "RCmb"));
 }
 
 static enum framing unread_frame(struct view ahead, struct frame *out)
@@ -108,7 +108,7 @@ static enum framing frame(const void *state, enum side from, struct cursor ahead
     if (s->tls_asked || !s->started || s->bus || s->joined) {
         if (is_tls(s, from, bytes))
             return tls_frame(bytes, out);
-        if (may_be_bus(s) && bytes.length < 4 && bytes.bytes[0] == 'R' && memcmp("RCmb", bytes.bytes, bytes.length) == 0)
+        if (may_begin(s) && bytes.length < 4 && bytes.bytes[0] == 'R' && memcmp("RCmb", bytes.bytes, bytes.length) == 0)
             return FRAME_NEEDS_MORE;
         if (is_bus(s, bytes))
             return redis_bus_frame(bytes, out);

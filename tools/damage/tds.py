@@ -158,6 +158,9 @@ def old_login(lengths=()):
     return [C(OLD_LOGIN, body[:504], status=0), C(OLD_LOGIN, body[504:], number=2)]
 
 
+# TLS 1.2, no session, one suite, no compression, no extensions (RFC 5246 7.4.1.2).
+CLIENT_HELLO = bytes.fromhex("160301 002d 01 000029 0303" + "5a" * 32 + "00 0002 c02f 01 00")
+
 PRELOGIN_ROWS = [
     Row("table: no end", [], HELLO[0], put(33, "06"), "tds.prelogin-table tds.prelogin_option 43", HUNG_UP),
     Row("version: offset behind the packet", [], HELLO[0], put(9, "0100"), "tds.prelogin-offset tds.prelogin_offset 9", HUNG_UP),
@@ -175,7 +178,7 @@ PRELOGIN_ROWS = [
     Row("answer: version of 4 bytes", HELLO[:1], HELLO[1], put(11, "0004"), "tds.prelogin-length tds.prelogin_length 11", LEAVES),
     Row("login in clear, though encryption was agreed upon", [C(PRELOGIN, prelogin_body(1)), S(prelogin_body(1))],
         C(PRELOGIN, bytes.fromhex("160301 0005 1000000100")), other(LOGIN), "tds.login-in-clear tds.type 0", HUNG_UP),
-    Row("handshake that is no TLS", [C(PRELOGIN, prelogin_body(1)), S(prelogin_body(1))], C(PRELOGIN, bytes.fromhex("160301 0005 0100000100")),
+    Row("handshake that is no TLS", [C(PRELOGIN, prelogin_body(1)), S(prelogin_body(1))], C(PRELOGIN, CLIENT_HELLO),
         put(8, "474554"), "tds.tls-handshake tds.tls_record 8", HUNG_UP),
     Row("TLS first, to a server that does not know it", [], HELLO[0], other(("C", bytes.fromhex("160301 0005 1000000100"))),
         "tds.tls-unanswered tds.type 0", LEAVES),

@@ -23,6 +23,10 @@ def client_of(number):
     return "10.2.%d.%d" % (1 + number // 250, 1 + number % 250)
 
 
+def server_of(number):
+    return "10.3.%d.%d" % (1 + number // 250, 1 + number % 250)
+
+
 def checksum(data):
     if len(data) % 2:
         data += b"\0"
