@@ -108,10 +108,10 @@ static inline bool has_pulse(const struct dialogue *d)
     return d->findings.reports_used || (d->findings.facts_seen & d->sink.pulse_facts);
 }
 
-/* Replies in a pipeline are many and alike. */
-static inline bool is_mere_reply(const struct findings *f, const struct segment *first, const struct segment *last)
+/* Replies in a pipeline are many and alike. What a client says is none, even when it has the form of one. */
+static inline bool is_mere_reply(enum side from, const struct findings *f, const struct segment *first, const struct segment *last)
 {
-    return f->facts_seen == 1u << FACT_REPLY && f->facts_used == 1 && !f->reports_used && first == last;
+    return from == FROM_SERVER && f->facts_seen == 1u << FACT_REPLY && f->facts_used == 1 && !f->reports_used && first == last;
 }
 
 static void tell_replies(struct dialogue *d)
@@ -122,7 +122,7 @@ static void tell_replies(struct dialogue *d)
         d->sink.pulse(d->sink.context, &said);
 }
 
-static inline void add_reply(const struct conversation *c, enum side from, const struct segment *where)
+static inline void add_reply(const struct conversation *c, const struct segment *where)
 {
     struct utterance *replies = &c->dialogue->replies;
     if (replies->replies++)
@@ -130,7 +130,7 @@ static inline void add_reply(const struct conversation *c, enum side from, const
     replies->flow = c->flow;
     replies->decoder = c->decoder;
     replies->first = replies->last = where;
-    replies->from = from;
+    replies->from = FROM_SERVER;
 }
 
 __attribute__((noinline)) static void tell_pulse(const struct conversation *c, enum side from, struct view head, const struct segment *first,
@@ -386,8 +386,8 @@ static enum verdict decode(struct conversation *c, enum side from, struct view h
         c->tentative = false;
         directory_learn(d->directory, &c->flow->server, c->decoder->protocol, d->when);
     }
-    if (is_mere_reply(f, first, last))
-        add_reply(c, from, first);
+    if (is_mere_reply(from, f, first, last))
+        add_reply(c, first);
     else if (has_pulse(d))
         tell_pulse(c, from, head, first, last);
     if (is_heard(c, from, f))
