@@ -164,10 +164,8 @@ static void look_at_waiting(struct pulse *p, struct pulse_server *s, int64_t now
         if (now_ns - since_ns < WAIT_IS_LONG_NS)
             continue;
         s->beat.waiting_long++;
-        if (silent && f->waits_told_ns <= sane_ns(s->beat.last_reply_ns)) {
-            f->waits_told_ns = now_ns;
+        if (silent) /* as far as this worker sees; the ward knows of all, and forgets those of a server that is not */
             pulse_tell_waits(p, f, now_ns);
-        }
         s->beat.unacked += !net_acknowledged(f->flow, FROM_CLIENT);
         s->beat.unserved += f->spoke_ns == 0 && !f->flow->midstream;
     }

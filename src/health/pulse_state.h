@@ -34,7 +34,6 @@ struct pulse_flow {
     uint64_t lost_packet;
     uint64_t asked, answered;         /* requests; what is between them is open */
     uint64_t timed;                   /* of the open ones, the oldest so many are in `moments` */
-    int64_t waits_told_ns;            /* when it was told that it waits */
     int64_t turned_ns;                /* of the server, when it was last looked at */
     struct asked moments[OPEN_TIMES]; /* a ring */
     uint64_t bytes_told[2];

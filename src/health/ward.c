@@ -267,26 +267,48 @@ static void take_left(struct chart *c, const struct sign *sign)
     c->left[c->left_newest].ended = false;
 }
 
-/* In the same order for any number of workers; those that waited before the last reply had their answer since, or are told again. */
+/* Those that wait longest, the oldest first: the same ones in whatever order they come. */
+static uint32_t wait_join(struct last_words waits[CHART_WAITS], uint32_t used, const struct last_words *one)
+{
+    uint32_t at = used;
+    while (at > 0 && (waits[at - 1].time_ns > one->time_ns || (waits[at - 1].time_ns == one->time_ns && waits[at - 1].flow_id > one->flow_id)))
+        at--;
+    if (at == CHART_WAITS)
+        return used;
+    used = used < CHART_WAITS ? used + 1 : CHART_WAITS;
+    memmove(&waits[at + 1], &waits[at], (used - at - 1) * sizeof waits[0]);
+    waits[at] = *one;
+    return used;
+}
+
 static void take_waits(struct chart *c, const struct sign *sign)
 {
-    unsigned kept = 0;
-    for (unsigned i = 0; i < c->waits_used; i++)
-        if (c->waits[i].packet > (uint64_t)c->last_reply_ns && c->waits[i].flow_id != sign->flow_id)
-            c->waits[kept++] = c->waits[i];
-    unsigned at = kept;
-    int64_t since_ns = sign->ending.open_since_ns;
-    while (at > 0 && (c->waits[at - 1].time_ns > since_ns || (c->waits[at - 1].time_ns == since_ns && c->waits[at - 1].flow_id > sign->flow_id)))
-        at--;
-    c->waits_used = kept;
-    if (at == CHART_WAITS)
-        return;
-    c->waits_used = kept < CHART_WAITS ? kept + 1 : CHART_WAITS;
-    memmove(&c->waits[at + 1], &c->waits[at], (c->waits_used - at - 1) * sizeof c->waits[0]);
-    words_keep(&c->waits[at], sign);
-    c->waits[at].ended = false;
-    c->waits[at].time_ns = since_ns;
-    c->waits[at].packet = (uint64_t)sign->time_ns; /* when it was told */
+    struct last_words one;
+    words_keep(&one, sign);
+    one.ended = false;
+    one.time_ns = sign->ending.open_since_ns;
+    one.packet = (uint64_t)sign->time_ns; /* when it was told */
+    c->waits_told_used = wait_join(c->waits_told, c->waits_told_used, &one);
+}
+
+/* The beat is whole, so the last reply is that of all workers. A worker tells who waits while it sees no reply itself; that
+ * counts when nobody saw one. Who waited and left is kept until there is a reply. */
+static void waits_settle(const struct ward *w, struct chart *c)
+{
+    if (w->now_ns - c->last_reply_ns >= WAIT_IS_LONG_NS && c->waits_told_used) {
+        uint32_t kept = 0;
+        for (uint32_t i = 0; i < c->waits_used; i++) {
+            bool again = (int64_t)c->waits[i].packet <= c->last_reply_ns;
+            for (uint32_t k = 0; k < c->waits_told_used && !again; k++)
+                again = c->waits_told[k].flow_id == c->waits[i].flow_id;
+            if (!again)
+                c->waits[kept++] = c->waits[i];
+        }
+        c->waits_used = kept;
+        for (uint32_t k = 0; k < c->waits_told_used; k++)
+            c->waits_used = wait_join(c->waits, c->waits_used, &c->waits_told[k]);
+    }
+    c->waits_told_used = 0;
 }
 
 static void take_closed(struct chart *c, const struct sign *sign)
@@ -308,6 +330,7 @@ static void look(struct ward *w, struct chart *c)
 {
     c->beat = c->gathering;
     c->gathering = (struct beat){0};
+    waits_settle(w, c);
     vitals_beat(w, c);
     if (c->burst)
         burst_look(w, c);

@@ -142,6 +142,8 @@ struct chart {
     struct last_words left[CHART_LEFT]; /* a ring */
     uint32_t waits_used;
     struct last_words waits[CHART_WAITS]; /* by the time of what is not answered, the oldest first; time_ns: since when */
+    uint32_t waits_told_used;
+    struct last_words waits_told[CHART_WAITS]; /* in the beat that is being told, in the same order */
     struct seen_shape shapes[CHART_SHAPES];
     struct seen_client clients[CHART_CLIENTS];
 };

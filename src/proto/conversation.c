@@ -122,7 +122,7 @@ static void tell_replies(struct dialogue *d)
         d->sink.pulse(d->sink.context, &said);
 }
 
-static inline void add_reply(const struct conversation *c, enum side from, const struct segment *where)
+static inline void add_reply(const struct conversation *c, const struct segment *where)
 {
     struct utterance *replies = &c->dialogue->replies;
     if (replies->replies++)
@@ -130,7 +130,7 @@ static inline void add_reply(const struct conversation *c, enum side from, const
     replies->flow = c->flow;
     replies->decoder = c->decoder;
     replies->first = replies->last = where;
-    replies->from = from;
+    replies->from = FROM_SERVER;
 }
 
 __attribute__((noinline)) static void tell_pulse(const struct conversation *c, enum side from, struct view head, const struct segment *first,
@@ -387,7 +387,7 @@ static enum verdict decode(struct conversation *c, enum side from, struct view h
         directory_learn(d->directory, &c->flow->server, c->decoder->protocol, d->when);
     }
     if (is_mere_reply(from, f, first, last))
-        add_reply(c, from, first);
+        add_reply(c, first);
     else if (has_pulse(d))
         tell_pulse(c, from, head, first, last);
     if (is_heard(c, from, f))

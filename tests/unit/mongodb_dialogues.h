@@ -189,7 +189,7 @@ static inline int make_dialogues(void **state)
     (void)state;
     for (size_t i = 0; i < DIALOGUES; i++) {
         makers[i].make(&made[i]);
-        dialogues[i] = (struct dialogue){makers[i].name, made[i].lines, made[i].count, false};
+        dialogues[i] = (struct dialogue){makers[i].name, made[i].lines, made[i].count, false, 0};
     }
     return 0;
 }

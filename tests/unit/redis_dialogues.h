@@ -77,7 +77,7 @@ static const struct line diskless_lines[] = {
 };
 
 static const struct dialogue dialogues[] = {
-    DIALOGUE(strings), DIALOGUE(inline), DIALOGUE(login), DIALOGUE(resp3), DIALOGUE(modes), DIALOGUE(replica), {"diskless", diskless_lines, sizeof diskless_lines / sizeof diskless_lines[0], true},
+    DIALOGUE(strings), DIALOGUE(inline), DIALOGUE(login), DIALOGUE(resp3), DIALOGUE(modes), DIALOGUE(replica), {"diskless", diskless_lines, sizeof diskless_lines / sizeof diskless_lines[0], true, 0},
 };
 
 enum { DIALOGUES = sizeof dialogues / sizeof dialogues[0] };

@@ -118,7 +118,7 @@ static void a_login_by_sasl(void **state)
     say(t, dialogue_named(&spoken, "sasl"), 3);
     assert_int_equal(t->facts.seen[FACT_LOGIN], 1);
     assert_true(t->findings.secret);
-    say(t, &(struct dialogue){"rest", sasl_lines + 3, 1, false}, 1);
+    say(t, &(struct dialogue){"rest", sasl_lines + 3, 1, false, 0}, 1);
     assert_int_equal(t->facts.seen[FACT_LOGIN_OK], 1);
     assert_memory_equal(t->session.user, "app", 3);
     assert_int_equal(t->session.user_length, 3);

@@ -196,11 +196,11 @@ static void logins_and_versions(void **state)
     struct talk *t = talk_open(&redis_decoder);
     say(t, dialogue_named(&spoken, "login"), 1);
     assert_int_equal(t->session.phase, PHASE_PRE_AUTH);
-    say(t, &(struct dialogue){"", login_lines + 1, 3, false}, 3);
+    say(t, &(struct dialogue){"", login_lines + 1, 3, false, 0}, 3);
     assert_int_equal(t->facts.seen[FACT_LOGIN], 1);
     assert_int_equal(t->facts.seen[FACT_LOGIN_FAILED], 1);
     assert_int_equal(t->session.phase, PHASE_PRE_AUTH);
-    say(t, &(struct dialogue){"", login_lines + 4, 2, false}, 2);
+    say(t, &(struct dialogue){"", login_lines + 4, 2, false, 0}, 2);
     assert_int_equal(t->facts.seen[FACT_LOGIN_OK], 1);
     assert_int_equal(t->session.phase, PHASE_AUTHENTICATED);
     assert_memory_equal(t->session.user, "ann", 3);

@@ -155,7 +155,8 @@ static const struct line sealed_lines[] = {
 };
 
 static const struct dialogue dialogues[] = {
-    DIALOGUE(session), DIALOGUE(errors), DIALOGUE(denied), DIALOGUE(old), DIALOGUE(again), DIALOGUE(refused), DIALOGUE(redirected), DIALOGUE(sealed),
+    DIALOGUE(session), DIALOGUE(errors), DIALOGUE(denied), DIALOGUE(old), DIALOGUE(again), DIALOGUE(refused), DIALOGUE(redirected),
+    DIALOGUE_TOLD(sealed, ANOMALY_ENGINE_UNSUPPORTED),
 };
 
 enum { SESSION, ERRORS, DENIED, OLD, AGAIN, REFUSED, REDIRECTED, SEALED, DIALOGUES };
