@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/octets.h"
+
 enum { ETHERNET = 14, IP = 20, TCP = 20, HEADERS = ETHERNET + IP + TCP, SEGMENT = 1448, RECORD = 16 };
 
 static bool reserve(struct drill_wire *w, size_t length)
@@ -25,18 +27,6 @@ static bool reserve(struct drill_wire *w, size_t length)
         w->packets_size = size;
     }
     return true;
-}
-
-static void put16(uint8_t *at, unsigned value)
-{
-    at[0] = (uint8_t)(value >> 8);
-    at[1] = (uint8_t)value;
-}
-
-static void put32(uint8_t *at, uint32_t value)
-{
-    put16(at, value >> 16);
-    put16(at + 2, value & 0xffff);
 }
 
 static uint32_t sum16(const uint8_t *at, size_t length, uint32_t sum)
@@ -61,25 +51,25 @@ static void write_headers(uint8_t *at, const struct drill_connection *c, enum si
     const uint8_t stations[2][6] = {{2, 0, 0, 0, 0, up ? 2 : 1}, {2, 0, 0, 0, 0, up ? 1 : 2}};
     memset(at, 0, HEADERS);
     memcpy(at, stations, sizeof stations);
-    put16(at + 12, 0x0800);
+    octets_put_16(at + 12, 0x0800);
     ip[0] = 0x45;
-    put16(ip + 2, (unsigned)(IP + TCP + length));
-    put16(ip + 4, (unsigned)turn & 0xffff);
+    octets_put_16(ip + 2, (unsigned)(IP + TCP + length));
+    octets_put_16(ip + 4, (unsigned)turn & 0xffff);
     ip[6] = 0x40;
     ip[8] = 64;
     ip[9] = 6;
     memcpy(ip + 12, up ? client : server, 4);
     memcpy(ip + 16, up ? server : client, 4);
-    put16(ip + 10, fold(sum16(ip, IP, 0)));
-    put16(tcp, up ? c->client_port : c->server_port);
-    put16(tcp + 2, up ? c->server_port : c->client_port);
-    put32(tcp + 4, seq);
-    put32(tcp + 8, flags & WIRE_ACK ? c->next[up ? FROM_SERVER : FROM_CLIENT] : 0);
+    octets_put_16(ip + 10, fold(sum16(ip, IP, 0)));
+    octets_put_16(tcp, up ? c->client_port : c->server_port);
+    octets_put_16(tcp + 2, up ? c->server_port : c->client_port);
+    octets_put_32(tcp + 4, seq);
+    octets_put_32(tcp + 8, flags & WIRE_ACK ? c->next[up ? FROM_SERVER : FROM_CLIENT] : 0);
     tcp[12] = 5 << 4;
     tcp[13] = (uint8_t)flags;
-    put16(tcp + 14, 64240);
+    octets_put_16(tcp + 14, 64240);
     uint32_t sum = sum16(ip + 12, 8, 6 + TCP + (uint32_t)length);
-    put16(tcp + 16, fold(sum16(tcp, TCP + length, sum)));
+    octets_put_16(tcp + 16, fold(sum16(tcp, TCP + length, sum)));
 }
 
 static void packet(struct drill_wire *w, const struct drill_connection *c, enum side from, unsigned flags, uint32_t seq, const uint8_t *bytes,

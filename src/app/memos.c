@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "model/fact.h"
 
 enum { RECENT = 256, FOLLOWED = 32, WORDS_LOOKED_AT = 64 };
@@ -53,22 +54,13 @@ uint64_t memos_shed(const struct memos *m)
 
 /* ---- drawing */
 
-static uint64_t mix(uint64_t x)
-{
-    x ^= x >> 30;
-    x *= UINT64_C(0xbf58476d1ce4e5b9);
-    x ^= x >> 27;
-    x *= UINT64_C(0x94d049bb133111eb);
-    return x ^ x >> 31;
-}
-
 static uint64_t kind_key(const struct memo *m, bool shaped)
 {
     uint64_t halves[2];
     memcpy(halves, m->server.address, sizeof halves);
     const uint64_t words = (uint64_t)m->message << 32 | (uint64_t)m->server.port << 16 | (uint64_t)m->protocol << 8 | m->from;
-    const uint64_t key = mix(mix(halves[0] + mix(halves[1])) ^ words) + (shaped ? mix(m->shape + UINT64_C(1)) : 0);
-    return mix(key);
+    const uint64_t key = hash_mix(hash_mix(halves[0] + hash_mix(halves[1])) ^ words) + (shaped ? hash_mix(m->shape + UINT64_C(1)) : 0);
+    return hash_mix(key);
 }
 
 static struct memo_kind *find_kind(struct memo_kinds *kinds, uint64_t key)
@@ -252,7 +244,7 @@ static void fill(struct memo *m, const struct message *message, uint32_t window)
     m->window = window;
     m->shape = shape_of(message);
     /* An inner message has its carrier's place in the stream: what it is tells it apart. */
-    m->rank = mix(mix(m->flow_id + mix(m->stream_offset << 1 | m->from)) + m->message);
+    m->rank = hash_mix(hash_mix(m->flow_id + hash_mix(m->stream_offset << 1 | m->from)) + m->message);
 }
 
 /* ---- telling */

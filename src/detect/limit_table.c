@@ -6,6 +6,8 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "base/hash.h"
+
 bool limit_table_open(struct limit_table *t, uint32_t size)
 {
     *t = (struct limit_table){.size = size};
@@ -26,20 +28,11 @@ void limit_table_close(struct limit_table *t)
     *t = (struct limit_table){0};
 }
 
-static uint64_t mix(uint64_t x)
-{
-    x ^= x >> 30;
-    x *= UINT64_C(0xbf58476d1ce4e5b9);
-    x ^= x >> 27;
-    x *= UINT64_C(0x94d049bb133111eb);
-    return x ^ x >> 31;
-}
-
 static uint32_t hash(const struct limit_table *t, const struct limit_key *key)
 {
     uint64_t h = t->seed;
     for (unsigned i = 0; i < LIMIT_KEY_WORDS; i++)
-        h = mix(h + key->words[i]);
+        h = hash_mix(h + key->words[i]);
     return (uint32_t)h & (t->size - 1);
 }
 

@@ -1,5 +1,7 @@
 /* Putting a datagram together: see datagram.h. */
 #include "net/datagram.h"
+
+#include "base/octets.h"
 #include "net/decode.h"
 #include "net/wire.h"
 
@@ -80,12 +82,6 @@ static void datagram_compare(struct datagram *d, const struct fragment *f)
     }
 }
 
-static void put_u16(uint8_t *at, uint32_t value)
-{
-    at[0] = (uint8_t)(value >> 8);
-    at[1] = (uint8_t)value;
-}
-
 /* The headers of the first fragment, as they are around the whole: without the fragment header and without lengths. */
 static bool head_keep(struct datagram *d, const struct fragment *f, const struct raw_packet *raw, const struct block_source *from)
 {
@@ -93,7 +89,7 @@ static bool head_keep(struct datagram *d, const struct fragment *f, const struct
         return false;
     memcpy(d->head, f->head.bytes, f->head.length);
     for (unsigned i = 0; i < f->walk->enclosing; i++)
-        put_u16(d->head + (f->walk->lengths[i].at - f->head.bytes), f->walk->lengths[i].open);
+        octets_put_16(d->head + (f->walk->lengths[i].at - f->head.bytes), f->walk->lengths[i].open);
     d->head_length = (uint16_t)f->head.length;
     d->ip_at = (uint16_t)f->ip_at;
     d->link_type = raw->link_type;
@@ -229,15 +225,15 @@ static void write_lengths(const struct datagram *d, uint8_t *ip)
 {
     uint32_t header = (uint32_t)d->head_length - d->ip_at, sum = 0;
     if (d->key.version == 6) {
-        put_u16(ip + 4, header - IPV6_HEADER + d->length);
+        octets_put_16(ip + 4, header - IPV6_HEADER + d->length);
         return;
     }
-    put_u16(ip + 2, header + d->length);
-    put_u16(ip + 10, 0);
+    octets_put_16(ip + 2, header + d->length);
+    octets_put_16(ip + 10, 0);
     for (uint32_t i = 0; i < header; i += 2)
         sum += wire_u16(ip + i);
     sum = (sum & 0xffff) + (sum >> 16);
-    put_u16(ip + 10, ~(sum + (sum >> 16)));
+    octets_put_16(ip + 10, ~(sum + (sum >> 16)));
 }
 
 void datagram_write(const struct datagram *d, const struct raw_packet *last, uint8_t *buffer, struct raw_packet *out)

@@ -4,6 +4,7 @@
 #include <ndpi/ndpi_api.h>
 #include <stdlib.h>
 
+#include "base/octets.h"
 #include "model/name.h"
 
 enum { IP_BYTES = 20, TCP_BYTES = 20, HEADERS = IP_BYTES + TCP_BYTES };
@@ -73,18 +74,6 @@ struct classified *classified_begin(struct classifier *c)
     return of ? begin(c, of) : NULL;
 }
 
-static void put16(uint8_t *at, unsigned value)
-{
-    at[0] = (uint8_t)(value >> 8);
-    at[1] = (uint8_t)value;
-}
-
-static void put32(uint8_t *at, uint32_t value)
-{
-    put16(at, value >> 16);
-    put16(at + 2, value & 0xffff);
-}
-
 /* Addresses say nothing of a protocol: two private ones stand for both ends. */
 static size_t write_packet(uint8_t *packet, const struct flow *flow, enum side from, struct view bytes, const struct segment *where)
 {
@@ -95,18 +84,18 @@ static size_t write_packet(uint8_t *packet, const struct flow *flow, enum side f
     const struct endpoint *target = from == FROM_CLIENT ? &flow->server : &flow->client;
     memset(packet, 0, HEADERS);
     packet[0] = IPV4;
-    put16(packet + 2, (unsigned)(HEADERS + bytes.length));
+    octets_put_16(packet + 2, (unsigned)(HEADERS + bytes.length));
     packet[8] = TTL;
     packet[9] = TCP;
     memcpy(packet + 12, ends[from], 4);
     memcpy(packet + 16, ends[other_side(from)], 4);
-    put16(tcp, source->port);
-    put16(tcp + 2, target->port);
-    put32(tcp + 4, (uint32_t)where->stream_offset + 1);
-    put32(tcp + 8, 1);
+    octets_put_16(tcp, source->port);
+    octets_put_16(tcp + 2, target->port);
+    octets_put_32(tcp + 4, (uint32_t)where->stream_offset + 1);
+    octets_put_32(tcp + 8, 1);
     tcp[12] = WORDS_5;
     tcp[13] = PSH_ACK;
-    put16(tcp + 14, WINDOW);
+    octets_put_16(tcp + 14, WINDOW);
     memcpy(packet + HEADERS, bytes.bytes, bytes.length);
     return HEADERS + bytes.length;
 }
