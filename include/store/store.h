@@ -94,6 +94,7 @@ bool store_vacuum(struct store *s, struct error *why) MUST_CHECK;
 
 struct sqlite3;
 
+enum { STORE_SCHEMA_VERSION = 7 }; /* PRAGMA user_version that this program writes; it reads older ones, too */
 /* A read-only connection on an existing store: EXIT_NO_INPUT, EXIT_DATA. Close with sqlite3_close. */
 struct sqlite3 *store_read(const char *path, struct error *why) MUST_CHECK;
 /* The first bytes of an alert's message, at most `size`; *length 0 when there are none. */

@@ -45,7 +45,7 @@ static int run(const struct options *o)
     if (!screen_open(&screen, stdout, o, &why) || !query_server(&q, o, &why) || !query_times(&q, o, "began_ns >= ?", "began_ns < ?", &why))
         return command_fail(&incidents_command, &why);
     struct sqlite3 *db = command_store(o, &why);
-    if (!db || !incident_store(db, &why)) {
+    if (!db || !query_current(db, &why)) {
         sqlite3_close(db);
         return command_fail(&incidents_command, &why);
     }

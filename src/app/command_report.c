@@ -28,7 +28,7 @@ static bool write_report(struct sqlite3 *db, const struct options *o, int64_t id
     static struct episode episode;
     const char *path = options_text(o, OPTION_WRITE);
     bool to_file = path && strcmp(path, "-") != 0;
-    if (!incident_store(db, why) || (!id && !newest(db, &id, why)) || !episode_load(db, id, &episode, why))
+    if (!query_current(db, why) || (!id && !newest(db, &id, why)) || !episode_load(db, id, &episode, why))
         return false;
     FILE *out = to_file ? output_create(path, why) : stdout;
     if (!out)

@@ -95,7 +95,7 @@ static int run(const struct options *o)
         !options_number(o, OPTION_SECONDS, 1, UINT32_MAX, &seconds, &why))
         return command_fail(&servers_command, &why);
     struct sqlite3 *db = command_store(o, &why);
-    if (!db || !incident_store(db, &why)) {
+    if (!db || !query_current(db, &why)) {
         sqlite3_close(db);
         return command_fail(&servers_command, &why);
     }

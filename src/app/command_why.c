@@ -51,7 +51,7 @@ static bool print(struct sqlite3 *db, const struct query *q, const struct option
 {
     bool json = options_have(o, OPTION_JSON);
     int64_t id = 0;
-    if (!incident_store(db, why))
+    if (!query_current(db, why))
         return false;
     if (options_have(o, OPTION_SHAPE))
         return print_shape(db, o, s, why);

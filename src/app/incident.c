@@ -19,31 +19,10 @@ enum paint incident_paint(const char *verdict)
     return strcmp(verdict, "orderly-shutdown") == 0 ? PAINT_LOW : PAINT_MEDIUM;
 }
 
-bool incident_store(struct sqlite3 *db, struct error *why)
-{
-    sqlite3_stmt *ask = query_number(db, "PRAGMA user_version", 0, why);
-    if (!ask)
-        return false;
-    int result = sqlite3_step(ask), version = result == SQLITE_ROW ? sqlite3_column_int(ask, 0) : 0;
-    if (!query_done(ask, result == SQLITE_ROW ? SQLITE_DONE : result, why))
-        return false;
-    return version >= 6 || error_set(why, EXIT_DATA, "this store was written by an older dbhound, which did not keep this of incidents; the next replay or watch into it adds it");
-}
-
 /* Rows of one incident as an array. */
 static json_t *rows_of(struct sqlite3 *db, const char *sql, int64_t id, struct error *why)
 {
-    sqlite3_stmt *rows = query_number(db, sql, id, why);
-    int result;
-    if (!rows)
-        return NULL;
-    json_t *all = json_array();
-    while ((result = sqlite3_step(rows)) == SQLITE_ROW)
-        json_array_append_new(all, query_row(rows));
-    if (query_done(rows, result, why))
-        return all;
-    json_decref(all);
-    return NULL;
+    return query_rows(query_number(db, sql, id, why), why);
 }
 
 bool incident_print_json(struct sqlite3 *db, int64_t id, FILE *out, struct error *why)

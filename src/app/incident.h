@@ -9,8 +9,6 @@
 /* "2026-11-24 05:51:59.123" */
 void incident_time(char *out, size_t size, int64_t time_ns);
 enum paint incident_paint(const char *verdict);
-/* False: the store was written before incidents were kept. */
-bool incident_store(struct sqlite3 *db, struct error *why) MUST_CHECK;
 
 /* The page and the object. */
 bool incident_print(struct sqlite3 *db, int64_t incident_id, const char *store, const struct screen *s, struct error *why) MUST_CHECK;

@@ -11,6 +11,7 @@
 #include "base/text.h"
 #include "model/anomaly.h"
 #include "model/protocol.h"
+#include "store/store.h"
 
 static void add_number(struct query *q, const char *sql, int64_t number)
 {
@@ -327,4 +328,30 @@ bool query_done(sqlite3_stmt *statement, int result, struct error *why)
     bool done = result == SQLITE_DONE || fail(db, why);
     sqlite3_finalize(statement);
     return done;
+}
+
+json_t *query_rows(sqlite3_stmt *rows, struct error *why)
+{
+    int result;
+    if (!rows)
+        return NULL;
+    json_t *all = json_array();
+    while ((result = sqlite3_step(rows)) == SQLITE_ROW)
+        json_array_append_new(all, query_row(rows));
+    if (query_done(rows, result, why))
+        return all;
+    json_decref(all);
+    return NULL;
+}
+
+bool query_current(struct sqlite3 *db, struct error *why)
+{
+    sqlite3_stmt *ask = query_number(db, "PRAGMA user_version", 0, why);
+    if (!ask)
+        return false;
+    int result = sqlite3_step(ask), version = result == SQLITE_ROW ? sqlite3_column_int(ask, 0) : 0;
+    if (!query_done(ask, result == SQLITE_ROW ? SQLITE_DONE : result, why))
+        return false;
+    return version == STORE_SCHEMA_VERSION ||
+           error_set(why, EXIT_DATA, "this store was written by an older dbhound, which did not keep all of this; the next replay or watch into it adds it");
 }

@@ -37,8 +37,12 @@ sqlite3_stmt *query_number(struct sqlite3 *db, const char *sql, int64_t number, 
 json_t *query_json_text(const char *text);
 /* The row as an object: columns by name; JSON columns (why, reasons, advisories) as what they hold; no BLOBs. */
 json_t *query_row(sqlite3_stmt *row);
+/* All rows of a statement as an array of such objects, which is done then. NULL with `why`, or without when `rows` is NULL. */
+json_t *query_rows(sqlite3_stmt *rows, struct error *why);
 /* After the last row: false with `why` when reading failed. */
 bool query_done(sqlite3_stmt *statement, int result, struct error *why) MUST_CHECK;
+/* The store has all that this program keeps; an older one has not. EXIT_DATA. */
+bool query_current(struct sqlite3 *db, struct error *why) MUST_CHECK;
 /* A column's text, "" for NULL. */
 const char *query_text(sqlite3_stmt *row, int column);
 

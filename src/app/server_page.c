@@ -178,17 +178,7 @@ bool server_page_print(struct sqlite3 *db, const struct query *q, const struct s
 
 static json_t *array_of(struct sqlite3 *db, const char *sql, const char *ip, int64_t port, struct error *why)
 {
-    sqlite3_stmt *rows = of_server(db, sql, 0, ip, port, why);
-    int result;
-    if (!rows)
-        return NULL;
-    json_t *all = json_array();
-    while ((result = sqlite3_step(rows)) == SQLITE_ROW)
-        json_array_append_new(all, query_row(rows));
-    if (query_done(rows, result, why))
-        return all;
-    json_decref(all);
-    return NULL;
+    return query_rows(of_server(db, sql, 0, ip, port, why), why);
 }
 
 bool server_page_print_json(struct sqlite3 *db, const struct query *q, struct error *why)

@@ -5,13 +5,11 @@
 #include <stdbool.h>
 
 #include "base/error.h"
+#include "store/store.h"
 
 struct sqlite3;
 
-enum {
-    STORE_APPLICATION_ID = 0x64626864, /* "dbhd" in the file's header */
-    STORE_SCHEMA_VERSION = 7,          /* PRAGMA user_version that this program writes */
-};
+enum { STORE_APPLICATION_ID = 0x64626864 }; /* "dbhd" in the file's header */
 
 /* Fills `why` from the connection's last error: EXIT_IO (full, unreadable, locked), EXIT_DATA (damaged, no database),
  * EXIT_CANNOT_CREATE. Returns false. */
