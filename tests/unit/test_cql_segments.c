@@ -4,31 +4,16 @@
 #include <snappy-c.h>
 #include <zlib.h>
 
-#include "check.h"
-#include "drive.h"
+#include "driven.h"
 
 enum { MOST = 2 << 20 };
 
-static struct drive drive;
 static uint8_t scratch[20 << 20], plain[16 << 20];
 
 struct built {
     uint8_t bytes[MOST];
     size_t length;
 };
-
-static int open_drive(void **state)
-{
-    (void)state;
-    return drive_open(&drive) ? 0 : -1;
-}
-
-static int close_drive(void **state)
-{
-    (void)state;
-    drive_close(&drive);
-    return 0;
-}
 
 /* Bit by bit, after the specification; the decoder's goes by nibbles. */
 static uint32_t crc24_of(const uint8_t *bytes, unsigned length)

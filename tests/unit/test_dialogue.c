@@ -1,6 +1,5 @@
 /* The proto room without packets: who claims a connection, what never completes, TLS, gaps, segmentation. */
-#include "check.h"
-#include "drive.h"
+#include "driven.h"
 
 /* PostgreSQL, the shortest of sessions. */
 static const char STARTUP[] = "00000012 00030000 'user' 00 'joe' 00 00";
@@ -10,15 +9,6 @@ static const char QUERY[] = "'Q' 0000000d 'SELECT 1' 00";
 static const char ROW[] = "'T' 0000001a 0001 'n' 00 00000000 0000 00000017 0004 ffffffff 0000"
                           "'D' 0000000b 0001 00000001 '1'"
                           "'C' 0000000d 'SELECT 1' 00";
-
-static struct drive drive;
-
-static void say(enum side from, const char *written)
-{
-    struct view bytes = hex(written);
-    drive_bytes(&drive, from, bytes);
-    hex_free(bytes);
-}
 
 static void log_in(void)
 {
@@ -41,19 +31,6 @@ static void expect(const char *line)
     }
     assert_int_equal(drive.lines_used, 1);
     assert_string_equal(drive.lines[0], line);
-}
-
-static int open_drive(void **state)
-{
-    (void)state;
-    return drive_open(&drive) ? 0 : -1;
-}
-
-static int close_drive(void **state)
-{
-    (void)state;
-    drive_close(&drive);
-    return 0;
 }
 
 static void clean_session_is_silent(void **state)

@@ -1,19 +1,9 @@
 /* What could not be read is counted exactly, and said once, only where bytes were lost and nothing begins behind them. */
-#include "check.h"
-#include "drive.h"
+#include "driven.h"
 
 static const char STARTUP[] = "00000012 00030000 'user' 00 'joe' 00 00";
 static const char ANSWER[] = "'R' 00000008 00000000 'Z' 00000005 'I'";
 static const char QUERY[] = "'Q' 0000000d 'SELECT 1' 00";
-
-static struct drive drive;
-
-static void say(enum side from, const char *written)
-{
-    struct view bytes = hex(written);
-    drive_bytes(&drive, from, bytes);
-    hex_free(bytes);
-}
 
 static void log_in(void)
 {
@@ -37,19 +27,6 @@ static void expect_lines(unsigned count, const char *first)
     assert_int_equal(drive.lines_used, count);
     if (count)
         assert_int_equal(strncmp(drive.lines[0], first, strlen(first)), 0);
-}
-
-static int open_drive(void **state)
-{
-    (void)state;
-    return drive_open(&drive) ? 0 : -1;
-}
-
-static int close_drive(void **state)
-{
-    (void)state;
-    drive_close(&drive);
-    return 0;
 }
 
 static void what_is_read_is_counted(void **state)

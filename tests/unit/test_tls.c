@@ -1,6 +1,5 @@
 /* The clear part of TLS handshakes: hellos by hand with both sides of each bound, fingerprints, certificates, alerts, records. */
-#include "check.h"
-#include "drive.h"
+#include "driven.h"
 
 #include "proto/tls.h"
 
@@ -374,28 +373,6 @@ static void prefixes_and_changes(void **state)
 }
 
 /* ---- through the room */
-
-static struct drive drive;
-
-static int open_drive(void **state)
-{
-    (void)state;
-    return drive_open(&drive) ? 0 : -1;
-}
-
-static int close_drive(void **state)
-{
-    (void)state;
-    drive_close(&drive);
-    return 0;
-}
-
-static void say(enum side from, const char *written)
-{
-    struct view bytes = hex(written);
-    drive_bytes(&drive, from, bytes);
-    hex_free(bytes);
-}
 
 static void agree(void)
 {

@@ -1,28 +1,11 @@
 /* Connections that no decoder claims, and what libndpi says of them: once each, on any port, and nothing is kept. */
-#include "check.h"
-#include "drive.h"
+#include "driven.h"
 #include "proto/dialogue.h"
-
-static struct drive drive;
 
 static int open_it(void **state)
 {
     (void)state;
     return drive_open_with(&drive, true) ? 0 : -1;
-}
-
-static int close_it(void **state)
-{
-    (void)state;
-    drive_close(&drive);
-    return 0;
-}
-
-static void say(enum side from, const char *written)
-{
-    struct view bytes = hex(written);
-    drive_bytes(&drive, from, bytes);
-    hex_free(bytes);
 }
 
 static void named_once(void **state)
@@ -106,5 +89,5 @@ int main(void)
         cmocka_unit_test(named_on_a_port_of_a_database),
         cmocka_unit_test(claimed_connections_are_not_asked),
     };
-    return cmocka_run_group_tests_name("unclaimed", tests, open_it, close_it);
+    return cmocka_run_group_tests_name("unclaimed", tests, open_it, close_drive);
 }

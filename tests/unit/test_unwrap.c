@@ -1,26 +1,10 @@
 /* Compressed MySQL connections: what opens, what lies, and that a bomb costs no more than it declares. */
-#include "check.h"
-#include "drive.h"
+#include "driven.h"
 
 #include <zlib.h>
 #include <zstd.h>
 
 enum { FRAME_MAX = 1 << 20 };
-
-static struct drive drive;
-
-static int open_drive(void **state)
-{
-    (void)state;
-    return drive_open(&drive) ? 0 : -1;
-}
-
-static int close_drive(void **state)
-{
-    (void)state;
-    drive_close(&drive);
-    return 0;
-}
 
 /* A MySQL packet around a payload written as hex. */
 static void packet(enum side from, uint8_t sequence, const char *payload)
