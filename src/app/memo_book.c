@@ -93,6 +93,8 @@ bool memo_book_settle(struct memo_book *b, struct error *why)
         return true;
     }
     const struct memo **all = malloc((b->held + 1) * sizeof *all);
+    if (!all)
+        count_many(b->counters, COUNT_FACTS_SHED, b->held);
     for (size_t i = 0; all && i < b->near_used; i++)
         if (b->near[i])
             all[used++] = b->near[i];

@@ -238,9 +238,56 @@ static void the_least_recent_key_makes_room(void **state)
     limit_table_close(&t);
 }
 
+/* Bits of hosts and of pairs of hosts: what is set, for whom, and until when. */
+static void xbits(void **state)
+{
+    (void)state;
+    static const char rules[] = "alert mysql any any -> any any (xbits:set,a,track ip_src,expire 10; sid:1;)\n"
+                                "alert mysql any any -> any any (xbits:isset,a,track ip_src; sid:2;)\n"
+                                "alert mysql any any -> any any (xbits:isset,a,track ip_dst; sid:3;)\n"
+                                "alert mysql any any -> any any (xbits:unset,a,track ip_src; sid:4;)\n"
+                                "alert mysql any any -> any any (xbits:toggle,a,track ip_src,expire 10; sid:5;)\n"
+                                "alert mysql any any -> any any (xbits:isnotset,a,track ip_src; sid:6;)\n"
+                                "alert mysql any any -> any any (xbits:set,p,track ip_pair,expire 5; sid:7;)\n"
+                                "alert mysql any any -> any any (xbits:isset,p,track ip_pair; sid:8;)\n";
+    enum { SET, IS, IS_TARGET, UNSET, TOGGLE, IS_NOT, SET_PAIR, IS_PAIR };
+    static const struct {
+        const char *name;
+        uint32_t rule;
+        int64_t second;
+        enum side from;
+        bool stored;
+    } steps[] = {
+        {"not set at first", IS, 0, FROM_CLIENT, false},      {"and that is asked for", IS_NOT, 0, FROM_CLIENT, true},
+        {"set", SET, 0, FROM_CLIENT, true},                   {"of the client", IS, 1, FROM_CLIENT, true},
+        {"no longer not set", IS_NOT, 1, FROM_CLIENT, false}, {"the server's is another", IS, 1, FROM_SERVER, false},
+        {"as the target it is the same", IS_TARGET, 1, FROM_SERVER, true},
+        {"just before the end", IS, 9, FROM_CLIENT, true},    {"at its end", IS, 10, FROM_CLIENT, false},
+        {"set again", SET, 20, FROM_CLIENT, true},            {"and unset", UNSET, 21, FROM_CLIENT, true},
+        {"is gone", IS, 21, FROM_CLIENT, false},              {"toggled on", TOGGLE, 22, FROM_CLIENT, true},
+        {"is there", IS, 22, FROM_CLIENT, true},              {"toggled off", TOGGLE, 23, FROM_CLIENT, true},
+        {"is gone again", IS, 23, FROM_CLIENT, false},        {"a pair", SET_PAIR, 30, FROM_CLIENT, true},
+        {"whoever sends", IS_PAIR, 34, FROM_SERVER, true},    {"until its end", IS_PAIR, 35, FROM_SERVER, false},
+    };
+    struct bench *b = bench_open();
+    bench_rules(b, rules);
+    struct limiter *l = limiter_open(b->set);
+    for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
+        struct alert alert = an_alert(b, steps[i].rule, steps[i].second);
+        uint64_t earlier;
+        alert.from = (uint8_t)steps[i].from;
+        alert.flow_id = i;
+        if ((limiter_alert(l, &alert, i + 1, &earlier) == LIMIT_STORE) != steps[i].stored)
+            fail_msg("%s", steps[i].name);
+    }
+    limiter_close(l);
+    bench_close(b);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(xbits),
         cmocka_unit_test(thresholds),
         cmocka_unit_test(trackers),
         cmocka_unit_test(rules_have_their_own_counts),
