@@ -1,5 +1,6 @@
 """Starts the real servers in a scratch directory, watches them, restarts them when they die, stops them by pid."""
 import glob
+import importlib
 import os
 import re
 import shutil
@@ -31,12 +32,14 @@ def _wait_for(port, process, seconds=60):
 
 class Server:
     user, patience = None, 60
+    furnisher = None  # the module whose furnish() makes what the sessions use, once
 
     def __init__(self):
         self.dir = tempfile.mkdtemp(prefix="judge-")
         os.chmod(self.dir, 0o755)
         self.port, self.generation, self.lock, self.process = free_port(), 0, threading.Lock(), None
         self.log = os.path.join(self.dir, "server.log")
+        self.furnished = False
         self.who = {"user": self.user, "group": self.user, "extra_groups": []} if self.user and os.getuid() == 0 else {}
         if self.who:
             shutil.chown(self.dir, self.user, self.user)
@@ -49,6 +52,9 @@ class Server:
         if not _wait_for(self.port, self.process, self.patience):
             self.process.kill()
             raise SystemExit("judge: the server does not start, see " + self.log)
+        if self.furnisher and not self.furnished:
+            importlib.import_module(self.furnisher).furnish(self)
+            self.furnished = True
 
     def stop(self):
         if self.process and self.process.poll() is None:
@@ -64,6 +70,16 @@ class Server:
         r = subprocess.run(args, cwd=self.dir, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **self.who)
         if r.returncode:
             raise SystemExit("judge: %s failed:\n%s" % (args[0], r.stdout.decode("utf-8", "replace")))
+
+    def dead(self):
+        return self.process.poll() is not None
+
+    def revive(self):
+        self.start()
+
+    def remarks(self):
+        """what the server wrote down of what it was sent"""
+        return []
 
     def died_since(self, generation, suspicious):
         """whether the server has died since that generation; restarts it"""
@@ -108,15 +124,6 @@ GRANT REPLICATION SLAVE ON *.* TO repl;
                 "--log-bin=judge-bin", "--binlog-ignore-db=judge", "--ssl-cert=" + os.path.join(d, "cert.pem"),
                 "--ssl-key=" + os.path.join(d, "key.pem"), "--innodb-flush-log-at-trx-commit=0", "--sync-binlog=0",
                 "--innodb-buffer-pool-size=64M", "--log-warnings=1", "--skip-stack-trace"]
-
-    def dead(self):
-        return self.process.poll() is not None
-
-    def revive(self):
-        self.start()
-
-    def remarks(self):
-        return []
 
     def version(self):
         return subprocess.run(["/usr/sbin/mariadbd", "--version"], stdout=subprocess.PIPE).stdout.decode().strip()
@@ -218,15 +225,6 @@ maxclients 400
         return ["/usr/bin/redis-server", os.path.join(self.dir, "redis.conf"), "--bind", "127.0.0.1", "--port", str(self.port), "--dir", self.dir,
                 "--daemonize", "no"]
 
-    def dead(self):
-        return self.process.poll() is not None
-
-    def revive(self):
-        self.start()
-
-    def remarks(self):
-        return []
-
     def version(self):
         return subprocess.run(["/usr/bin/redis-server", "--version"], stdout=subprocess.PIPE).stdout.decode().strip()
 
@@ -277,15 +275,13 @@ class Memcached(Server):
             self.process.wait()
         self.start()
 
-    def remarks(self):
-        return []
-
     def version(self):
         return subprocess.run(["/usr/bin/memcached", "-V"], stdout=subprocess.PIPE).stdout.decode().strip()
 
 
 class Cassandra(Server):
     """one node of its Maven artifacts, on Java 17; CASSANDRA_LIB is a directory with the jars, or they are fetched"""
+    furnisher = "cql_sessions"
     stop_signal, patience, VERSION = 15, 240, "5.0.2"
     OPENED = ("java.base/java.lang java.base/java.lang.module java.base/java.lang.reflect java.base/java.util java.base/java.util.concurrent"
               " java.base/java.util.concurrent.atomic java.base/java.nio java.base/java.io java.base/java.net java.base/java.math java.base/sun.nio.ch"
@@ -347,28 +343,13 @@ auto_snapshot: false
             "-Djava.security.manager=allow", "-Dlogback.configurationFile=%s/logback.xml" % self.dir, "-cp", "%s:%s/*" % (self.dir, self.lib),
             "org.apache.cassandra.service.CassandraDaemon"]
 
-    def start(self):
-        super().start()
-        if not os.path.exists(os.path.join(self.dir, "ready")):
-            import cql_sessions
-            cql_sessions.furnish(self)
-            open(os.path.join(self.dir, "ready"), "w").close()
-
-    def dead(self):
-        return self.process.poll() is not None
-
-    def revive(self):
-        self.start()
-
-    def remarks(self):
-        return []
-
     def version(self):
         return "Cassandra " + self.VERSION
 
 
 class Derby(Server):
     """Derby's network server"""
+    furnisher = "drda_sessions"
     stop_signal = 15
 
     def prepare(self):
@@ -379,22 +360,6 @@ class Derby(Server):
         jars = ":".join("/usr/share/java/%s.jar" % n for n in ("derbynet", "derby", "derbytools", "derbyshared"))
         return ["java", "-Xmx512m", "-Dderby.system.home=" + self.dir, "-cp", jars, "org.apache.derby.drda.NetworkServerControl", "start", "-h", "127.0.0.1",
                 "-p", str(self.port), "-noSecurityManager"]
-
-    def start(self):
-        super().start()
-        if not os.path.exists(os.path.join(self.dir, "ready")):
-            import drda_sessions
-            drda_sessions.furnish(self)
-            open(os.path.join(self.dir, "ready"), "w").close()
-
-    def dead(self):
-        return self.process.poll() is not None
-
-    def revive(self):
-        self.start()
-
-    def remarks(self):
-        return []
 
     def version(self):
         return "Derby"
