@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/octets.h"
+#include "base/network_order.h"
 
 enum { ETHERNET = 14, IP = 20, TCP = 20, HEADERS = ETHERNET + IP + TCP, SEGMENT = 1448, RECORD = 16 };
 
@@ -51,25 +51,25 @@ static void write_headers(uint8_t *at, const struct drill_connection *c, enum si
     const uint8_t stations[2][6] = {{2, 0, 0, 0, 0, up ? 2 : 1}, {2, 0, 0, 0, 0, up ? 1 : 2}};
     memset(at, 0, HEADERS);
     memcpy(at, stations, sizeof stations);
-    octets_put_16(at + 12, 0x0800);
+    network_put_16(at + 12, 0x0800);
     ip[0] = 0x45;
-    octets_put_16(ip + 2, (unsigned)(IP + TCP + length));
-    octets_put_16(ip + 4, (unsigned)turn & 0xffff);
+    network_put_16(ip + 2, (unsigned)(IP + TCP + length));
+    network_put_16(ip + 4, (unsigned)turn & 0xffff);
     ip[6] = 0x40;
     ip[8] = 64;
     ip[9] = 6;
     memcpy(ip + 12, up ? client : server, 4);
     memcpy(ip + 16, up ? server : client, 4);
-    octets_put_16(ip + 10, fold(sum16(ip, IP, 0)));
-    octets_put_16(tcp, up ? c->client_port : c->server_port);
-    octets_put_16(tcp + 2, up ? c->server_port : c->client_port);
-    octets_put_32(tcp + 4, seq);
-    octets_put_32(tcp + 8, flags & WIRE_ACK ? c->next[up ? FROM_SERVER : FROM_CLIENT] : 0);
+    network_put_16(ip + 10, fold(sum16(ip, IP, 0)));
+    network_put_16(tcp, up ? c->client_port : c->server_port);
+    network_put_16(tcp + 2, up ? c->server_port : c->client_port);
+    network_put_32(tcp + 4, seq);
+    network_put_32(tcp + 8, flags & WIRE_ACK ? c->next[up ? FROM_SERVER : FROM_CLIENT] : 0);
     tcp[12] = 5 << 4;
     tcp[13] = (uint8_t)flags;
-    octets_put_16(tcp + 14, 64240);
+    network_put_16(tcp + 14, 64240);
     uint32_t sum = sum16(ip + 12, 8, 6 + TCP + (uint32_t)length);
-    octets_put_16(tcp + 16, fold(sum16(tcp, TCP + length, sum)));
+    network_put_16(tcp + 16, fold(sum16(tcp, TCP + length, sum)));
 }
 
 static void packet(struct drill_wire *w, const struct drill_connection *c, enum side from, unsigned flags, uint32_t seq, const uint8_t *bytes,

@@ -378,6 +378,7 @@ void recorder_memo(struct recorder *r, const struct memo *memo)
 void recorder_finish(struct recorder *r)
 {
     struct error why;
+    count_many(r->counters, COUNT_HEALTH_SHED, ward_shed(r->ward));
     if (r->memos && !note_failure(r, memo_book_settle(r->memos, &why), &why))
         return;
     for (size_t i = 0; r->store && i < r->servers_used; i++) {

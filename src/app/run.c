@@ -125,6 +125,9 @@ static bool open_keylog(struct run *r, struct error *why)
         return false;
     if (path && keylog_sessions(r->keylog) == 0 && !r->live)
         log_warning("the key log %s has no secret of a TLS session", path);
+    uint64_t strange = path ? keylog_strange_lines(r->keylog) : 0;
+    if (strange)
+        log_warning("the key log %s has %llu line%s that %s no secret", path, (unsigned long long)strange, strange == 1 ? "" : "s", strange == 1 ? "is" : "are");
     source_on_secrets(r->source, take_secrets, r->keylog);
     return true;
 }
@@ -267,7 +270,10 @@ int run_end(struct run *r, const struct command *command)
     if (!store_stats(r, stats, stored ? &why : &later))
         stored = false;
     free(stats);
-    if (!run_settle_habits(r, stored ? &why : &later) || !store_sights(r, stored ? &why : &later))
+    bool settled = run_settle_habits(r, stored ? &why : &later);
+    if (r->known)
+        count_many(&r->counters, COUNT_HABITS_SHED, habits_refused(r->known));
+    if (!settled || !store_sights(r, stored ? &why : &later))
         stored = false;
     store_count_losses(r->store, &r->counters);
     if (!store_end_run(r->store, &r->counters, stored ? result : EXIT_IO, stored ? &why : &later))

@@ -1,7 +1,7 @@
 /* Putting a datagram together: see datagram.h. */
 #include "net/datagram.h"
 
-#include "base/octets.h"
+#include "base/network_order.h"
 #include "net/decode.h"
 #include "net/wire.h"
 
@@ -89,7 +89,7 @@ static bool head_keep(struct datagram *d, const struct fragment *f, const struct
         return false;
     memcpy(d->head, f->head.bytes, f->head.length);
     for (unsigned i = 0; i < f->walk->enclosing; i++)
-        octets_put_16(d->head + (f->walk->lengths[i].at - f->head.bytes), f->walk->lengths[i].open);
+        network_put_16(d->head + (f->walk->lengths[i].at - f->head.bytes), f->walk->lengths[i].open);
     d->head_length = (uint16_t)f->head.length;
     d->ip_at = (uint16_t)f->ip_at;
     d->link_type = raw->link_type;
@@ -225,15 +225,15 @@ static void write_lengths(const struct datagram *d, uint8_t *ip)
 {
     uint32_t header = (uint32_t)d->head_length - d->ip_at, sum = 0;
     if (d->key.version == 6) {
-        octets_put_16(ip + 4, header - IPV6_HEADER + d->length);
+        network_put_16(ip + 4, header - IPV6_HEADER + d->length);
         return;
     }
-    octets_put_16(ip + 2, header + d->length);
-    octets_put_16(ip + 10, 0);
+    network_put_16(ip + 2, header + d->length);
+    network_put_16(ip + 10, 0);
     for (uint32_t i = 0; i < header; i += 2)
         sum += wire_u16(ip + i);
     sum = (sum & 0xffff) + (sum >> 16);
-    octets_put_16(ip + 10, ~(sum + (sum >> 16)));
+    network_put_16(ip + 10, ~(sum + (sum >> 16)));
 }
 
 void datagram_write(const struct datagram *d, const struct raw_packet *last, uint8_t *buffer, struct raw_packet *out)

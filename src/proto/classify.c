@@ -4,7 +4,7 @@
 #include <ndpi/ndpi_api.h>
 #include <stdlib.h>
 
-#include "base/octets.h"
+#include "base/network_order.h"
 #include "model/name.h"
 
 enum { IP_BYTES = 20, TCP_BYTES = 20, HEADERS = IP_BYTES + TCP_BYTES };
@@ -84,18 +84,18 @@ static size_t write_packet(uint8_t *packet, const struct flow *flow, enum side f
     const struct endpoint *target = from == FROM_CLIENT ? &flow->server : &flow->client;
     memset(packet, 0, HEADERS);
     packet[0] = IPV4;
-    octets_put_16(packet + 2, (unsigned)(HEADERS + bytes.length));
+    network_put_16(packet + 2, (unsigned)(HEADERS + bytes.length));
     packet[8] = TTL;
     packet[9] = TCP;
     memcpy(packet + 12, ends[from], 4);
     memcpy(packet + 16, ends[other_side(from)], 4);
-    octets_put_16(tcp, source->port);
-    octets_put_16(tcp + 2, target->port);
-    octets_put_32(tcp + 4, (uint32_t)where->stream_offset + 1);
-    octets_put_32(tcp + 8, 1);
+    network_put_16(tcp, source->port);
+    network_put_16(tcp + 2, target->port);
+    network_put_32(tcp + 4, (uint32_t)where->stream_offset + 1);
+    network_put_32(tcp + 8, 1);
     tcp[12] = WORDS_5;
     tcp[13] = PSH_ACK;
-    octets_put_16(tcp + 14, WINDOW);
+    network_put_16(tcp + 14, WINDOW);
     memcpy(packet + HEADERS, bytes.bytes, bytes.length);
     return HEADERS + bytes.length;
 }

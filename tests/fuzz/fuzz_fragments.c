@@ -3,7 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "base/octets.h"
+#include "base/network_order.h"
 #include "net/fragments.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -28,22 +28,22 @@ static uint32_t build(uint8_t *frame, bool ipv6, uint32_t id, uint32_t offset, u
     memset(frame, 0, head);
     if (ipv6) {
         frame[0] = 0x60;
-        octets_put_16(frame + 4, length + 8);
+        network_put_16(frame + 4, length + 8);
         frame[6] = 44;
         frame[40] = 6;
-        octets_put_16(frame + 42, offset | more);
+        network_put_16(frame + 42, offset | more);
         frame[47] = (uint8_t)id;
     } else {
         frame[0] = 0x45;
-        octets_put_16(frame + 2, HEAD4 + length);
-        octets_put_16(frame + 4, id);
-        octets_put_16(frame + 6, offset / 8 | (more ? 0x2000 : 0));
+        network_put_16(frame + 2, HEAD4 + length);
+        network_put_16(frame + 4, id);
+        network_put_16(frame + 6, offset / 8 | (more ? 0x2000 : 0));
         frame[9] = 6;
         for (uint32_t i = 0; i < HEAD4; i += 2)
             sum += (uint32_t)(frame[i] << 8 | frame[i + 1]);
         while (sum >> 16)
             sum = (sum & 0xffff) + (sum >> 16);
-        octets_put_16(frame + 10, ~sum & 0xffff);
+        network_put_16(frame + 10, ~sum & 0xffff);
     }
     for (uint32_t i = 0; i < length; i++)
         frame[head + i] = byte_at(id, offset + i, flavour);

@@ -1,6 +1,6 @@
 /* Fragments become the packet that was cut up: in every order, inside everything that carries IP, with bounds on time and
  * memory on both sides. Which of overlapping bytes Linux takes is compared with Linux itself in tests/oracle. */
-#include "base/octets.h"
+#include "base/network_order.h"
 #include "frames.h"
 #include "net/fragments.h"
 
@@ -114,12 +114,12 @@ struct piece {
 static void seal_ipv4(uint8_t *ip)
 {
     uint32_t sum = 0, length = (ip[0] & 15u) * 4;
-    octets_put_16(ip + 10, 0);
+    network_put_16(ip + 10, 0);
     for (uint32_t i = 0; i < length; i += 2)
         sum += (uint32_t)(ip[i] << 8 | ip[i + 1]);
     while (sum >> 16)
         sum = (sum & 0xffff) + (sum >> 16);
-    octets_put_16(ip + 10, ~sum & 0xffff);
+    network_put_16(ip + 10, ~sum & 0xffff);
 }
 
 /* One fragment in a heap block of its size. */
@@ -133,13 +133,13 @@ static struct raw_packet cut(const struct original *o, const struct piece *p)
     if (o->version == 6) {
         /* The last header before the body names TCP: it names the fragment header now. */
         uint8_t *names = header > 40 ? f.bytes + o->body_at - 8 : f.bytes + o->ip_at + 6;
-        octets_put_16(f.bytes + o->ip_at + 4, header - 40 + 8 + p->length);
+        network_put_16(f.bytes + o->ip_at + 4, header - 40 + 8 + p->length);
         frame_u8(&f, *names), frame_u8(&f, 0), frame_u16(&f, (p->at & 0xfff8) | p->more), frame_u32(&f, p->id);
         *names = 44;
     } else {
-        octets_put_16(f.bytes + o->ip_at + 2, header + p->length);
-        octets_put_16(f.bytes + o->ip_at + 4, p->id);
-        octets_put_16(f.bytes + o->ip_at + 6, p->at / 8 | (p->more ? 0x2000 : 0));
+        network_put_16(f.bytes + o->ip_at + 2, header + p->length);
+        network_put_16(f.bytes + o->ip_at + 4, p->id);
+        network_put_16(f.bytes + o->ip_at + 6, p->at / 8 | (p->more ? 0x2000 : 0));
         seal_ipv4(f.bytes + o->ip_at);
     }
     frame_add(&f, o->frame.bytes + o->body_at + p->at, had);
