@@ -75,6 +75,7 @@ static void lines(void **state)
         {"no hex", "CLIENT_RANDOM " RANDOM " zz" SECRET48 "\n", 0, 1},
         {"an unknown label", "CLIENT_SECRET " RANDOM " " SECRET48 "\n", 0, 1},
         {"a label alone", "CLIENT_RANDOM", 0, 1},
+        {"after a KeyUpdate, as OpenSSL writes it", "CLIENT_TRAFFIC_SECRET_N " RANDOM " " SECRET32 "\n", 0, 0},
         {"RSA, which is of another time", "RSA 0011223344556677 " SECRET48 "\n", 0, 0},
         {"bytes", "\x01\x02\xff\xfe\n\x80\n", 0, 2},
     };
