@@ -28,8 +28,8 @@ static const struct label {
 
 /* Secrets of other uses, which are no strange lines. */
 static const char *const other_labels[] = {"CLIENT_EARLY_TRAFFIC_SECRET", "EARLY_EXPORTER_SECRET", "EXPORTER_SECRET", "RSA", "ECH_SECRET",
-                                           "ECH_CONFIG", "CLIENT_TRAFFIC_SECRET_N", "SERVER_TRAFFIC_SECRET_N", /* after a KeyUpdate, which is followed */
-};
+                                           "ECH_CONFIG", /* after a KeyUpdate, which is followed */ "CLIENT_TRAFFIC_SECRET_N",
+                                           "SERVER_TRAFFIC_SECRET_N"};
 
 /* ---- the table */
 
