@@ -278,10 +278,10 @@ static void take_bytes(void *context, struct flow *flow, enum side from, struct 
         other_bytes(d, flow, from, bytes, where);
         return;
     }
-    if (from == FROM_CLIENT && !c->judged && identify_opening(c, bytes, where))
-        return;
-    if (from == FROM_SERVER && c->opening)
+    if (c->opening && from != c->opening_from)
         identify_settle(c);
+    if (!(c->judged >> from & 1) && identify_opening(c, from, bytes, where))
+        return;
     if (from == FROM_SERVER && c->kept && identify_answer(c, bytes)) {
         count_many(d->counters, COUNT_BYTES_OTHER, bytes.length);
         return;

@@ -14,7 +14,7 @@ struct inflater;
 struct keylog;
 struct tls_session;
 
-enum { SMALL_BUFFER = 2048, MARKS_MAX = 12, SECRETS_MAX = 8, WRAP_HEADER_MAX = 16, OPENING_BYTES = 64 };
+enum { SMALL_BUFFER = 2048, MARKS_MAX = 12, SECRETS_MAX = 8, WRAP_HEADER_MAX = 16, OPENING_BYTES = 64, JUDGED_BOTH = 3 };
 
 /* A message that is split over segments: its bytes so far, as many as its decoder wants. */
 struct held {
@@ -68,7 +68,8 @@ struct conversation {
     struct session session;
     struct notes notes;
     struct direction sides[2];
-    struct held *opening; /* the client's first bytes, while they are too few to tell whose they are */
+    struct held *opening; /* the first bytes of a side, while they are too few to tell whose they are */
+    uint8_t opening_from; /* enum side */
     struct secret_range secrets[SECRETS_MAX];
     uint8_t secrets_used, secrets_next;
     uint8_t transport;
@@ -80,7 +81,7 @@ struct conversation {
     struct tls_session *tls; /* its secrets may be known; or NULL */
     bool confirmed;      /* the endpoint is known to speak this protocol */
     uint8_t stranger_from; /* of `stranger`: enum side */
-    bool judged;         /* the client's first bytes were looked at, as many as are needed */
+    uint8_t judged;      /* bits 1 << enum side: its first bytes were looked at, as many as are needed, or need not be */
     uint8_t instead;     /* enum protocol: whose port it is, while tentative; else NONE */
     uint16_t stranger;   /* names: spoken; what it was told to be */
     uint16_t kept;       /* names: spoken; what it is told to be if the server does not answer in kind */
@@ -147,9 +148,9 @@ void identify_give_up(struct dialogue *d, struct flow *flow);
 /* The first bytes of a side are somebody else's (names: spoken): told once, and unless the server reads on the connection is left
  * alone. True: it is now. */
 bool identify_stranger(struct conversation *c, enum side from, uint16_t spoken, struct view bytes, const struct segment *where);
-/* The client's first bytes on a connection that is claimed. True: nothing more is to be done with them: they are somebody else's, or kept
+/* The first bytes of who speaks first, and of the client, on a connection that is claimed. True: nothing more is to be done with them: they are somebody else's, or kept
  * until there are more. However they are cut into segments, they are judged the same. */
-bool identify_opening(struct conversation *c, struct view bytes, const struct segment *where);
+bool identify_opening(struct conversation *c, enum side from, struct view bytes, const struct segment *where);
 /* Nothing more is waited for: what is kept is judged, and goes its way. */
 void identify_settle(struct conversation *c);
 /* Findings that say nothing but that these first bytes are somebody else's. */

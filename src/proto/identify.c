@@ -56,7 +56,7 @@ void identify_report(struct conversation *c, uint16_t spoken, struct view bytes)
 
 bool identify_stranger(struct conversation *c, enum side from, uint16_t spoken, struct view bytes, const struct segment *where)
 {
-    c->judged = true;
+    c->judged = JUDGED_BOTH;
     c->tentative = false;
     c->stranger = spoken;
     c->stranger_from = (uint8_t)from;
@@ -75,10 +75,9 @@ static void opening_release(struct conversation *c)
 {
     struct held *held = c->opening;
     c->opening = NULL;
-    c->judged = true;
     for (unsigned i = 0; held && i < held->marks_used; i++) {
         uint32_t from = held->marks[i].offset, to = i + 1 < held->marks_used ? held->marks[i + 1].offset : held->length;
-        dialogue_route(c, FROM_CLIENT, view_of(held->bytes + from, to - from), &held->marks[i].where);
+        dialogue_route(c, (enum side)c->opening_from, view_of(held->bytes + from, to - from), &held->marks[i].where);
     }
     if (held)
         pool_give(held->home, held);
@@ -92,12 +91,11 @@ static void opening_drop(struct conversation *c)
 }
 
 /* True: it is somebody else, and the connection is left alone. */
-static bool opening_judge(struct conversation *c, struct view first, struct view shown, const struct segment *where)
+static bool opening_judge(struct conversation *c, enum side from, struct view first, struct view shown, const struct segment *where)
 {
     struct segment begin = *where;
-    c->judged = true;
-    uint16_t spoken = unclaimed_stranger(c->dialogue, c->decoder, c->flow, FROM_CLIENT, view_head(first, OPENING_BYTES), &begin);
-    return spoken && identify_stranger(c, FROM_CLIENT, spoken, shown, &begin);
+    uint16_t spoken = unclaimed_stranger(c->dialogue, c->decoder, c->flow, from, view_head(first, OPENING_BYTES), &begin);
+    return spoken && identify_stranger(c, from, spoken, shown, &begin);
 }
 
 void identify_settle(struct conversation *c)
@@ -106,7 +104,8 @@ void identify_settle(struct conversation *c)
         return;
     struct held *held = c->opening;
     struct view all = view_of(held->bytes, held->length);
-    if (c->transport == TRANSPORT_CLEAR && opening_judge(c, all, all, &held->marks[0].where))
+    c->judged |= (uint8_t)(1u << c->opening_from);
+    if (c->transport == TRANSPORT_CLEAR && opening_judge(c, (enum side)c->opening_from, all, all, &held->marks[0].where))
         opening_drop(c);
     else
         opening_release(c);
@@ -121,11 +120,13 @@ static bool opening_add(struct conversation *c, struct view bytes, const struct 
     return kept;
 }
 
-bool identify_opening(struct conversation *c, struct view bytes, const struct segment *where)
+bool identify_opening(struct conversation *c, enum side from, struct view bytes, const struct segment *where)
 {
     uint8_t first[OPENING_BYTES];
     size_t kept = c->opening ? c->opening->length : 0;
-    if (c->flow->midstream || c->session.midstream || where->stream_offset != kept || c->transport != TRANSPORT_CLEAR || c->tentative) {
+    bool answers = from == FROM_SERVER && c->judged & 1u << FROM_CLIENT; /* only who speaks first is judged by it */
+    if (answers || c->flow->midstream || c->session.midstream || where->stream_offset != kept || c->transport != TRANSPORT_CLEAR || c->tentative) {
+        c->judged |= (uint8_t)(1u << from);
         opening_release(c);
         return false;
     }
@@ -135,13 +136,15 @@ bool identify_opening(struct conversation *c, struct view bytes, const struct se
         memcpy(first + kept, more.bytes, more.length);
         begin = view_of(first, kept + more.length);
     }
-    bool own = c->decoder->probe(FROM_CLIENT, cursor_over(view_head(begin, sizeof first))) == MATCH_YES;
+    bool own = c->decoder->probe(from, cursor_over(view_head(begin, sizeof first))) == MATCH_YES;
     if (!own && opening_add(c, bytes, where)) {
-        waiting_join(c->dialogue, &c->sides[FROM_CLIENT], where->time_ns);
+        c->opening_from = (uint8_t)from;
+        waiting_join(c->dialogue, &c->sides[from], where->time_ns);
         return true;
     }
     struct segment here = c->opening ? c->opening->marks[0].where : *where;
-    if (!own && opening_judge(c, begin, begin, &here)) {
+    c->judged |= (uint8_t)(1u << from);
+    if (!own && opening_judge(c, from, begin, begin, &here)) {
         if (c->opening)
             opening_drop(c);
         count_many(c->dialogue->counters, COUNT_BYTES_OTHER, bytes.length);
@@ -204,7 +207,7 @@ bool identify_unanswered(const struct conversation *c, enum flow_end end)
 }
 
 /* Another protocol on a database's port: said once, then the connection is left alone, unless its server reads on. */
-static struct conversation *not_ours(struct dialogue *d, struct flow *flow, const struct decoder *expected, bool known, enum side from,
+static struct conversation *not_ours(struct dialogue *d, struct flow *flow, const struct decoder *expected, enum side from,
                                      uint16_t spoken, struct view bytes, const struct segment *where)
 {
     struct conversation *c = conversation_open(d, flow, expected, where);
@@ -212,7 +215,6 @@ static struct conversation *not_ours(struct dialogue *d, struct flow *flow, cons
         shed(d, flow, expected, from, where);
         return NULL;
     }
-    c->confirmed = known;
     (void)identify_stranger(c, from, spoken, bytes, where);
     return c;
 }
@@ -309,20 +311,21 @@ struct conversation *identify_more(struct dialogue *d, struct flow *flow, enum s
 }
 
 /* First bytes of a connection on a server's port that are surely not of its protocol. NULL: they may be. */
-static struct conversation *identify_other(struct dialogue *d, struct flow *flow, const struct decoder *expected, bool known, enum side from,
+static struct conversation *identify_other(struct dialogue *d, struct flow *flow, const struct decoder *expected, enum side from,
                                            struct view bytes, const struct segment *where)
 {
     uint16_t spoken = unclaimed_stranger(d, expected, flow, from, bytes, where);
     if (!spoken)
         return NULL;
     enum protocol database = stranger_database(spoken);
-    if (known || !database)
-        return not_ours(d, flow, expected, known, from, spoken, bytes, where);
+    if (!database)
+        return not_ours(d, flow, expected, from, spoken, bytes, where);
     /* By its port alone nobody knows the server: it may be the one that these bytes are meant for. */
     struct conversation *c = conversation_open(d, flow, decoder_of(database), where);
     if (!c || from == FROM_SERVER)
         return c;
-    c->tentative = c->judged = true;
+    c->tentative = true;
+    c->judged = JUDGED_BOTH;
     c->instead = (uint8_t)expected->protocol;
     identify_keep(c, spoken, bytes, where);
     return c;
@@ -335,9 +338,9 @@ struct conversation *identify(struct dialogue *d, struct flow *flow, enum side f
     struct conversation *c = NULL;
     const struct decoder *spoken = expected || flow->midstream ? NULL : stranger_probe(from, bytes);
     bool sure;
-    /* To a server that is known, however they are cut: identify_opening. */
-    if (expected && !flow->midstream && !(known && from == FROM_CLIENT))
-        c = identify_other(d, flow, expected, known != PROTOCOL_NONE, from, bytes, where);
+    /* Of a server that is known, however they are cut: identify_opening. */
+    if (expected && !flow->midstream && !known)
+        c = identify_other(d, flow, expected, from, bytes, where);
     if (c)
         return c;
     if (spoken) {
