@@ -47,7 +47,7 @@ static bool is_tls(const struct cql_state *s, enum side from, struct view ahead)
 {
     uint8_t first = byte_at(ahead, 0);
     if (from == FROM_SERVER)
-        return s->tls_asked && (first == TLS_HANDSHAKE || first == TLS_ALERT);
+        return s->tls_asked && (first == TLS_HANDSHAKE || first == TLS_ALERT) && (ahead.length < 2 || ahead.bytes[1] == 3);
     return s->tls_asked || (!s->started && !s->joined && first == TLS_HANDSHAKE && (ahead.length < 2 || ahead.bytes[1] == 3));
 }
 

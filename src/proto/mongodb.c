@@ -29,7 +29,7 @@ static bool is_tls(const struct mongodb_state *s, enum side from, struct view ah
     if (s->joined)
         return s->tls_asked && first >= TLS_FIRST && first <= TLS_LAST;
     if (from == FROM_SERVER)
-        return s->tls_asked && (first == TLS_HANDSHAKE || first == TLS_ALERT);
+        return s->tls_asked && (first == TLS_HANDSHAKE || first == TLS_ALERT) && (ahead.length < 2 || ahead.bytes[1] == 3);
     return s->tls_asked;
 }
 

@@ -59,7 +59,7 @@ static bool is_tls(const struct redis_state *s, enum side from, struct view ahea
     if (s->tls_asked && s->joined)
         return first >= TLS_FIRST && first <= TLS_LAST;
     if (from == FROM_SERVER)
-        return s->tls_asked && (first == TLS_HANDSHAKE || first == TLS_ALERT);
+        return s->tls_asked && (first == TLS_HANDSHAKE || first == TLS_ALERT) && (ahead.length < 2 || ahead.bytes[1] == 3);
     return s->tls_asked || (may_begin(s) && first == TLS_HANDSHAKE && (ahead.length < 2 || ahead.bytes[1] == 3));
 }
 

@@ -74,6 +74,8 @@ void conversation_incomplete(struct conversation *c, enum side from, const struc
     struct direction *side = &c->sides[from];
     if (!direction_is_open(side) || side->incomplete_told || side->reading != READING || side->unsure)
         return;
+    if (c->transport != TRANSPORT_CLEAR && c->transport != TRANSPORT_WRAPPED) /* it was left alone in the middle of one */
+        return;
     side->incomplete_told = true;
     struct segment first = side->first;
     struct view head = side->held ? view_of(side->held->bytes, side->held->length) : view_of(NULL, 0);
